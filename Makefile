@@ -1,0 +1,43 @@
+# Everything is kept in the checkout: the virtual environment in .venv, what the targets make in build/.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help install demo test lint bench dashboards clean servers
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(STAMP)  ## the exporter and its tools, in .venv
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; this is $$($(PYTHON) --version). Set PYTHON=python3.12, say." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+	@touch $@
+
+servers:  # prometheus, alertmanager, promtool and amtool: from apt where we may, else said
+	@bash scripts/servers.sh
+
+test: install servers lint  ## all tests
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: install  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: install  ## speed, as ratios in one run
+	$(BIN)/python benchmarks/bench.py
+
+dashboards: install  ## regenerate dashboards/json
+	$(BIN)/python dashboards/generate.py
+
+demo: install servers  ## a real model's real drift, from log lines to an alert (ONCE=1: exit when it has arrived)
+	$(BIN)/python examples/employment/demo.py $(if $(ONCE),--once)
+
+clean:  ## remove what the targets made
+	rm -rf $(VENV) build

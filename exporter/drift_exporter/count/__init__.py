@@ -1,0 +1,1 @@
+"""Count turns arrays into counts per bin."""

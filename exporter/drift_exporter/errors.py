@@ -1,0 +1,32 @@
+"""Every error that this package raises on purpose.
+
+::
+
+    DriftExporterError                 exit status 1
+    +-- ConfigurationError             exit status 2: the file, the line, what is wrong, what would be right
+    +-- ReferenceFileError             a reference cannot be built, read or used
+    +-- SourceError                    a source cannot be read
+    +-- DecodeError                    a file is not in the format that was configured
+
+Messages say what was wrong, where, and what to do.
+"""
+
+
+class DriftExporterError(Exception):
+    """Base of all errors raised on purpose; its text is written for the user."""
+
+
+class ConfigurationError(DriftExporterError):
+    """The configuration cannot be used. One problem a line: ``file:line: key.path: wrong; right``."""
+
+
+class ReferenceFileError(DriftExporterError):
+    """A reference cannot be built, read or used."""
+
+
+class SourceError(DriftExporterError):
+    """A source cannot be read: which path, why, and what would help."""
+
+
+class DecodeError(DriftExporterError):
+    """A file as a whole is not in the format that was configured."""

@@ -1,0 +1,1 @@
+"""Expose renders snapshots: metrics, pages, and the web application."""

@@ -1,0 +1,1 @@
+"""Judge compares windows with their reference and says how sure it is."""

@@ -1,0 +1,147 @@
+"""What a reference is: the bins of each column and how often each was seen.
+
+A column's reference fixes its bins once. The bins never depend on the data that is later compared to it, so
+no outlier there can move them, and counts from anywhere can be added.
+
+Counts of one column are one vector:
+
+- numeric: the fine bins, then ``missing``;
+- categorical: the categories, then ``other`` (a category not seen in the reference), then ``missing``.
+
+What is exported are the *exported* bins: groups of about ten fine bins for a numeric column, and the
+categories as they are for a categorical one, always with ``other`` (categorical) and ``missing`` at the end.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray: TypeAlias = NDArray[np.float64]
+IntArray: TypeAlias = NDArray[np.int64]
+Kind = Literal["feature", "prediction", "score", "label"]
+
+MISSING = "missing"
+OTHER = "other"
+SPECIAL_BINS = frozenset({MISSING, OTHER})
+
+
+@dataclass(frozen=True)
+class NumericColumn:
+    """A numeric column's bins and reference counts.
+
+    ``edges`` (B-1,) and ``fine_edges`` (F-1,) are finite, strictly ascending, inclusive upper bounds of all
+    bins but the last, which is open; every edge is also a fine edge. ``fine_counts`` (F,) and ``fine_sums``
+    (F,) are the number of values in each fine bin and their sum; ``missing`` counts the rest.
+    """
+
+    name: str
+    kind: Kind
+    edges: FloatArray
+    fine_edges: FloatArray
+    fine_counts: IntArray
+    fine_sums: FloatArray
+    missing: int
+    mean: float
+    standard_deviation: float
+    minimum: float
+    maximum: float
+
+    @property
+    def size(self) -> int:
+        """Length of this column's vector of counts."""
+        return len(self.fine_edges) + 2
+
+    @cached_property
+    def counts(self) -> IntArray:
+        """Reference counts as a vector of ``size``."""
+        return np.append(self.fine_counts, self.missing)
+
+    @cached_property
+    def bins(self) -> tuple[str, ...]:
+        """Names of the exported bins, ``missing`` last."""
+        return (*(str(i) for i in range(len(self.edges) + 1)), MISSING)
+
+    @cached_property
+    def upper_bounds(self) -> FloatArray:
+        """Upper bounds of the exported bins but ``missing``; the last is infinite."""
+        return np.append(self.edges, np.inf)
+
+    @cached_property
+    def _starts(self) -> IntArray:
+        inner = np.searchsorted(self.fine_edges, self.edges) + 1
+        return np.concatenate([[0], inner, [len(self.fine_edges) + 1]]).astype(np.int64)
+
+    def export(self, counts: NDArray[np.integer]) -> IntArray:
+        """Counts of the exported bins (len(bins),) from a vector of ``size``."""
+        return np.add.reduceat(np.asarray(counts, dtype=np.int64), self._starts)
+
+
+@dataclass(frozen=True)
+class CategoricalColumn:
+    """A categorical column's categories (most frequent first) and reference counts.
+
+    ``other`` counts the reference's own categories that did not fit the limit of categories.
+    """
+
+    name: str
+    kind: Kind
+    categories: tuple[str, ...]
+    category_counts: IntArray
+    other: int
+    missing: int
+
+    @property
+    def size(self) -> int:
+        """Length of this column's vector of counts."""
+        return len(self.categories) + 2
+
+    @cached_property
+    def counts(self) -> IntArray:
+        """Reference counts as a vector of ``size``."""
+        return np.append(self.category_counts, [self.other, self.missing])
+
+    @cached_property
+    def bins(self) -> tuple[str, ...]:
+        """Names of the exported bins; a category that is itself called "missing" or "other" gets a suffix."""
+        named = (f"{c} (category)" if c in SPECIAL_BINS else c for c in self.categories)
+        return (*named, OTHER, MISSING)
+
+    def export(self, counts: NDArray[np.integer]) -> IntArray:
+        """Counts of the exported bins: the vector itself."""
+        return np.asarray(counts, dtype=np.int64)
+
+
+Column: TypeAlias = NumericColumn | CategoricalColumn
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The reference of one model: what its columns looked like when all was well.
+
+    ``start`` and ``end`` are seconds since the epoch, or None where the data had no timestamps.
+    ``performance`` maps a metric's name (accuracy, roc_auc, mean_absolute_error, ...) to its value, empty
+    where there were no labels. ``notes`` are what the builder had to say of the data (a constant column, a
+    column left out). ``fingerprint`` is a digest of the bins alone: counts made under one fingerprint can be
+    added, counts made under two cannot. ``sample`` is the file name of the Parquet sample beside the JSON.
+    """
+
+    model: str
+    rows: int
+    columns: tuple[Column, ...]
+    created: float
+    fingerprint: str
+    start: float | None = None
+    end: float | None = None
+    performance: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    sample: str | None = None
+    seed: int = 0
+
+    @cached_property
+    def by_name(self) -> Mapping[tuple[Kind, str], Column]:
+        """Columns by kind and name (a feature may be called like a role)."""
+        return {(c.kind, c.name): c for c in self.columns}

@@ -1,0 +1,149 @@
+"""What one evaluation leaves behind: the only thing a scrape or a page ever looks at.
+
+A snapshot is immutable. ``judge`` makes it, ``expose`` renders it. An absent value is None or an empty
+tuple, never zero.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from drift_exporter.reference.model import Column, FloatArray, IntArray, Kind, Reference
+
+
+@dataclass(frozen=True)
+class Exemplar:
+    """A trace seen in a bucket: its id, the observed value and its time (seconds since the epoch)."""
+
+    trace_id: str
+    value: float
+    timestamp: float
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts (len(bounds)+1,) of values up to each inclusive bound and beyond the last; not cumulative.
+
+    ``exemplars`` maps a bucket's index to the newest trace seen in it.
+    """
+
+    bounds: tuple[float, ...]
+    counts: IntArray
+    total: float
+    exemplars: Mapping[int, Exemplar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ColumnDrift:
+    """One column in one window, compared to its reference.
+
+    ``current`` (len(column.bins),) counts the exported bins, ``ratio`` and ``reference_ratio`` alike.
+    ``scores`` maps a method's name to its value; a method that does not apply is left out.
+    """
+
+    column: Column
+    current: IntArray
+    scores: Mapping[str, float]
+    tolerance: float
+    confidence: float
+    adjusted_confidence: float
+    drifted: bool
+    mean: float | None
+
+
+@dataclass(frozen=True)
+class WindowSnapshot:
+    """One window of one model version. ``columns`` is empty where there were too few records.
+
+    ``name`` is as configured (1h, 7d); ``start`` and ``end`` are event times in seconds since the epoch.
+    """
+
+    name: str
+    start: float
+    end: float
+    samples: int
+    columns: tuple[ColumnDrift, ...]
+    drifted_ratio: float | None
+    dataset_confidence: float | None
+
+
+@dataclass(frozen=True)
+class ColumnTotals:
+    """Since the beginning: how often each exported bin of a column was seen (a counter)."""
+
+    column: Column
+    counts: IntArray
+
+
+@dataclass(frozen=True)
+class VersionSnapshot:
+    """One version of a model."""
+
+    version: str
+    predictions: int
+    errors: int | None
+    latency: Histogram | None
+    confidence: Histogram | None
+    last_timestamp: float | None
+    columns: tuple[ColumnTotals, ...]
+    windows: tuple[WindowSnapshot, ...]
+    reference: Reference | None
+
+
+@dataclass(frozen=True)
+class ModelSnapshot:
+    """One configured model with all its versions. ``late`` counts by reason (``late``, ``future``).
+
+    ``invalid`` counts by (kind, column). ``problem`` says why the last evaluation failed, None if it did not.
+    """
+
+    name: str
+    task: str
+    impact: str
+    team: str
+    reference: str
+    versions: tuple[VersionSnapshot, ...]
+    invalid: Mapping[tuple[Kind, str], int]
+    late: Mapping[str, int]
+    dropped_series: Mapping[str, int]
+    problem: str | None
+    evaluation_duration: Histogram
+
+
+@dataclass(frozen=True)
+class SourceSnapshot:
+    """One source (named after its model and role, such as ``fraud/predictions``)."""
+
+    name: str
+    type: str
+    up: bool
+    records: int
+    bytes: int
+    rejected: Mapping[str, int]
+    lag_bytes: int | None
+    watermark: float | None
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything there is to expose, as of ``created`` (seconds since the epoch)."""
+
+    created: float
+    models: tuple[ModelSnapshot, ...]
+    sources: tuple[SourceSnapshot, ...]
+    config_reload_successful: bool
+    config_reload_timestamp: float
+
+
+__all__ = [
+    "ColumnDrift",
+    "ColumnTotals",
+    "Exemplar",
+    "FloatArray",
+    "Histogram",
+    "ModelSnapshot",
+    "Snapshot",
+    "SourceSnapshot",
+    "VersionSnapshot",
+    "WindowSnapshot",
+]

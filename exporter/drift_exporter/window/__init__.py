@@ -1,0 +1,1 @@
+"""Windows are sums of event-time slices."""
