@@ -9,6 +9,15 @@ from dataclasses import dataclass, field
 
 from drift_exporter.reference.model import Column, FloatArray, IntArray, Kind, Reference
 
+LATENCY_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0)
+"""Inclusive upper bounds in seconds of the prediction latency's buckets."""
+
+CONFIDENCE_BOUNDS = tuple(i / 20 for i in range(1, 21))
+"""Inclusive upper bounds of the prediction confidence's buckets: twenty even ones over [0, 1]."""
+
+EVALUATION_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0)
+"""Inclusive upper bounds in seconds of the evaluation duration's buckets."""
+
 
 @dataclass(frozen=True)
 class Exemplar:
@@ -136,6 +145,9 @@ class Snapshot:
 
 
 __all__ = [
+    "CONFIDENCE_BOUNDS",
+    "EVALUATION_BOUNDS",
+    "LATENCY_BOUNDS",
     "ColumnDrift",
     "ColumnTotals",
     "Exemplar",
