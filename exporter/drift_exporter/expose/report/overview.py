@@ -1,0 +1,144 @@
+"""The landing page and the list of models."""
+
+from urllib.parse import quote
+
+from drift_exporter import __version__
+from drift_exporter.expose.report.document import document
+from drift_exporter.expose.report.markup import Markup, named, tag
+from drift_exporter.expose.report.words import EN_DASH, count, moment, percent, sureness
+from drift_exporter.snapshot import ModelSnapshot, Snapshot, SourceSnapshot, WindowSnapshot
+
+_LINKS = (
+    ("metrics", "the metrics, for Prometheus"),
+    ("models", "the models and their drift reports"),
+    ("config", "the configuration in use, secrets masked"),
+    ("-/healthy", "whether the exporter answers"),
+    ("-/ready", "whether the first evaluation is done"),
+)
+
+
+def landing_page(snapshot: Snapshot, not_ready: str | None) -> str:
+    """What is here, the state of models and sources."""
+    links = [tag("li", tag("a", f"/{path}", href=path), f" {EN_DASH} {what}") for path, what in _LINKS]
+    return document(
+        "drift-exporter",
+        tag("h1", "drift-exporter"),
+        tag(
+            "p",
+            f"Version {__version__}. "
+            "Prometheus metrics of machine-learning models from their prediction logs.",
+        ),
+        *_state(snapshot, not_ready),
+        tag("ul", *links),
+        tag("h2", "Models"),
+        _models(snapshot),
+        tag("h2", "Sources"),
+        _sources(snapshot),
+        root="",
+    )
+
+
+def models_page(snapshot: Snapshot, not_ready: str | None) -> str:
+    """All models, each with a link to its report."""
+    return document(
+        "Models \N{MIDDLE DOT} drift-exporter",
+        tag("h1", "Models"),
+        *_state(snapshot, not_ready),
+        _models(snapshot),
+        root="",
+    )
+
+
+def _state(snapshot: Snapshot, not_ready: str | None) -> list[Markup]:
+    notices = []
+    if not_ready is not None:
+        notices.append(tag("p", f"Not ready: {not_ready}", class_="notice"))
+    if not snapshot.config_reload_successful:
+        loaded = moment(snapshot.config_reload_timestamp)
+        notices.append(
+            tag(
+                "p", f"The last reload was refused; the configuration of {loaded} is in use.", class_="notice"
+            )
+        )
+    return notices
+
+
+def _models(snapshot: Snapshot) -> Markup:
+    if not snapshot.models:
+        return tag("p", "No model has been evaluated yet.", class_="quiet")
+    header = tag(
+        "tr",
+        tag("th", "Model", scope="col"),
+        tag("th", "State", scope="col"),
+        tag("th", "Team", scope="col", class_="wide"),
+        tag("th", "Impact", scope="col", class_="wide"),
+        tag("th", "Records", scope="col", class_="number"),
+        tag("th", "Newest record", scope="col", class_="wide"),
+    )
+    rows = [_model(model) for model in snapshot.models]
+    return tag("div", tag("table", tag("thead", header), tag("tbody", *rows), class_="list"), class_="card")
+
+
+def _model(model: ModelSnapshot) -> Markup:
+    newest = max((v.last_timestamp for v in model.versions if v.last_timestamp is not None), default=None)
+    link = tag("a", named(model.name), href=f"models/{quote(model.name, safe='', errors='replace')}")
+    return tag(
+        "tr",
+        tag("th", link, scope="row"),
+        tag("td", _model_state(model)),
+        tag("td", named(model.team), class_="wide"),
+        tag("td", model.impact, class_="wide"),
+        tag("td", count(sum(v.predictions for v in model.versions)), class_="number"),
+        tag("td", EN_DASH if newest is None else moment(newest), class_="wide"),
+    )
+
+
+def _model_state(model: ModelSnapshot) -> Markup:
+    if model.problem is not None:
+        return tag("span", "evaluation failed", class_="badge bad")
+    scored = [window for version in model.versions for window in version.windows if window.columns]
+    if not scored:
+        return tag("span", "no scores yet", class_="badge")
+    worst = max(scored, key=lambda window: (window.drifted_ratio or 0.0, window.dataset_confidence or 0.0))
+    if any(column.drifted for column in worst.columns):
+        return tag("span", f"drifted {_how_far(worst)}", class_="badge bad")
+    return tag("span", "within tolerance", class_="badge good")
+
+
+def _how_far(window: WindowSnapshot) -> str:
+    parts = [f"in {window.name}"]
+    if window.drifted_ratio is not None:
+        parts.append(f"{percent(window.drifted_ratio)} of columns")
+    if window.dataset_confidence is not None:
+        parts.append(f"{sureness(window.dataset_confidence)} sure")
+    return ", ".join(parts)
+
+
+def _sources(snapshot: Snapshot) -> Markup:
+    if not snapshot.sources:
+        return tag("p", "No source has been opened yet.", class_="quiet")
+    header = tag(
+        "tr",
+        tag("th", "Source", scope="col"),
+        tag("th", "State", scope="col"),
+        tag("th", "Records", scope="col", class_="number"),
+        tag("th", "Rejected", scope="col", class_="number"),
+        tag("th", "Unread bytes", scope="col", class_="number wide"),
+        tag("th", "Read up to", scope="col", class_="wide"),
+    )
+    rows = [_source(source) for source in snapshot.sources]
+    return tag("div", tag("table", tag("thead", header), tag("tbody", *rows), class_="list"), class_="card")
+
+
+def _source(source: SourceSnapshot) -> Markup:
+    state = tag("span", "up", class_="badge good") if source.up else tag("span", "down", class_="badge bad")
+    problem = None if source.problem is None else tag("div", source.problem, class_="quiet")
+    return tag(
+        "tr",
+        tag("th", named(source.name), " ", tag("span", source.type, class_="quiet"), scope="row"),
+        tag("td", state, problem),
+        tag("td", count(source.records), class_="number"),
+        tag("td", count(sum(source.rejected.values())), class_="number"),
+        tag("td", EN_DASH if source.lag_bytes is None else count(source.lag_bytes), class_="number wide"),
+        tag("td", EN_DASH if source.watermark is None else moment(source.watermark), class_="wide"),
+    )

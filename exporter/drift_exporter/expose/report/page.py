@@ -1,0 +1,223 @@
+"""The drift report of one model: what an alert's link opens."""
+
+from urllib.parse import urlencode
+
+from drift_exporter.expose.report import svg
+from drift_exporter.expose.report.columns import METHODS, card, state
+from drift_exporter.expose.report.document import document
+from drift_exporter.expose.report.markup import Markup, join, named, tag
+from drift_exporter.expose.report.verdict import verdict
+from drift_exporter.expose.report.words import EN_DASH, count, moment, number, percent, plural, sureness
+from drift_exporter.snapshot import ColumnDrift, ModelSnapshot, VersionSnapshot, WindowSnapshot
+
+_UNFOLDED_AT_LEAST = 2
+
+
+def report_page(
+    model: ModelSnapshot,
+    created: float,
+    *,
+    version: str | None = None,
+    window: str | None = None,
+    alone: bool = False,
+) -> str:
+    """The report as one HTML document.
+
+    ``version`` and ``window`` choose what is shown; without them (or with ones that do not exist, which is
+    then said) it is the version with the newest record and the shortest window that has scores. With
+    ``alone`` the page stands for itself, as a file: no links to other pages.
+    """
+    shown = _pick_version(model, version)
+    window_shown = None if shown is None else _pick_window(shown, window)
+    body = [
+        tag("h1", "Drift of ", named(model.name, 120)),
+        *_notices(model, shown, window_shown, version, window),
+        verdict(model, shown, window_shown),
+    ]
+    if shown is not None:
+        if not alone:
+            body += _choices(model, shown, window_shown)
+        body.append(_facts(model, shown, window_shown, created))
+        if window_shown is not None and window_shown.columns:
+            body += _columns(window_shown)
+    title = f"Drift of {model.name}" + ("" if window_shown is None else f", {window_shown.name}")
+    return document(title, *body, root=None if alone else "../")
+
+
+def _pick_version(model: ModelSnapshot, wanted: str | None) -> VersionSnapshot | None:
+    for version in model.versions:
+        if version.version == wanted:
+            return version
+    return max(model.versions, key=lambda v: v.last_timestamp or 0.0, default=None)
+
+
+def _pick_window(version: VersionSnapshot, wanted: str | None) -> WindowSnapshot | None:
+    for window in version.windows:
+        if window.name == wanted:
+            return window
+    with_scores = (window for window in version.windows if window.columns)
+    return next(with_scores, next(iter(version.windows), None))
+
+
+def _notices(
+    model: ModelSnapshot,
+    version: VersionSnapshot | None,
+    window: WindowSnapshot | None,
+    wanted_version: str | None,
+    wanted_window: str | None,
+) -> list[Markup]:
+    notices = []
+    if model.problem is not None:
+        notices.append(
+            tag(
+                "p",
+                f"The last evaluation failed, so this may be out of date: {model.problem}",
+                class_="notice",
+            )
+        )
+    if version is not None and wanted_version not in {None, version.version}:
+        notices.append(
+            tag(
+                "p", "There is no version ", named(str(wanted_version)), "; this is another.", class_="notice"
+            )
+        )
+    if window is not None and wanted_window not in {None, window.name}:
+        notices.append(
+            tag("p", "There is no window ", named(str(wanted_window)), "; this is another.", class_="notice")
+        )
+    return notices
+
+
+def _choices(model: ModelSnapshot, version: VersionSnapshot, window: WindowSnapshot | None) -> list[Markup]:
+    name = None if window is None else window.name
+    rows = []
+    if len(model.versions) > 1:
+        links = [_choice(v.version, v.version, name, current=v is version) for v in model.versions]
+        rows.append(
+            tag("nav", tag("span", "Version", class_="quiet"), *links, class_="choices", aria_label="Version")
+        )
+    links = [
+        _choice(f"{w.name}{_drifted_suffix(w)}", version.version, w.name, current=w is window)
+        for w in version.windows
+    ]
+    rows.append(
+        tag("nav", tag("span", "Window", class_="quiet"), *links, class_="choices", aria_label="Window")
+    )
+    return rows
+
+
+def _drifted_suffix(window: WindowSnapshot) -> str:
+    if not window.columns:
+        return ": no scores"
+    drifted = sum(column.drifted for column in window.columns)
+    return f": {drifted} drifted" if drifted else ""
+
+
+def _choice(text: str, version: str, window: str | None, *, current: bool) -> Markup:
+    query = {"version": version} | ({} if window is None else {"window": window})
+    return tag(
+        "a",
+        named(text, 40),
+        href=f"?{urlencode(query, errors='replace')}",
+        aria_current="page" if current else None,
+    )
+
+
+def _facts(
+    model: ModelSnapshot, version: VersionSnapshot, window: WindowSnapshot | None, created: float
+) -> Markup:
+    facts: list[tuple[str, str | Markup]] = [("Version", named(version.version))]
+    if window is not None:
+        facts += [
+            (f"Window {window.name}", f"{moment(window.start)} {EN_DASH} {moment(window.end)}"),
+            ("Records in the window", count(window.samples)),
+        ]
+    reference = version.reference
+    if reference is not None:
+        rows = f"{plural(reference.rows, 'row', 'rows')}"
+        if reference.start is not None and reference.end is not None:
+            rows += f", {moment(reference.start)} {EN_DASH} {moment(reference.end)}"
+        facts.append(("Reference", rows))
+    if window is not None and window.dataset_confidence is not None:
+        facts.append(("Confidence that any column drifted", sureness(window.dataset_confidence)))
+    facts.append(("Records so far", count(version.predictions)))
+    if version.errors is not None:
+        facts.append(("Failed predictions so far", _errors(version.errors, version.predictions)))
+    if version.last_timestamp is not None:
+        facts.append(("Newest record", moment(version.last_timestamp)))
+    facts += [
+        ("Task, impact", f"{model.task}, {model.impact}"),
+        ("Team", named(model.team)),
+        ("Evaluated", moment(created)),
+    ]
+    return tag("dl", *(tag("div", tag("dt", label), tag("dd", value)) for label, value in facts))
+
+
+def _errors(errors: int, predictions: int) -> str:
+    return f"{count(errors)} ({percent(errors / predictions)})" if predictions else count(errors)
+
+
+def _columns(window: WindowSnapshot) -> list[Markup]:
+    columns = sorted(window.columns, key=_badness)
+    drifted = sum(column.drifted for column in columns)
+    rows = [_summary_row(column, f"column-{i}") for i, column in enumerate(columns)]
+    header = tag(
+        "tr",
+        tag("th", "Column", scope="col"),
+        tag("th", "Confidence of drift", scope="col", colspan="2"),
+        tag("th", "PSI", scope="col", class_="number"),
+        tag("th", "Tolerated", scope="col", class_="number wide"),
+        tag("th", "State", scope="col", class_="wide"),
+    )
+    table = tag("table", tag("thead", header), tag("tbody", *rows), class_="list")
+    unfolded = max(drifted, _UNFOLDED_AT_LEAST)
+    cards = [card(column, f"column-{i}", unfolded=i < unfolded) for i, column in enumerate(columns)]
+    return [
+        tag("h2", "Columns, worst first", id="columns"),
+        tag("div", table, class_="card"),
+        tag("h2", "Reference against now"),
+        tag("div", *cards, class_="cards"),
+        tag("h2", "How to read this"),
+        _legend(columns),
+    ]
+
+
+def _badness(drift: ColumnDrift) -> tuple[bool, float, float, str]:
+    # Scores count in units of what is tolerated, so that columns with different tolerances compare.
+    excess = drift.scores.get("psi", 0.0) / drift.tolerance if drift.tolerance > 0 else 0.0
+    return (not drift.drifted, -excess, -drift.confidence, drift.column.name)
+
+
+def _summary_row(drift: ColumnDrift, anchor: str) -> Markup:
+    psi = drift.scores.get("psi")
+    sure = sureness(drift.adjusted_confidence)
+    return tag(
+        "tr",
+        tag("th", tag("a", named(drift.column.name), href=f"#{anchor}"), scope="row"),
+        tag("td", svg.level(drift.adjusted_confidence, title=sure, drifted=drift.drifted), class_="bar"),
+        tag("td", sure, class_="number"),
+        tag("td", EN_DASH if psi is None else number(psi, 3), class_="number"),
+        tag("td", number(drift.tolerance, 3), class_="number wide"),
+        tag("td", state(drift), class_="wide"),
+    )
+
+
+def _legend(columns: list[ColumnDrift]) -> Markup:
+    used = dict.fromkeys(method for column in columns for method in column.scores)
+    methods = [tag("li", tag("strong", METHODS[m][0]), f": {METHODS[m][1]}.") for m in used if m in METHODS]
+    return join(
+        [
+            tag(
+                "p",
+                "Confidence answers: how sure is it that the shift is larger than what is tolerated? "
+                "It grows with the size of the shift and with the number of records, so few records "
+                "raise no alarm, and many records raise none over trifles.",
+            ),
+            tag(
+                "p",
+                "Ranges come from the reference alone and include their upper end. Missing values and "
+                "categories that the reference does not have are bins of their own.",
+            ),
+            tag("ul", *methods),
+        ]
+    )

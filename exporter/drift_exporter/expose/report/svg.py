@@ -1,0 +1,40 @@
+"""Bars as inline SVG. Lengths are percentages, so that a drawing fits any width and its text never scales."""
+
+from drift_exporter.expose.report.markup import Markup, tag
+
+
+def paired_bars(reference: float, current: float, scale: float, *, title: str, drifted: bool) -> Markup:
+    """The reference's share above the current one, both against ``scale``, the longest bar of the chart."""
+    return _svg(
+        22,
+        title,
+        tag("rect", class_="reference", x=0, y=2, width=_length(reference, scale), height=8, rx=1),
+        tag("rect", class_="current", x=0, y=12, width=_length(current, scale), height=8, rx=1),
+        class_="drifted" if drifted else None,
+    )
+
+
+def level(ratio: float, *, title: str, drifted: bool) -> Markup:
+    """How much of a whole: one bar on its track."""
+    return _svg(
+        10,
+        title,
+        tag("rect", class_="track", x=0, y=0, width="100%", height=10, rx=2),
+        tag("rect", class_="current", x=0, y=0, width=_length(ratio, 1), height=10, rx=2),
+        class_="drifted" if drifted else None,
+    )
+
+
+def key(kind: str) -> Markup:
+    """A coloured square for a legend: ``reference``, ``current`` or ``current drifted``."""
+    square = tag("rect", class_=kind, x=0, y=0, width="100%", height="100%", rx=2)
+    return tag("span", tag("svg", square, aria_hidden="true"), class_="key")
+
+
+def _svg(height: int, title: str, *shapes: Markup, class_: str | None) -> Markup:
+    return tag("svg", tag("title", title), *shapes, role="img", height=height, class_=class_)
+
+
+def _length(value: float, scale: float) -> str:
+    share = 0.0 if scale <= 0 else min(max(value / scale, 0.0), 1.0)
+    return f"{100 * share:.2f}%"
