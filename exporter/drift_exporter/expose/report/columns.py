@@ -14,6 +14,7 @@ from drift_exporter.expose.report.words import (
     number,
     percent,
     plural,
+    score,
     sureness,
 )
 from drift_exporter.reference.model import FloatArray, NumericColumn
@@ -99,10 +100,19 @@ def _between(parts: list[Markup], separator: str) -> list[Markup | str]:
     return mixed
 
 
+def badness(drift: ColumnDrift) -> tuple[bool, float, float, str]:
+    """Sort key: drifted columns first, then by how many times the tolerated score is exceeded."""
+    excess = drift.scores.get("psi", 0.0) / drift.tolerance if drift.tolerance > 0 else 0.0
+    return (not drift.drifted, -excess, -drift.confidence, drift.column.name)
+
+
 def state(drift: ColumnDrift) -> Markup:
     """Whether the column has drifted, as a badge."""
     if drift.drifted:
         return tag("span", "drifted", class_="badge bad")
+    if drift.scores.get("psi", 0.0) > drift.tolerance:
+        # More than is tolerated was seen, but it may be chance.
+        return tag("span", "uncertain", class_="badge")
     return tag("span", "within tolerance", class_="badge good")
 
 
@@ -176,35 +186,37 @@ def _row(one: Bin, scale: float, *, drifted: bool) -> Markup:
 
 
 def _scores(drift: ColumnDrift) -> Markup:
+    scores = [
+        _fact(METHODS.get(method, (method, ""))[0], score(value)) for method, value in drift.scores.items()
+    ]
     facts = [
         _fact("PSI tolerated", number(drift.tolerance)),
         _fact("Confidence that it is more", sureness(drift.adjusted_confidence)),
-        _fact("\N{EN DASH} before adjusting for many columns", sureness(drift.confidence)),
-        *(
-            _fact(b.label.capitalize(), f"{percent(b.reference)} {ARROW} {percent(b.current)}")
-            for b in bins(drift)
-            if b.special
-        ),
+        _fact("the same, of this column alone", sureness(drift.confidence)),
+        _fact("Records", count(int(drift.current.sum()))),
     ]
     column = drift.column
+    changes = [
+        _fact(b.label.capitalize(), percent(b.reference), percent(b.current))
+        for b in bins(drift)
+        if b.special
+    ]
     if isinstance(column, NumericColumn):
         now = "unknown" if drift.mean is None else number(drift.mean)
-        facts.append(_fact("Mean", f"{number(column.mean)} {ARROW} {now}"))
-    scores = [
-        _fact(METHODS.get(method, (method, ""))[0], number(score, 3))
-        for method, score in drift.scores.items()
-    ]
-    records = f"{count(int(drift.current.sum()))} records"
+        changes.append(_fact("Mean", number(column.mean), now))
     return tag(
-        "table",
-        tag(
-            "thead",
-            tag("tr", tag("th", "Scores", scope="col"), tag("th", records, scope="col", class_="number")),
-        ),
-        tag("tbody", *scores, *facts),
+        "div",
+        _table(("Score", "now"), scores),
+        tag("div", _table(("Confidence", "now"), facts), _table(("Values", "reference", "now"), changes)),
         class_="scores",
     )
 
 
-def _fact(label: str, value: str) -> Markup:
-    return tag("tr", tag("th", label, scope="row"), tag("td", value, class_="number"))
+def _table(header: tuple[str, ...], rows: list[Markup]) -> Markup:
+    first, *others = header
+    cells = [tag("th", first, scope="col"), *(tag("th", o, scope="col", class_="number") for o in others)]
+    return tag("table", tag("thead", tag("tr", *cells)), tag("tbody", *rows))
+
+
+def _fact(label: str, *values: str) -> Markup:
+    return tag("tr", tag("th", label, scope="row"), *(tag("td", v, class_="number") for v in values))

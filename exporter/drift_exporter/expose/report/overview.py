@@ -101,7 +101,8 @@ def _model_state(model: ModelSnapshot) -> Markup:
         return tag("span", "no scores yet", class_="badge")
     worst = max(scored, key=lambda window: (window.drifted_ratio or 0.0, window.dataset_confidence or 0.0))
     if any(column.drifted for column in worst.columns):
-        return tag("span", f"drifted {_how_far(worst)}", class_="badge bad")
+        badge = tag("span", "drifted", class_="badge bad")
+        return tag("span", badge, " ", tag("span", _how_far(worst), class_="quiet"))
     return tag("span", "within tolerance", class_="badge good")
 
 

@@ -3,11 +3,21 @@
 from urllib.parse import urlencode
 
 from drift_exporter.expose.report import svg
-from drift_exporter.expose.report.columns import METHODS, card, state
+from drift_exporter.expose.report.columns import METHODS, badness, card, state
 from drift_exporter.expose.report.document import document
 from drift_exporter.expose.report.markup import Markup, join, named, tag
 from drift_exporter.expose.report.verdict import verdict
-from drift_exporter.expose.report.words import EN_DASH, count, moment, number, percent, plural, sureness
+from drift_exporter.expose.report.words import (
+    EN_DASH,
+    count,
+    moment,
+    number,
+    percent,
+    plural,
+    score,
+    span,
+    sureness,
+)
 from drift_exporter.snapshot import ColumnDrift, ModelSnapshot, VersionSnapshot, WindowSnapshot
 
 _UNFOLDED_AT_LEAST = 2
@@ -129,14 +139,14 @@ def _facts(
     facts: list[tuple[str, str | Markup]] = [("Version", named(version.version))]
     if window is not None:
         facts += [
-            (f"Window {window.name}", f"{moment(window.start)} {EN_DASH} {moment(window.end)}"),
+            (f"Window {window.name}", span(window.start, window.end)),
             ("Records in the window", count(window.samples)),
         ]
     reference = version.reference
     if reference is not None:
         rows = f"{plural(reference.rows, 'row', 'rows')}"
         if reference.start is not None and reference.end is not None:
-            rows += f", {moment(reference.start)} {EN_DASH} {moment(reference.end)}"
+            rows += f", {span(reference.start, reference.end)}"
         facts.append(("Reference", rows))
     if window is not None and window.dataset_confidence is not None:
         facts.append(("Confidence that any column drifted", sureness(window.dataset_confidence)))
@@ -158,16 +168,16 @@ def _errors(errors: int, predictions: int) -> str:
 
 
 def _columns(window: WindowSnapshot) -> list[Markup]:
-    columns = sorted(window.columns, key=_badness)
+    columns = sorted(window.columns, key=badness)
     drifted = sum(column.drifted for column in columns)
     rows = [_summary_row(column, f"column-{i}") for i, column in enumerate(columns)]
     header = tag(
         "tr",
         tag("th", "Column", scope="col"),
-        tag("th", "Confidence of drift", scope="col", colspan="2"),
+        tag("th", "Confidence of drift", scope="col"),
         tag("th", "PSI", scope="col", class_="number"),
         tag("th", "Tolerated", scope="col", class_="number wide"),
-        tag("th", "State", scope="col", class_="wide"),
+        tag("th", "State", scope="col"),
     )
     table = tag("table", tag("thead", header), tag("tbody", *rows), class_="list")
     unfolded = max(drifted, _UNFOLDED_AT_LEAST)
@@ -182,23 +192,21 @@ def _columns(window: WindowSnapshot) -> list[Markup]:
     ]
 
 
-def _badness(drift: ColumnDrift) -> tuple[bool, float, float, str]:
-    # Scores count in units of what is tolerated, so that columns with different tolerances compare.
-    excess = drift.scores.get("psi", 0.0) / drift.tolerance if drift.tolerance > 0 else 0.0
-    return (not drift.drifted, -excess, -drift.confidence, drift.column.name)
-
-
 def _summary_row(drift: ColumnDrift, anchor: str) -> Markup:
     psi = drift.scores.get("psi")
     sure = sureness(drift.adjusted_confidence)
     return tag(
         "tr",
         tag("th", tag("a", named(drift.column.name), href=f"#{anchor}"), scope="row"),
-        tag("td", svg.level(drift.adjusted_confidence, title=sure, drifted=drift.drifted), class_="bar"),
-        tag("td", sure, class_="number"),
-        tag("td", EN_DASH if psi is None else number(psi, 3), class_="number"),
+        tag(
+            "td",
+            tag("span", sure, class_="number"),
+            svg.level(drift.adjusted_confidence, title=sure, drifted=drift.drifted),
+            class_="sure",
+        ),
+        tag("td", EN_DASH if psi is None else score(psi), class_="number"),
         tag("td", number(drift.tolerance, 3), class_="number wide"),
-        tag("td", state(drift), class_="wide"),
+        tag("td", state(drift)),
     )
 
 

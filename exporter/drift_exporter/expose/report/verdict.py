@@ -1,5 +1,6 @@
 """What the report says first: has the data drifted, and how sure is it."""
 
+from drift_exporter.expose.report.columns import badness
 from drift_exporter.expose.report.markup import Markup, named, tag
 from drift_exporter.expose.report.words import count, moment, plural, sureness
 from drift_exporter.snapshot import ModelSnapshot, VersionSnapshot, WindowSnapshot
@@ -34,17 +35,17 @@ def _no_scores(version: VersionSnapshot, window: WindowSnapshot | None) -> Marku
     return _box(
         "",
         "Not enough records to tell.",
-        f"{plural(window.samples, 'record', 'records')} in the {window.name} up to {moment(window.end)}: "
-        f"too few for a comparison that means anything.{since}",
+        f"{plural(window.samples, 'record', 'records')} in the {window.name} window "
+        f"up to {moment(window.end)}: too few for a comparison that means anything.{since}",
     )
 
 
 def _compared(version: VersionSnapshot, window: WindowSnapshot) -> Markup:
-    drifted = sorted((c for c in window.columns if c.drifted), key=lambda c: -c.scores.get("psi", 0.0))
+    drifted = sorted((c for c in window.columns if c.drifted), key=badness)
     total = len(window.columns)
     rows = 0 if version.reference is None else version.reference.rows
     basis = (
-        f"Compared: {plural(window.samples, 'record', 'records')} in the {window.name} "
+        f"Compared: {plural(window.samples, 'record', 'records')} in the {window.name} window "
         f"up to {moment(window.end)} with {plural(rows, 'row', 'rows')} of the reference."
     )
     if not drifted:

@@ -25,6 +25,11 @@ def number(value: float, digits: int = 4) -> str:
     return f"{value:.{digits}g}"
 
 
+def score(value: float) -> str:
+    """A drift score: three significant digits, and none below a thousandth."""
+    return f"<{THIN}0.001" if 0 < value < 0.001 else number(value, 3)
+
+
 def count(value: int) -> str:
     """A whole number with thousands set apart."""
     return f"{value:,}"
@@ -55,6 +60,11 @@ def moment(seconds: float) -> str:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
     except (ValueError, OverflowError, OSError):
         return f"{seconds:g} s"
+
+
+def span(start: float, end: float) -> str:
+    """From one time to another, in UTC."""
+    return f"{moment(start).removesuffix(' UTC')} {EN_DASH} {moment(end)}"
 
 
 def plural(amount: int, one: str, many: str) -> str:
