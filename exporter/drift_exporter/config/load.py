@@ -1,0 +1,72 @@
+"""From a file to a configuration, or to the list of everything that is wrong with it."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from drift_exporter.config.checks import repeated_names, repeated_windows
+from drift_exporter.config.document import Document, Problem, read_document, show_path
+from drift_exporter.config.messages import problems_of
+from drift_exporter.config.refusal import Part
+from drift_exporter.config.schema import Config
+from drift_exporter.errors import ConfigurationError
+
+
+def load_config(path: Path | str) -> Config:
+    """Read a configuration file.
+
+    Relative paths in it are relative to its folder. Raises ConfigurationError, whose text has one line for
+    each problem: ``file:line: key.path: what is wrong; what would be right``.
+    """
+    return load_with_positions(path)[0]
+
+
+def load_with_positions(path: Path | str) -> tuple[Config, Document]:
+    """Read a configuration file, and keep where its values stand."""
+    path = Path(path)
+    document = read_document(_read_text(path))
+    if document.data is None:
+        raise configuration_error(path, document.problems)
+    problems = [*document.problems, *_repeated(document)]
+    config = None
+    try:
+        # The folder is not resolved: a mounted file is often a link into another folder.
+        config = Config.model_validate(document.data, context={"folder": path.absolute().parent})
+    except ValidationError as error:
+        problems.extend(problems_of(error, document))
+    if config is None or problems:
+        raise configuration_error(path, problems)
+    return config, document
+
+
+def configuration_error(path: Path, problems: list[Problem]) -> ConfigurationError:
+    """The error that tells all problems, in the order of the file, each once."""
+    return ConfigurationError("\n".join(dict.fromkeys(p.render(str(path)) for p in sorted(problems))))
+
+
+def _read_text(path: Path) -> str:
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise ConfigurationError(f"{path}: no such file; check the path") from None
+    except IsADirectoryError:
+        raise ConfigurationError(f"{path}: is a folder; name the file in it") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ConfigurationError(f"{path}: cannot be read: {reason}; check its permissions") from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(
+            f"{path}:{line}: byte {error.start + 1} of the file is not UTF-8; save the file as UTF-8"
+        ) from None
+
+
+def _repeated(document: Document) -> list[Problem]:
+    data: dict[str, Any] = document.data
+    found: list[tuple[str, Part]] = [("models", part) for part in repeated_names(data.get("models"))]
+    found += [("windows", part) for part in repeated_windows(data.get("windows"))]
+    paths = [((key, *relative), text) for key, (relative, text) in found]
+    return [Problem(document.line(path), show_path(path), text) for path, text in paths]

@@ -1,0 +1,312 @@
+"""The configuration's schema: every key, its type, its default and what it means.
+
+Attributes are called as the keys of the YAML file. Durations are seconds, sizes are bytes, paths are resolved
+against the folder that validation's context names (that of the configuration file), else the working folder.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic.functional_validators import BeforeValidator
+
+from drift_exporter.config.checks import clashing_paths, unknown_columns
+from drift_exporter.config.refusal import refuse, refuse_parts
+from drift_exporter.config.types import (
+    ColumnType,
+    Delay,
+    Features,
+    File,
+    FilePattern,
+    Interval,
+    LineSize,
+    MemorySize,
+    Name,
+    NotSupported,
+    OnlyFiles,
+    Period,
+    RecordPath,
+    Scalar,
+    Text,
+    WindowType,
+    reference_form,
+    reference_kind,
+)
+from drift_exporter.config.values import Window
+
+DEFAULT_TOLERANCE = 0.05
+LATENCY_SCALES: Mapping[str, float] = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+FileFormat = Literal["ndjson", "csv", "parquet"]
+_FORMATS: Mapping[str, FileFormat] = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
+
+PositiveInt = Annotated[int, Field(strict=True, ge=1, le=10**9)]
+PositiveNumber = Annotated[float, Field(strict=True, gt=0, le=100, allow_inf_nan=False)]
+Share = Annotated[float, Field(strict=True, gt=0, lt=1, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """A part of the configuration: immutable, without unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class Limits(Section):
+    """What one exporter may use at most. What does not fit is counted, not silently lost."""
+
+    series: PositiveInt = Field(50_000, description="time series exported for all models together")
+    models: PositiveInt = Field(100, description="models in this file")
+    categories: PositiveInt = Field(50, description="categories of one column that are told apart")
+    line: LineSize = Field(2**20, description="size of one record in a log; longer ones are rejected")
+    memory: MemorySize = Field(512 * 2**20, description="memory for decoding")
+
+
+def format_of(path: str) -> FileFormat:
+    """The format that a file's name tells, before any ``.gz`` or ``.zst``; NDJSON where it tells none."""
+    name = Path(path.lower())
+    if name.suffix in {".gz", ".zst"}:
+        name = name.with_suffix("")
+    return _FORMATS.get(name.suffix, "ndjson")
+
+
+class FileSource(Section):
+    """Log files, read as they grow."""
+
+    type: Literal["file"] = Field(description="file")
+    path: FilePattern = Field(description="a file, or a pattern such as logs/fraud/*.ndjson")
+    format: FileFormat = Field(
+        default_factory=lambda data: format_of(data.get("path", "")),
+        description="ndjson, csv or parquet; by default what the file's name tells, else ndjson",
+    )
+
+
+Source = Annotated[FileSource, OnlyFiles]
+
+
+class Latency(Section):
+    """Where a record holds its latency, and in which unit."""
+
+    field: RecordPath = Field(description="the field, such as latency_ms")
+    unit: Literal["s", "ms", "us", "ns"] = Field("s", description="s, ms, us or ns")
+
+    @property
+    def scale(self) -> float:
+        """Seconds per unit."""
+        return LATENCY_SCALES[self.unit]
+
+
+def _latency(value: object) -> object:
+    return {"field": value} if isinstance(value, str) else value
+
+
+class Fields(Section):
+    r"""Where a record holds what. Dots reach nested fields; ``\.`` is a dot that belongs to a name."""
+
+    timestamp: RecordPath | None = Field(None, description="when the prediction was made")
+    id: RecordPath | None = Field(None, description="identifies the prediction, to join labels")
+    version: RecordPath | None = Field(None, description="version of the model that answered")
+    prediction: RecordPath | None = Field(None, description="what the model answered")
+    score: RecordPath | None = Field(None, description="confidence or probability of the answer")
+    latency: Annotated[Latency | None, BeforeValidator(_latency)] = Field(None, description="time to answer")
+    error: RecordPath | None = Field(
+        None, description="tells of an error unless absent, null, false, 0 or empty"
+    )
+    trace_id: RecordPath | None = Field(None, description="trace of the request, for exemplars")
+    label: RecordPath | None = Field(None, description="the true answer, where the log holds it")
+    features: Features | None = Field(
+        None, description="an object's fields (features.*), or a map name: field"
+    )
+
+    @property
+    def paths(self) -> dict[tuple[str, ...], str]:
+        """Record paths by their place in this section; a pattern for features is not among them."""
+        paths: dict[tuple[str, ...], str] = {
+            (role,): path
+            for role in type(self).model_fields
+            if role != "features" and isinstance(path := getattr(self, role), str)
+        }
+        if self.latency is not None:
+            paths["latency", "field"] = self.latency.field
+        if isinstance(self.features, Mapping):
+            paths |= {("features", name): path for name, path in self.features.items()}
+        return paths
+
+    @model_validator(mode="after")
+    def _checked(self) -> "Fields":
+        if not self.model_fields_set:
+            raise refuse("no field is named; name at least one, such as timestamp: ts")
+        if clashes := list(clashing_paths(self.paths)):
+            raise refuse_parts(clashes)
+        return self
+
+
+class Predictions(Section):
+    """Where a model's predictions come from, and what a record holds."""
+
+    source: Source = Field(
+        description="where the records come from, such as {type: file, path: logs/*.ndjson}"
+    )
+    fields: Fields = Field(description="which field of a record holds what")
+
+
+class ColumnOptions(Section):
+    """How one column is treated."""
+
+    type: ColumnType | None = Field(
+        None, description="numeric or categorical; default: as found in the reference"
+    )
+    tolerance: PositiveNumber = Field(DEFAULT_TOLERANCE, description="PSI up to which a shift is tolerated")
+
+
+class LabelFields(Section):
+    """Where a record with a label holds what."""
+
+    id: RecordPath = Field(description="the prediction's id")
+    label: RecordPath = Field(description="the true answer")
+    timestamp: RecordPath | None = Field(None, description="when the label came")
+
+
+class Labels(Section):
+    """Labels that come later than their predictions, and apart from them."""
+
+    source: Source = Field(
+        description="where the labels come from, such as {type: file, path: labels/*.ndjson}"
+    )
+    fields: LabelFields = Field(description="which field of a record holds what")
+    max_delay: Delay = Field(14 * 86_400.0, description="how long a prediction waits for its label")
+
+
+class RollingReference(Section):
+    """A reference that moves with time."""
+
+    rolling: Period = Field(description="length of the reference")
+    offset: Period = Field(86_400.0, description="how long before now it ends")
+
+
+class Fairness(Section):
+    """Whether groups are treated alike."""
+
+    attribute: Text = Field(description="the column that tells the groups")
+    favourable: Scalar = Field(description="the answer that people want")
+
+
+class Anomaly(Section):
+    """Finding single odd records."""
+
+    detector: Text = Field("hbos", description="the detector's name")
+    contamination: Share = Field(0.01, description="share of records that are odd when all is well")
+
+
+class Signal(Section):
+    """One query whose value may explain what a model does."""
+
+    name: Name = Field(description="the signal's name")
+    query: Text = Field(description="a PromQL query")
+    forecast: Text | None = Field(None, description="how its expected value is found")
+
+
+class Infrastructure(Section):
+    """Signals of what the models run on."""
+
+    prometheus: Text = Field(description="URL of a Prometheus server")
+    signals: Annotated[tuple[Signal, ...], Field(min_length=1)] = Field(description="the signals")
+
+
+ReferenceType = Annotated[
+    Annotated[File, Tag("<file>")]
+    | Annotated[Mapping[Text, File], Field(min_length=1), Tag("<map>")]
+    | Annotated[RollingReference, NotSupported, Tag("<rolling>")],
+    Discriminator(reference_form),
+    BeforeValidator(reference_kind),
+]
+
+
+class Model(Section):
+    """One model: who owns it, its reference, and where its predictions are."""
+
+    name: Name = Field(description="the label model in all metrics, such as fraud")
+    team: str = Field("", strict=True, description="who is told of alerts")
+    impact: Literal["high", "low"] = Field(
+        "low", description="high where revenue, compliance or safety depend on it"
+    )
+    task: Literal["binary", "multiclass", "regression", "ranking"] = Field(
+        description="binary, multiclass, regression or ranking"
+    )
+    reference: ReferenceType | None = Field(
+        None, description="file made by reference build, or a map version: file"
+    )
+    predictions: Predictions = Field(description="the source and the fields of the model's records")
+    columns: Mapping[Text, ColumnOptions] = Field({}, description="type and tolerance of columns")
+    labels: Labels | None = Field(None, description="labels that come later, in a log of their own")
+    segments: Annotated[tuple[Text, ...], NotSupported] | None = Field(
+        None, description="columns to split by"
+    )
+    fairness: Annotated[Fairness, NotSupported] | None = Field(None, description="groups to compare")
+    anomaly: Annotated[Anomaly, NotSupported] | None = Field(None, description="detector of odd records")
+
+    @field_validator("columns")
+    @classmethod
+    def _known_columns(
+        cls, columns: Mapping[str, ColumnOptions], info: ValidationInfo
+    ) -> Mapping[str, ColumnOptions]:
+        predictions: Predictions | None = info.data.get("predictions")
+        if predictions is not None and (
+            parts := unknown_columns(
+                columns, predictions.fields.features, predictions.fields.model_fields_set
+            )
+        ):
+            raise refuse_parts(parts)
+        return columns
+
+    @field_validator("labels")
+    @classmethod
+    def _joinable(cls, labels: Labels | None, info: ValidationInfo) -> Labels | None:
+        predictions: Predictions | None = info.data.get("predictions")
+        if labels is not None and predictions is not None and predictions.fields.id is None:
+            raise refuse("labels are joined by id, and predictions.fields names none; add id there")
+        return labels
+
+    def reference_file(self, version: str) -> Path | None:
+        """The reference file of a version, None where there is none."""
+        if isinstance(self.reference, Path):
+            return self.reference
+        return self.reference.get(version) if isinstance(self.reference, Mapping) else None
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    evaluation_interval: Interval = Field(15.0, description="how often drift is judged")
+    state_dir: File = Field(
+        Path("drift-exporter-state"), description="folder for what is kept across restarts"
+    )
+    dead_letter: File = Field(
+        default_factory=lambda data: data.get("state_dir", Path()) / "dead-letter",
+        description="folder for rejected lines; default: dead-letter in state_dir",
+    )
+    windows: Annotated[tuple[WindowType, ...], Field(min_length=1, max_length=10)] = Field(
+        (Window("1h", 3_600.0), Window("24h", 86_400.0), Window("7d", 604_800.0)),
+        description="lengths of event time over which drift is judged",
+    )
+    limits: Limits = Field(Limits(), description="what the exporter may use at most")
+    models: Annotated[tuple[Model, ...], Field(min_length=1)] = Field(description="the list of models")
+    infrastructure: Annotated[Infrastructure, NotSupported] | None = Field(
+        None, description="signals of what the models run on"
+    )
+
+    @field_validator("models")
+    @classmethod
+    def _few_models(cls, models: tuple[Model, ...], info: ValidationInfo) -> tuple[Model, ...]:
+        limits: Limits | None = info.data.get("limits")
+        if limits is not None and len(models) > limits.models:
+            raise refuse(f"there are {len(models)} models, and limits.models is {limits.models}; raise it")
+        return models

@@ -1,0 +1,248 @@
+"""The types of single values in the configuration, each with its own words for what it refuses."""
+
+import glob
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, PlainSerializer, Tag, ValidationInfo
+from pydantic.functional_validators import AfterValidator, BeforeValidator
+from pydantic_core import PydanticKnownError
+
+from drift_exporter.config.document import kind_of, shorten
+from drift_exporter.config.mask import mask_text
+from drift_exporter.config.refusal import refuse, refuse_parts
+from drift_exporter.config.values import (
+    Window,
+    format_duration,
+    format_size,
+    parse_duration,
+    parse_size,
+    split_path,
+)
+
+FUTURE_SOURCES = ("http", "kafka", "push", "counts")
+FUTURE_COLUMNS = ("text", "embedding")
+_LONGEST_NAME = 128
+
+
+def _text(value: object) -> object:
+    if isinstance(value, str):
+        if not value.strip():
+            raise refuse(f"{shorten(value)} is empty; give it a text or remove the line")
+        if not value.isprintable():
+            raise refuse(f"{shorten(value)} holds characters that cannot be printed; remove them")
+    return value
+
+
+Text = Annotated[str, Field(strict=True), BeforeValidator(_text)]
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", value):
+        raise refuse(f"{shorten(value)} cannot be a name; use letters, digits, _, . and - only")
+    if len(value) > _LONGEST_NAME:
+        raise refuse(f"{shorten(value)} has {len(value)} characters; a name has at most {_LONGEST_NAME}")
+    if not value.strip("."):
+        raise refuse(f"{shorten(value)} cannot stand in a URL; use a name with a letter or digit")
+    return value
+
+
+Name = Annotated[Text, AfterValidator(_name)]
+
+
+def _duration(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise refuse(f"{kind_of(value)} has no unit; write a duration such as 15s, 1h30m or 7d")
+    seconds = parse_duration(value) if isinstance(value, str) else None
+    if seconds is None:
+        raise refuse(f"{kind_of(value)} is not a duration; write one such as 500ms, 15s, 1h30m or 7d")
+    return seconds
+
+
+def _between(low: str, high: str) -> AfterValidator:
+    least, most = parse_duration(low) or 0.0, parse_duration(high) or 0.0
+
+    def check(seconds: float) -> float:
+        if not least <= seconds <= most:
+            small = seconds < least
+            wrong = f"{format_duration(seconds)} is too {'short' if small else 'long'}"
+            raise refuse(f"{wrong}; {'at least ' + low if small else 'at most ' + high}")
+        return seconds
+
+    return AfterValidator(check)
+
+
+_Seconds = Annotated[float, BeforeValidator(_duration), PlainSerializer(format_duration)]
+Interval = Annotated[_Seconds, _between("100ms", "1h")]
+Delay = Annotated[_Seconds, _between("1s", "366d")]
+Period = Annotated[_Seconds, _between("1m", "366d")]
+
+
+def _window(value: object) -> Window:
+    if isinstance(value, Window):
+        return value
+    seconds = _duration(value)
+    if seconds % 60:
+        raise refuse(f"{shorten(str(value))} is not a whole number of minutes; write one such as 1h")
+    return Window(str(value), seconds)
+
+
+def _window_length(window: Window) -> Window:
+    least, most = 60.0, 366 * 86_400.0
+    if not least <= window.seconds <= most:
+        small = window.seconds < least
+        wrong = f"{shorten(window.name)} is too {'short' if small else 'long'} for a window"
+        raise refuse(f"{wrong}; {'at least 1m' if small else 'at most 366d'}")
+    return window
+
+
+WindowType = Annotated[
+    Window,
+    BeforeValidator(_window),
+    AfterValidator(_window_length),
+    PlainSerializer(lambda window: window.name),
+]
+
+
+def _size(value: object) -> int:
+    size = value if isinstance(value, int) and not isinstance(value, bool) else None
+    size = parse_size(value) if isinstance(value, str) else size
+    if size is None:
+        raise refuse(f"{kind_of(value)} is not a size; write bytes, or a size such as 512KiB, 1MiB or 2GiB")
+    return size
+
+
+def _at_least(low: str) -> AfterValidator:
+    least = parse_size(low) or 0
+
+    def check(size: int) -> int:
+        if size < least:
+            raise refuse(f"{format_size(size)} is too small; at least {low}")
+        return size
+
+    return AfterValidator(check)
+
+
+_Bytes = Annotated[int, BeforeValidator(_size), PlainSerializer(format_size)]
+LineSize = Annotated[_Bytes, _at_least("64B")]
+MemorySize = Annotated[_Bytes, _at_least("64MiB")]
+
+
+def _local(value: str) -> str:
+    if "://" in value:
+        raise refuse(f"{shorten(mask_text(value))} is a URL; give the path of a local file")
+    if value.startswith("~"):
+        raise refuse(f"{shorten(value)} starts with ~, which is not expanded; write the whole path")
+    return value
+
+
+def _folder(info: ValidationInfo) -> Path:
+    return Path(info.context["folder"]) if info.context else Path.cwd()
+
+
+def _file(value: object, info: ValidationInfo) -> Path:
+    if isinstance(value, Path):
+        return _folder(info) / value
+    if not isinstance(value, str):
+        raise PydanticKnownError("string_type")
+    return _folder(info) / _local(str(_text(value)))
+
+
+def _file_pattern(value: str, info: ValidationInfo) -> str:
+    # Brackets in the folder's own name are not part of the pattern.
+    return str(Path(glob.escape(str(_folder(info)))) / _local(value))
+
+
+File = Annotated[Path, BeforeValidator(_file), PlainSerializer(str)]
+FilePattern = Annotated[Text, AfterValidator(_file_pattern)]
+
+
+def _record_path(value: str) -> str:
+    if "" in split_path(value):
+        raise refuse(f"{shorten(value)} has an empty part; write a field, or nested ones by dots: a.b")
+    if value == "*" or value.endswith(".*"):
+        raise refuse(f"{shorten(value)} is a pattern; name one field here")
+    return value
+
+
+RecordPath = Annotated[Text, AfterValidator(_record_path)]
+
+
+def _features(value: object) -> object:
+    if isinstance(value, dict):
+        return value
+    if not isinstance(value, str):
+        raise refuse(f"{kind_of(value)} cannot name features; write features.* or a map of names to fields")
+    keys = split_path(value)
+    if "" in keys or keys[-1] != "*" or "*" in keys[:-1] or len(keys) < 2:
+        raise refuse(
+            f"{shorten(value)} is not a pattern for features; write features.* for all fields of the object "
+            "features, or a map of names to fields"
+        )
+    return value
+
+
+def _map_or_text(value: object) -> str:
+    return "<map>" if isinstance(value, dict) else "<text>"
+
+
+FeatureMap = Annotated[Mapping[Text, RecordPath], Field(min_length=1)]
+Features = Annotated[
+    Annotated[str, Tag("<text>")] | Annotated[FeatureMap, Tag("<map>")],
+    Discriminator(_map_or_text),
+    BeforeValidator(_features),
+]
+
+
+def _scalar(value: object) -> object:
+    if isinstance(value, str | int | float):
+        return value
+    raise refuse(f"{kind_of(value)} is not a single value; write a text, a number, true or false")
+
+
+Scalar = Annotated[Any, BeforeValidator(_scalar)]
+
+
+def _not_supported(value: object) -> object:
+    raise refuse("not supported by this version; remove it")
+
+
+NotSupported = AfterValidator(_not_supported)
+"""For what is planned: it is validated, then refused rather than silently ignored."""
+
+
+def reference_kind(value: object) -> object:
+    """Refuse what can be no reference of any kind."""
+    if isinstance(value, dict | str | Path):
+        return value
+    raise refuse(f"{kind_of(value)} is not a reference; write a file, or a map of versions to files")
+
+
+def reference_form(value: object) -> str:
+    """The tag of a reference's form."""
+    if isinstance(value, dict):
+        return "<rolling>" if "rolling" in value else "<map>"
+    return "<file>"
+
+
+def _source(value: object) -> object:
+    kind = value.get("type") if isinstance(value, dict) else None
+    if kind in FUTURE_SOURCES:
+        raise refuse_parts(
+            [(("type",), f"{shorten(str(kind))} is not supported by this version; write file")]
+        )
+    return value
+
+
+OnlyFiles = BeforeValidator(_source)
+
+
+def _column_type(value: object) -> object:
+    if value in FUTURE_COLUMNS:
+        raise refuse(f"{shorten(str(value))} is not supported by this version; one of: numeric, categorical")
+    return value
+
+
+ColumnType = Annotated[Literal["numeric", "categorical"], BeforeValidator(_column_type)]
