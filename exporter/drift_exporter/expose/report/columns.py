@@ -106,12 +106,16 @@ def badness(drift: ColumnDrift) -> tuple[bool, float, float, str]:
     return (not drift.drifted, -excess, -drift.confidence, drift.column.name)
 
 
+def uncertain(drift: ColumnDrift) -> bool:
+    """Whether more than is tolerated was seen, but it may be chance."""
+    return not drift.drifted and drift.scores.get("psi", 0.0) > drift.tolerance
+
+
 def state(drift: ColumnDrift) -> Markup:
     """Whether the column has drifted, as a badge."""
     if drift.drifted:
         return tag("span", "drifted", class_="badge bad")
-    if drift.scores.get("psi", 0.0) > drift.tolerance:
-        # More than is tolerated was seen, but it may be chance.
+    if uncertain(drift):
         return tag("span", "uncertain", class_="badge")
     return tag("span", "within tolerance", class_="badge good")
 

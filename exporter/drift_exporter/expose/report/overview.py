@@ -57,7 +57,11 @@ def _state(snapshot: Snapshot, not_ready: str | None) -> list[Markup]:
         loaded = moment(snapshot.config_reload_timestamp)
         notices.append(
             tag(
-                "p", f"The last reload was refused; the configuration of {loaded} is in use.", class_="notice"
+                "p",
+                "The last reload was refused; the configuration of ",
+                loaded,
+                " is in use.",
+                class_="notice",
             )
         )
     return notices

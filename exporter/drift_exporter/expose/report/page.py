@@ -144,10 +144,10 @@ def _facts(
         ]
     reference = version.reference
     if reference is not None:
-        rows = f"{plural(reference.rows, 'row', 'rows')}"
+        rows = [plural(reference.rows, "row", "rows")]
         if reference.start is not None and reference.end is not None:
-            rows += f", {span(reference.start, reference.end)}"
-        facts.append(("Reference", rows))
+            rows += [", ", span(reference.start, reference.end)]
+        facts.append(("Reference", join(rows)))
     if window is not None and window.dataset_confidence is not None:
         facts.append(("Confidence that any column drifted", sureness(window.dataset_confidence)))
     facts.append(("Records so far", count(version.predictions)))
@@ -174,7 +174,7 @@ def _columns(window: WindowSnapshot) -> list[Markup]:
     header = tag(
         "tr",
         tag("th", "Column", scope="col"),
-        tag("th", "Confidence of drift", scope="col"),
+        tag("th", "Confidence", scope="col"),
         tag("th", "PSI", scope="col", class_="number"),
         tag("th", "Tolerated", scope="col", class_="number wide"),
         tag("th", "State", scope="col"),

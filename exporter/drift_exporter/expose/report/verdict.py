@@ -1,9 +1,11 @@
 """What the report says first: has the data drifted, and how sure is it."""
 
-from drift_exporter.expose.report.columns import badness
-from drift_exporter.expose.report.markup import Markup, named, tag
+from collections.abc import Sequence
+
+from drift_exporter.expose.report.columns import badness, uncertain
+from drift_exporter.expose.report.markup import Markup, join, named, tag
 from drift_exporter.expose.report.words import count, moment, plural, sureness
-from drift_exporter.snapshot import ModelSnapshot, VersionSnapshot, WindowSnapshot
+from drift_exporter.snapshot import ColumnDrift, ModelSnapshot, VersionSnapshot, WindowSnapshot
 
 _NAMED_COLUMNS = 3
 
@@ -19,60 +21,67 @@ def verdict(model: ModelSnapshot, version: VersionSnapshot | None, window: Windo
             "Build one from a time when all was well with drift-exporter reference build, and name it in the "
             "configuration.",
         )
-    if window is None or not window.columns:
-        return _no_scores(version, window)
-    return _compared(version, window)
-
-
-def _no_scores(version: VersionSnapshot, window: WindowSnapshot | None) -> Markup:
     if window is None:
-        return _box("", "Not evaluated yet.", f"{plural(version.predictions, 'record', 'records')} so far.")
-    since = (
-        ""
-        if version.last_timestamp is None
-        else f" The newest record is of {moment(version.last_timestamp)}."
-    )
+        so_far = plural(version.predictions, "record", "records")
+        return _box("", "Not evaluated yet.", f"{so_far} so far.")
+    if not window.columns:
+        return _no_scores(version, window)
+    return _compared(version.reference.rows, window)
+
+
+def _no_scores(version: VersionSnapshot, window: WindowSnapshot) -> Markup:
+    newest: list[str | Markup] = []
+    if version.last_timestamp is not None:
+        newest = [" The newest record is of ", moment(version.last_timestamp), "."]
     return _box(
         "",
         "Not enough records to tell.",
-        f"{plural(window.samples, 'record', 'records')} in the {window.name} window "
-        f"up to {moment(window.end)}: too few for a comparison that means anything.{since}",
+        f"{plural(window.samples, 'record', 'records')} in the {window.name} window up to ",
+        moment(window.end),
+        ": too few for a comparison that means anything.",
+        *newest,
     )
 
 
-def _compared(version: VersionSnapshot, window: WindowSnapshot) -> Markup:
-    drifted = sorted((c for c in window.columns if c.drifted), key=badness)
-    total = len(window.columns)
-    rows = 0 if version.reference is None else version.reference.rows
+def _compared(rows: int, window: WindowSnapshot) -> Markup:
     basis = (
-        f"Compared: {plural(window.samples, 'record', 'records')} in the {window.name} window "
-        f"up to {moment(window.end)} with {plural(rows, 'row', 'rows')} of the reference."
+        f"Compared: {plural(window.samples, 'record', 'records')} in the {window.name} window up to ",
+        moment(window.end),
+        f" with {plural(rows, 'row', 'rows')} of the reference.",
     )
-    if not drifted:
-        return _box("good", f"No drift beyond what is tolerated in any of {count(total)} columns.", basis)
-    names: list[Markup | str] = []
-    for column in drifted[:_NAMED_COLUMNS]:
-        names += [", ", named(column.column.name, 40)] if names else [named(column.column.name, 40)]
-    more = len(drifted) - _NAMED_COLUMNS
-    sure = max(c.adjusted_confidence for c in drifted)
-    least = min(c.adjusted_confidence for c in drifted)
-    how_sure = (
-        sureness(sure) if sureness(sure) == sureness(least) else f"{sureness(least)} to {sureness(sure)}"
-    )
+    columns = sorted(window.columns, key=badness)
+    total = plural(len(columns), "column", "columns")
+    drifted = [column for column in columns if column.drifted]
+    if drifted:
+        have = "has" if len(drifted) == 1 else "have"
+        return _box("bad", join([f"{len(drifted)} of {total} {have} drifted: ", *_listed(drifted)]), *basis)
+    unsure = [column for column in columns if uncertain(column)]
+    if unsure:
+        return _box("", join([f"{len(unsure)} of {total} may have drifted: ", *_listed(unsure)]), *basis)
+    sure = sureness(max(column.adjusted_confidence for column in columns))
     return _box(
-        "bad",
-        tag(
-            "span",
-            f"{count(len(drifted))} of {plural(total, 'column has', 'columns have')} drifted: ",
-            *names,
-            f" and {count(more)} more" if more > 0 else "",
-            f" ({how_sure} sure).",
-        ),
-        basis,
+        "good", f"No drift beyond what is tolerated in {total} ({sure} sure that there is any).", *basis
     )
 
 
-def _box(tone: str, answer: str | Markup, basis: str) -> Markup:
+def _listed(columns: Sequence[ColumnDrift]) -> list[str | Markup]:
+    """The first few names, how many more there are, and how sure it is."""
+    names: list[str | Markup] = []
+    for column in columns[:_NAMED_COLUMNS]:
+        names += [", ", named(column.column.name, 40)] if names else [named(column.column.name, 40)]
+    more = len(columns) - _NAMED_COLUMNS
+    if more > 0:
+        names.append(f" and {count(more)} more")
+    confidences = [column.adjusted_confidence for column in columns]
+    least, most = sureness(min(confidences)), sureness(max(confidences))
+    return [*names, f" ({most if least == most else f'{least} to {most}'} sure)."]
+
+
+def _box(tone: str, answer: str | Markup, *basis: str | Markup) -> Markup:
     return tag(
-        "section", tag("p", answer), tag("p", basis), class_=f"verdict {tone}".strip(), aria_label="Verdict"
+        "section",
+        tag("p", answer),
+        tag("p", *basis),
+        class_=f"verdict {tone}".strip(),
+        aria_label="Verdict",
     )

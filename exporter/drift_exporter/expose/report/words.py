@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from drift_exporter.expose.report.markup import Markup, join, tag
 from drift_exporter.reference.model import MISSING, OTHER, Column, FloatArray, NumericColumn
 
 THIN = "\N{NARROW NO-BREAK SPACE}"
@@ -54,17 +55,18 @@ def sureness(confidence: float) -> str:
     return f"{100 * confidence:.1f}{THIN}%"
 
 
-def moment(seconds: float) -> str:
+def moment(seconds: float) -> Markup:
     """A time in UTC, to the minute; the bare number where it is no date."""
     try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        time = datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
-        return f"{seconds:g} s"
+        return tag("span", f"{seconds:g} s")
+    return tag("time", time.strftime("%Y-%m-%d %H:%M UTC"), datetime=time.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
-def span(start: float, end: float) -> str:
+def span(start: float, end: float) -> Markup:
     """From one time to another, in UTC."""
-    return f"{moment(start).removesuffix(' UTC')} {EN_DASH} {moment(end)}"
+    return join([moment(start), f" {EN_DASH} ", moment(end)])
 
 
 def plural(amount: int, one: str, many: str) -> str:
