@@ -1,0 +1,102 @@
+"""Judging one window of one model version: every column's drift, and the model's as a whole."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from drift_exporter.judge.confidence import drift_statistic, p_values
+from drift_exporter.judge.multiple import benjamini_hochberg, dataset_p_value
+from drift_exporter.judge.scores import drift_scores
+from drift_exporter.reference.model import Column, FloatArray, IntArray, NumericColumn, Reference
+from drift_exporter.snapshot import ColumnDrift, WindowSnapshot
+
+MINIMUM_SAMPLES = 50
+DEFAULT_TOLERANCE = 0.05
+DRIFTED_CONFIDENCE = 0.95
+
+
+def judge_window(  # noqa: PLR0913, PLR0917 - a window is name, start and end; its content counts, sums, samples
+    name: str,
+    start: float,
+    end: float,
+    reference: Reference,
+    counts: IntArray,
+    sums: FloatArray,
+    samples: int,
+    tolerances: Mapping[str, float],
+    default_tolerance: float = DEFAULT_TOLERANCE,
+) -> WindowSnapshot:
+    """Compare what a window counted to the reference.
+
+    ``counts`` are all columns' vectors one after the other, in the reference's order, so as long as their
+    sizes together; ``sums`` the numeric columns' sums by fine bin, likewise. ``samples`` is the number of
+    records. ``tolerances`` maps a column's name to its tolerated PSI; others get ``default_tolerance``.
+
+    Fewer than 50 records are not judged: the snapshot then has no columns. A column counts as drifted where
+    its confidence, adjusted for the number of columns, is at least 0.95. ``dataset_confidence`` is how sure
+    one may be that any column at all has drifted: the highest adjusted confidence.
+
+    Raises ValueError where the counts or sums do not fit the reference.
+    """
+    columns = reference.columns
+    if samples < MINIMUM_SAMPLES or not columns:
+        return WindowSnapshot(name, start, end, samples, (), None, None)
+    column_counts, column_sums = _split(columns, counts, sums)
+    column_tolerances = [tolerances.get(column.name, default_tolerance) for column in columns]
+    exported = [column.export(own) for column, own in zip(columns, column_counts, strict=True)]
+    statistics = [
+        drift_statistic(column.export(column.counts), current)
+        for column, current in zip(columns, exported, strict=True)
+    ]
+    p = p_values(statistics, column_tolerances)
+    confidence = 1.0 - p
+    adjusted_confidence = 1.0 - benjamini_hochberg(p)
+    drifted = adjusted_confidence >= DRIFTED_CONFIDENCE
+    drifts = tuple(
+        ColumnDrift(
+            column=column,
+            current=exported[i],
+            scores=drift_scores(column, column_counts[i], column_sums[i]),
+            tolerance=column_tolerances[i],
+            confidence=float(confidence[i]),
+            adjusted_confidence=float(adjusted_confidence[i]),
+            drifted=bool(drifted[i]),
+            mean=_mean(column_counts[i], column_sums[i]),
+        )
+        for i, column in enumerate(columns)
+    )
+    return WindowSnapshot(
+        name=name,
+        start=start,
+        end=end,
+        samples=samples,
+        columns=drifts,
+        drifted_ratio=float(drifted.mean()),
+        dataset_confidence=1.0 - dataset_p_value(p),
+    )
+
+
+def _split(
+    columns: tuple[Column, ...], counts: IntArray, sums: FloatArray
+) -> tuple[list[IntArray], list[FloatArray | None]]:
+    sizes = [column.size for column in columns]
+    fine_bins = [column.size - 1 if isinstance(column, NumericColumn) else 0 for column in columns]
+    if len(counts) != sum(sizes) or len(sums) != sum(fine_bins):
+        raise ValueError(
+            f"{len(counts)} counts and {len(sums)} sums do not fit the reference's columns, "
+            f"which have {sum(sizes)} and {sum(fine_bins)}"
+        )
+    own_counts = np.split(counts, np.cumsum(sizes[:-1]))
+    own_sums = np.split(sums, np.cumsum(fine_bins[:-1]))
+    return own_counts, [own if size else None for own, size in zip(own_sums, fine_bins, strict=True)]
+
+
+def _mean(counts: IntArray, sums: FloatArray | None) -> float | None:
+    """Mean of a numeric column's values, None where there is no value or no finite mean."""
+    if sums is None:
+        return None
+    values = int(counts[:-1].sum())
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = float(sums.sum())
+    return total / values if values and math.isfinite(total) else None
