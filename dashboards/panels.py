@@ -1,0 +1,319 @@
+"""Panels in one style: thin functions around grafanalib's classes.
+
+Widths are in Grafana's grid of 24 columns, heights in its rows of 30 pixels. Where a panel stands is decided
+by ``layout.sections``.
+"""
+
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+from grafanalib import core
+
+DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+
+Json = dict[str, Any]
+
+# From what confidence on an alert is an info or a ticket, and from what on a ticket or a page: the severity
+# table of the alert rules. No metric says it, as it is a convention of the rules.
+CONFIDENCE_STEPS = [
+    {"color": "green", "value": 0},
+    {"color": "orange", "value": 0.9},
+    {"color": "red", "value": 0.99},
+]
+# A score divided by its own tolerance: 1 is the tolerance, whatever the configuration sets it to.
+TIMES_TOLERANCE_STEPS = [{"color": "green", "value": 0}, {"color": "orange", "value": 1}]
+SOME_ARE_BAD = [{"color": "green", "value": 0}, {"color": "red", "value": 1}]
+ZERO_IS_BAD = [{"color": "red", "value": 0}, {"color": "green", "value": 1}]
+
+
+def query(  # noqa: PLR0913
+    expr: str,
+    legend: str = "",
+    *,
+    instant: bool = False,
+    table: bool = False,
+    heatmap: bool = False,
+    exemplar: bool = False,
+) -> Json:
+    """One PromQL query of a panel; a table's query is always an instant one."""
+    instant = instant or table
+    return {
+        "datasource": DATASOURCE,
+        "editorMode": "code",
+        "exemplar": exemplar,
+        "expr": " ".join(expr.split()),
+        "format": "table" if table else "heatmap" if heatmap else "time_series",
+        "instant": instant,
+        "legendFormat": legend or "__auto",
+        "range": not instant,
+    }
+
+
+def _common(title: str, description: str, queries: Sequence[Json], size: tuple[int, int]) -> Json:
+    return {
+        "id": panel_id(title),
+        "title": title,
+        "description": description,
+        "dataSource": DATASOURCE,
+        "targets": [q | {"refId": chr(ord("A") + i)} for i, q in enumerate(queries)],
+        "gridPos": core.GridPos(w=size[0], h=size[1], x=0, y=0),
+        "maxDataPoints": None,
+    }
+
+
+def panel_id(title: str) -> int:
+    """Comes from the title, so that links to a panel survive panels added before it."""
+    return zlib.crc32(title.encode()) % 1_000_000 + 1
+
+
+def timeseries(  # noqa: PLR0913
+    title: str,
+    description: str,
+    *queries: Json,
+    unit: str,
+    size: tuple[int, int] = (12, 8),
+    decimals: int | None = None,
+    maximum: int | None = None,
+    stacked: bool = False,
+    dashed: str | None = None,
+    links: Sequence[Json] = (),
+) -> core.TimeSeries:
+    """Lines over time from 0 on. ``dashed`` is a regex of legends to draw as dashed limit lines."""
+    return core.TimeSeries(
+        **_common(title, description, queries, size),
+        unit=unit,
+        valueDecimals=decimals,
+        valueMax=maximum,
+        valueMin=0,
+        fillOpacity=40 if stacked else 8,
+        showPoints="never",
+        stacking={"mode": "normal" if stacked else "none", "group": "A"},
+        legendDisplayMode="table",
+        legendCalcs=["lastNotNull", "max"],
+        tooltipMode="multi",
+        tooltipSort="desc",
+        overrides=[_dashed(dashed)] if dashed else [],
+        extraJson={
+            "fieldConfig": {
+                "defaults": {"links": list(links), "custom": {"scaleDistribution": {"log": None}}},
+            },
+            "options": {"legend": {"showLegend": True}},
+        },
+    )
+
+
+def _dashed(pattern: str) -> Json:
+    return {
+        "matcher": {"id": "byRegexp", "options": pattern},
+        "properties": [
+            {"id": "custom.lineStyle", "value": {"fill": "dash", "dash": [10, 10]}},
+            {"id": "custom.fillOpacity", "value": 0},
+            {"id": "custom.lineWidth", "value": 2},
+            {"id": "color", "value": {"mode": "fixed", "fixedColor": "red"}},
+        ],
+    }
+
+
+def stat(  # noqa: PLR0913
+    title: str,
+    description: str,
+    expr: str,
+    *,
+    unit: str,
+    decimals: int | None = None,
+    steps: Sequence[Json] = (),
+    texts: Json | None = None,
+    none: str = "no data",
+    legend: str = "",
+    size: tuple[int, int] = (4, 4),
+) -> core.Stat:
+    """The newest value, large. ``texts`` maps values to words, ``none`` is shown when there is no series."""
+    return core.Stat(
+        **_common(title, description, [query(expr, legend, instant=True)], size),
+        format=unit,
+        decimals=decimals,
+        noValue=none,
+        reduceCalc="lastNotNull",
+        colorMode="value" if steps else "none",
+        graphMode="none",
+        mappings=[{"type": "value", "options": texts}] if texts else [],
+        thresholds=list(steps),
+        color={"mode": "thresholds"} if steps else {"mode": "fixed", "fixedColor": "text"},
+        extraJson={
+            "options": {
+                "percentChangeColorMode": "standard",
+                "showPercentChange": False,
+                "wideLayout": True,
+            },
+        },
+    )
+
+
+def table(  # noqa: PLR0913
+    title: str,
+    description: str,
+    *queries: Json,
+    transformations: Sequence[Json],
+    columns: Sequence[Json],
+    sort: tuple[str, bool],
+    size: tuple[int, int] = (24, 9),
+) -> core.Table:
+    """Instant queries side by side. ``sort`` is a column and whether it descends."""
+    return core.Table(
+        **_common(title, description, queries, size),
+        transformations=list(transformations),
+        overrides=list(columns),
+        filterable=True,
+        unit="short",
+        extraJson={
+            "fieldConfig": {"defaults": {"custom": {"cellOptions": {"type": "auto"}, "displayMode": None}}},
+            "options": {
+                "cellHeight": "sm",
+                "frameIndex": 0,
+                "sortBy": [{"displayName": sort[0], "desc": sort[1]}],
+            },
+        },
+    )
+
+
+def joined(headings: dict[str, str], hide: str) -> list[Json]:
+    """Transformations that make one table of several queries: rows with equal labels are merged.
+
+    ``headings`` maps a label or ``Value #<query>`` to its heading, in the order of the columns; ``hide`` is a
+    value that only brings labels.
+    """
+    order = {field: position for position, field in enumerate(headings)}
+    return [
+        {"id": "merge", "options": {}},
+        {
+            "id": "organize",
+            "options": {
+                "excludeByName": {"Time": True, hide: True},
+                "indexByName": order,
+                "renameByName": headings,
+            },
+        },
+    ]
+
+
+def column(  # noqa: PLR0913
+    name: str,
+    *,
+    unit: str | None = None,
+    decimals: int | None = None,
+    width: int | None = None,
+    steps: Sequence[Json] = (),
+    links: Sequence[Json] = (),
+) -> Json:
+    """How a table's column looks; ``steps`` colour its background."""
+    properties: list[Json] = []
+    for key, value in (("unit", unit), ("decimals", decimals), ("custom.width", width)):
+        if value is not None:
+            properties.append({"id": key, "value": value})
+    if steps:
+        properties += [
+            {"id": "thresholds", "value": {"mode": "absolute", "steps": list(steps)}},
+            {"id": "color", "value": {"mode": "thresholds"}},
+            {"id": "custom.cellOptions", "value": {"type": "color-background", "mode": "basic"}},
+        ]
+    if links:
+        properties.append({"id": "links", "value": list(links)})
+    return {"matcher": {"id": "byName", "options": name}, "properties": properties}
+
+
+def state_timeline(  # noqa: PLR0913
+    title: str,
+    description: str,
+    *queries: Json,
+    unit: str,
+    steps: Sequence[Json],
+    decimals: int | None = None,
+    texts: Json | None = None,
+    size: tuple[int, int] = (24, 8),
+) -> core.StateTimeline:
+    """A coloured band for each series."""
+    return core.StateTimeline(
+        **_common(title, description, queries, size),
+        thresholds=list(steps),
+        mappings=[{"type": "value", "options": texts}] if texts else [],
+        showValue="never",
+        extraJson={
+            "fieldConfig": {"defaults": {"unit": unit, "decimals": decimals}},
+            "options": {
+                "legend": {"showLegend": True, "calcs": []},
+                "tooltip": {"mode": "multi", "sort": "none"},
+            },
+        },
+    )
+
+
+def heatmap(
+    title: str,
+    description: str,
+    expr: str,
+    *,
+    unit: str,
+    size: tuple[int, int] = (12, 8),
+) -> core.Heatmap:
+    """Buckets of a Prometheus histogram over time. grafanalib's own options are of an older panel."""
+    return core.Heatmap(
+        **_common(title, description, [query(expr, "{{le}}", heatmap=True)], size),
+        options={
+            "calculate": False,
+            "cellGap": 1,
+            "cellValues": {"unit": "short"},
+            "color": {
+                "exponent": 0.5,
+                "fill": "dark-orange",
+                "mode": "scheme",
+                "reverse": False,
+                "scale": "exponential",
+                "scheme": "Oranges",
+                "steps": 64,
+            },
+            "exemplars": {"color": "rgba(255,0,255,0.7)"},
+            "filterValues": {"le": 1e-9},
+            "legend": {"show": True},
+            "rowsFrame": {"layout": "auto"},
+            "showValue": "never",
+            "tooltip": {"mode": "single", "showColorScale": False, "yHistogram": True},
+            "yAxis": {"axisPlacement": "left", "reverse": False, "unit": unit},
+        },
+        extraJson={
+            "fieldConfig": {
+                "defaults": {
+                    "unit": "short",
+                    "custom": {
+                        "hideFrom": {"legend": False, "tooltip": False, "viz": False},
+                        "scaleDistribution": {"type": "linear"},
+                    },
+                },
+            },
+        },
+    )
+
+
+def bar_chart(  # noqa: PLR0913
+    title: str,
+    description: str,
+    *queries: Json,
+    transformations: Sequence[Json],
+    unit: str,
+    x: str,
+    repeat: str | None = None,
+    size: tuple[int, int] = (8, 8),
+) -> core.BarChart:
+    """Bars side by side for each value of field ``x``. ``repeat`` is a variable: one panel for each value."""
+    return core.BarChart(
+        **_common(title, description, queries, size),
+        transformations=list(transformations),
+        repeat=core.Repeat(direction="h", variable=repeat, maxPerRow=24 // size[0]),
+        thresholdSteps=[],
+        showValue="never",
+        tooltipMode="multi",
+        extraJson={
+            "fieldConfig": {"defaults": {"unit": unit, "min": 0, "color": {"fixedColor": None}}},
+            "options": {"fullHighlight": False, "xField": x, "xTickLabelMaxLength": 12},
+        },
+    )
