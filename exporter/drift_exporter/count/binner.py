@@ -1,0 +1,62 @@
+"""Numbers to bins, with a table instead of a search.
+
+A binary search among 127 edges costs about ten times as much as reading the number. Here the edges' range is
+cut into equal cells, few enough to stay in the processor's cache, so narrow that a cell holds few edges.
+A value's cell is one multiplication; a table gives the number of edges in the cells before it; as many
+comparisons as the fullest cell has edges give the rest. The result is that of ``numpy.searchsorted``,
+exactly: value and edges go through the same monotone function, so rounding cannot put them out of order.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift_exporter.reference.model import FloatArray, IntArray
+
+_MAXIMUM_CELLS = 1 << 16
+_MAXIMUM_COMPARISONS = 4
+
+
+class Binner:
+    """Finds bins between inclusive upper ``edges`` (E,), finite and strictly ascending."""
+
+    def __init__(self, edges: FloatArray) -> None:
+        self.edges = np.ascontiguousarray(edges, dtype=np.float64)
+        self.bins = len(self.edges) + 1
+        self._comparisons: int | None = None
+        self._after = np.append(self.edges, np.inf)
+        cells = 256
+        while len(self.edges) > 1 and cells <= _MAXIMUM_CELLS and self._comparisons is None:
+            self._try(cells)
+            cells *= 4
+
+    def _try(self, cells: int) -> None:
+        low, high = self.edges[0], self.edges[-1]
+        with np.errstate(over="ignore"):
+            scale = cells / (high - low)
+        if not np.isfinite(scale) or not np.isfinite(scale * low):
+            return
+        self._low, self._scale, self._cells = low, scale, cells
+        cell = self._cell(self.edges)
+        fullest = int(np.bincount(cell).max())
+        if fullest <= _MAXIMUM_COMPARISONS:
+            self._before = np.searchsorted(cell, np.arange(cells + 1)).astype(np.intp)
+            self._comparisons = fullest
+
+    def _cell(self, values: FloatArray) -> NDArray[np.intp]:
+        scaled = values - self._low
+        scaled *= self._scale
+        # fmax and fmin also send NaN somewhere harmless; the caller takes it out.
+        np.fmax(scaled, 0, out=scaled)
+        np.fmin(scaled, self._cells, out=scaled)
+        cells: NDArray[np.intp] = scaled.astype(np.intp)
+        return cells
+
+    def bin(self, values: FloatArray) -> IntArray:
+        """Bin (0 to E) of each value; that of NaN means nothing."""
+        if self._comparisons is None:
+            return np.searchsorted(self.edges, values, side="left").astype(np.int64, copy=False)
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = self._before.take(self._cell(values))
+        for _ in range(self._comparisons):
+            found += values > self._after.take(found)
+        return found.astype(np.int64, copy=False)

@@ -1,0 +1,241 @@
+"""NDJSON: one JSON object a line, read by DuckDB straight into arrays.
+
+A clean chunk is read in one pass, strictly. DuckDB refuses the whole chunk where a single value is bad, so
+a refused chunk is read again leniently (bad lines and bad values become NULL), and only the lines in which
+something is NULL are looked at closely, to tell a missing value from a wrong one and a record from garbage.
+
+What DuckDB takes as a number: JSON numbers, NaN and Infinity as Python writes them, numbers in quotes, true
+and false as 1 and 0. Where a key stands twice in a line, the first one counts.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from drift_exporter.decode.database import connect
+from drift_exporter.decode.lines import gather, line_spans
+from drift_exporter.decode.memory import MemoryFile
+from drift_exporter.decode.ndjson_sql import inspect_sql, objects_sql, pointer, reach, reader_sql
+from drift_exporter.decode.plan import UNREADABLE, FieldPath, Plan, leaf_types, literal, select_sql
+from drift_exporter.decode.records import Records, Trace, concatenate, from_columns, unreadable_rows
+from drift_exporter.reference.model import IntArray, Kind
+from drift_exporter.sources.chunk import RAW_LIMIT, Chunk, Rejection
+
+Columns = Mapping[str, NDArray[np.generic]]
+_BOM = b"\xef\xbb\xbf"
+
+
+class NdjsonDecoder:
+    """Decodes chunks of NDJSON under one plan. Not safe to share between threads."""
+
+    def __init__(self, plan: Plan, line_limit: int = 1 << 20) -> None:
+        self.plan = plan
+        self._types = leaf_types(plan)
+        self._connection = connect()
+        self._memory = MemoryFile()
+        self._line_limit = line_limit
+        reader = reader_sql(self._memory.path, self._types, line_limit)
+        # Planning the query takes as long as reading a few thousand records; it is done once.
+        self._connection.execute("PREPARE strict AS " + self._query(reader.format(lenient="false"), "CAST"))
+        self._lenient = self._query(reader.format(lenient="true"), "TRY_CAST", null_column=True)
+        self._inspect = inspect_sql(self._memory.path, plan, line_limit)
+
+    def close(self) -> None:
+        """Close the database and give the memory back."""
+        self._connection.close()
+        self._memory.close()
+
+    def decode(self, chunk: Chunk) -> Records:
+        """Decode whole lines. Bad ones are rejections, with their offset in the file."""
+        if chunk.offset == 0 and chunk.data.startswith(_BOM):
+            chunk = replace(chunk, data=b" " * len(_BOM) + chunk.data[len(_BOM) :])
+        self._memory.write(chunk.data)
+        try:
+            columns = self._connection.execute("EXECUTE strict").fetchnumpy()
+        except duckdb.Error:
+            records = self._salvage(chunk)
+        else:
+            bad = unreadable_rows(columns)
+            if len(bad):
+                records = self._without_bad_rows(columns, bad, chunk)
+            else:
+                records = from_columns(self.plan, columns, None, {}, ())
+        return records
+
+    def unknown_versions(self, chunk: Chunk) -> tuple[str, ...]:
+        """Versions in a chunk that the plan does not know, most frequent first."""
+        path = self.plan.version
+        if path is None:
+            return ()
+        self._memory.write(chunk.data)
+        value = f"json_extract_string(json, {literal(pointer(path))})"
+        known = ", ".join(map(literal, self.plan.versions)) or "NULL"
+        rows = self._connection.execute(
+            f"SELECT {value} AS v, count(*) FROM {objects_sql(self._memory.path, self._line_limit)} "
+            f"WHERE v IS NOT NULL AND v[1] NOT IN ('{{', '[') AND coalesce(v NOT IN ({known}), true) "
+            "GROUP BY v ORDER BY 2 DESC, 1"
+        ).fetchall()
+        return tuple(version for version, _ in rows)
+
+    def traces(self, chunk: Chunk, rows: Sequence[int], records: Records) -> tuple[Trace, ...]:
+        """Trace ids of some accepted records (numbers in the arrays) of a chunk just decoded."""
+        path = self.plan.trace_id
+        if path is None or not rows:
+            return ()
+        starts, ends = line_spans(chunk.data)
+        if records.rejections:
+            rejected = [rejection.offset for rejection in records.rejections]
+            keep = ~np.isin(starts + chunk.offset, rejected)
+            starts, ends = starts[keep], ends[keep]
+        found = []
+        for row in rows:
+            try:
+                value = json.loads(chunk.data[starts[row] : ends[row]])
+                for key in path:
+                    value = value[key]
+            except (ValueError, KeyError, TypeError, IndexError):
+                continue
+            if isinstance(value, str) and value:
+                found.append(Trace(row, value))
+        return tuple(found)
+
+    def _query(self, reader: str, cast: str, *, null_column: bool = False) -> str:
+        aliases = {path: f"l{i}" for i, path in enumerate(self._types)}
+
+        def number(path: FieldPath) -> str:
+            alias = aliases[path]
+            return alias if self._types[path] == "DOUBLE" else f"{cast}({alias} AS DOUBLE)"
+
+        select = select_sql(self.plan, number, lambda path: aliases[path])
+        if null_column:
+            checks = [f"{alias} IS NULL" for alias in aliases.values()] or ["true"]
+            select.append(f"({' OR '.join(checks)})::UTINYINT AS suspicious")
+        leaves = [f"{reach(path)} AS {alias}" for path, alias in aliases.items()] or ["1 AS l0"]
+        return f"SELECT {', '.join(select)} FROM (SELECT {', '.join(leaves)} FROM {reader})"
+
+    def _salvage(self, chunk: Chunk) -> Records:
+        """Read a chunk that has something wrong in it."""
+        self._memory.write(chunk.data)
+        starts, ends = line_spans(chunk.data)
+        columns = self._connection.execute(self._lenient).fetchnumpy()
+        suspicious = np.flatnonzero(columns["suspicious"])
+        if len(columns["suspicious"]) != len(starts):
+            return self._split(chunk, starts, ends)
+        return self._inspected(columns, suspicious, chunk, (starts, ends))
+
+    def _split(self, chunk: Chunk, starts: IntArray, ends: IntArray) -> Records:
+        data = chunk.data
+        # The reader and we disagree on what a line is. Halve until the line at fault stands alone.
+        if len(starts) <= 1:
+            start, end = (int(starts[0]), int(ends[0])) if len(starts) else (0, len(data))
+            raw = data[start:end]
+            rejection = _rejection(chunk.path, chunk.offset + start, raw, "malformed")
+            empty = {name: values[:0] for name, values in self._no_rows().items()}
+            return from_columns(self.plan, empty, None, {}, (rejection,))
+        middle = int(starts[len(starts) // 2])
+        halves = (
+            self.decode(replace(chunk, data=data[:middle])),
+            self.decode(replace(chunk, offset=chunk.offset + middle, data=data[middle:])),
+        )
+        return concatenate(halves)
+
+    def _no_rows(self) -> Columns:
+        self._memory.write(b"")
+        return self._connection.execute(self._lenient).fetchnumpy()
+
+    def _without_bad_rows(self, columns: Columns, bad: IntArray, chunk: Chunk) -> Records:
+        starts, ends = line_spans(chunk.data)
+        if len(starts) != len(next(iter(columns.values()))):
+            return self._split(chunk, starts, ends)
+        return self._inspected(columns, bad, chunk, (starts, ends))
+
+    def _inspected(
+        self,
+        columns: Columns,
+        suspicious: IntArray,
+        chunk: Chunk,
+        spans: tuple[IntArray, IntArray],
+    ) -> Records:
+        """Records of ``columns`` after a close look at the suspicious rows."""
+        starts, ends = spans[0][suspicious], spans[1][suspicious]
+        self._memory.write(gather(chunk.data, starts, ends))
+        seen = self._connection.execute(self._inspect).fetchnumpy()
+        malformed, wrong_type = seen["malformed"] == 1, seen["not_object"] == 1
+        unreadable = (
+            columns["ts"][suspicious] == UNREADABLE if "ts" in columns else np.zeros(len(starts), dtype=bool)
+        )
+        rejected = malformed | wrong_type | unreadable
+        rejections = tuple(
+            _rejection(
+                chunk.path,
+                chunk.offset + start,
+                chunk.data[start:end],
+                _reason(malformed=bool(m), not_object=bool(o), missing=bool(t)),
+            )
+            for start, end, m, o, t in zip(
+                starts[rejected].tolist(),
+                ends[rejected].tolist(),
+                malformed[rejected].tolist(),
+                wrong_type[rejected].tolist(),
+                seen["no_timestamp"][rejected].tolist(),
+                strict=True,
+            )
+        )
+        invalid: dict[tuple[Kind, str], int] = {}
+        for i, leaf in enumerate(self.plan.numeric):
+            wrong = int(np.count_nonzero((seen[f"w{i}"] == 1) & ~rejected))
+            if wrong:
+                invalid[leaf.kind, leaf.name] = wrong
+        if self.plan.latency is not None:
+            wrong = int(np.count_nonzero((seen["wl"] == 1) & ~rejected))
+            if wrong:
+                invalid["prediction", "latency"] = wrong
+        for i, categorical_leaf in enumerate(self.plan.categorical):
+            # The whole object around the field was not an object.
+            wrong = int(np.count_nonzero((seen[f"p{i}"] == 1) & ~rejected))
+            if wrong:
+                invalid[categorical_leaf.kind, categorical_leaf.name] = wrong
+        keep = np.ones(len(spans[0]), dtype=bool)
+        keep[suspicious[rejected]] = False
+        return from_columns(self.plan, columns, keep, invalid, rejections)
+
+
+def _reason(*, malformed: bool, not_object: bool, missing: bool) -> str:
+    if malformed:
+        return "malformed"
+    if not_object:
+        return "not_object"
+    return "timestamp_missing" if missing else "timestamp_unreadable"
+
+
+def _rejection(path: str, offset: int, raw: bytes, reason: str) -> Rejection:
+    if reason == "malformed":
+        detail = _why_malformed(raw)
+        if detail.startswith("invalid UTF-8"):
+            reason = "invalid_utf8"
+    else:
+        detail = {
+            "not_object": "the line is valid JSON but not an object",
+            "timestamp_missing": "the configured timestamp field is absent or null",
+            "timestamp_unreadable": "the timestamp is neither RFC 3339 nor epoch seconds, milliseconds or "
+            "microseconds",
+        }[reason]
+    return Rejection(path, offset, reason, detail, raw[:RAW_LIMIT], len(raw))
+
+
+def _why_malformed(raw: bytes) -> str:
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        return f"invalid UTF-8 at byte {error.start} of the line"
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return f"not JSON: {error.msg} at character {error.pos} of the line"
+    except RecursionError:
+        return "not JSON that can be read: nested too deeply"
+    return "not JSON: it breaks the standard in a way that the reader does not accept"

@@ -1,0 +1,99 @@
+"""The SQL that reads NDJSON from a file in memory."""
+
+from collections.abc import Mapping
+
+from drift_exporter.decode.plan import FieldPath, Plan, literal, quote
+
+_MINIMUM_OBJECT_SIZE = 1 << 20
+
+
+def pointer(path: FieldPath) -> str:
+    """Write a path as a JSON pointer (RFC 6901)."""
+    return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in path)
+
+
+def reach(path: FieldPath) -> str:
+    """SQL that reaches a path in the columns of the reader."""
+    sql = quote(path[0])
+    for key in path[1:]:
+        sql = f"struct_extract({sql}, {literal(key)})"
+    return sql
+
+
+def reader_sql(file: str, types: Mapping[FieldPath, str], line_limit: int) -> str:
+    """Table function that reads just these paths in these types; has a place for ``lenient``."""
+    tree: dict[str, object] = {}
+    for path, kind in types.items():
+        node = tree
+        for key in path[:-1]:
+            node = node.setdefault(key, {})  # type: ignore[assignment]  # inner nodes are always dicts
+        node[path[-1]] = kind
+    columns = ", ".join(f"{quote(key)}: {literal(_type_sql(node))}" for key, node in tree.items())
+    # Braces are doubled since the text is formatted once more.
+    columns = columns.replace("{", "{{").replace("}", "}}") or quote("nothing") + ": 'VARCHAR'"
+    return (
+        f"read_json({literal(file)}, format = 'newline_delimited', records = true, "
+        f"columns = {{{{{columns}}}}}, ignore_errors = {{lenient}}, "
+        f"maximum_object_size = {_object_size(line_limit)})"
+    )
+
+
+def objects_sql(file: str, line_limit: int) -> str:
+    """Table function that gives each line as JSON, NULL where it is not."""
+    return (
+        f"read_json({literal(file)}, format = 'newline_delimited', records = false, "
+        f"columns = {{json: 'JSON'}}, ignore_errors = true, maximum_object_size = {_object_size(line_limit)})"
+    )
+
+
+def inspect_sql(file: str, plan: Plan, line_limit: int) -> str:
+    """Query that tells, line by line, what is wrong with it (every column is 0 or 1).
+
+    ``malformed``, ``not_object``, ``no_timestamp``; ``w0``.. a number that is none, ``p0``.. a category
+    below something that is not an object, ``wl`` a latency that is no number.
+    """
+    select = [
+        "(json IS NULL)::UTINYINT AS malformed",
+        "coalesce(json_type(json) <> 'OBJECT', false)::UTINYINT AS not_object",
+        f"({_absent(plan.timestamp)})::UTINYINT AS no_timestamp"
+        if plan.timestamp is not None
+        else "0::UTINYINT AS no_timestamp",
+    ]
+    select += [f"({_not_a_number(leaf.path)})::UTINYINT AS w{i}" for i, leaf in enumerate(plan.numeric)]
+    select += [f"({_bad_parent(leaf.path)})::UTINYINT AS p{i}" for i, leaf in enumerate(plan.categorical)]
+    if plan.latency is not None:
+        select.append(f"({_not_a_number(plan.latency)})::UTINYINT AS wl")
+    return f"SELECT {', '.join(select)} FROM {objects_sql(file, line_limit)}"
+
+
+def _object_size(line_limit: int) -> int:
+    return max(line_limit + 2, _MINIMUM_OBJECT_SIZE)
+
+
+def _type_sql(node: object) -> str:
+    if isinstance(node, dict):
+        return "STRUCT(" + ", ".join(f"{quote(key)} {_type_sql(child)}" for key, child in node.items()) + ")"
+    return str(node)
+
+
+def _json_type(path: FieldPath) -> str:
+    return f"json_type(json, {literal(pointer(path))})"
+
+
+def _absent(path: FieldPath) -> str:
+    return f"coalesce({_json_type(path)}, 'NULL') = 'NULL'"
+
+
+def _not_a_number(path: FieldPath) -> str:
+    text = f"json_extract_string(json, {literal(pointer(path))})"
+    wrong = (
+        f"(NOT {_absent(path)} AND try_cast({text} AS DOUBLE) IS NULL AND {text} NOT IN ('true', 'false'))"
+    )
+    return f"coalesce({wrong}, false) OR {_bad_parent(path)}"
+
+
+def _bad_parent(path: FieldPath) -> str:
+    parents = [
+        f"coalesce({_json_type(path[:end])} NOT IN ('OBJECT', 'NULL'), false)" for end in range(1, len(path))
+    ]
+    return " OR ".join(parents) or "false"

@@ -1,0 +1,205 @@
+"""Which fields of a record matter, and the SQL that reads them.
+
+A plan is made once per configuration and reference. It names leaves (paths into the record) and how each
+is read; the decoders differ only in how a leaf is reached in their format.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from drift_exporter.errors import ConfigurationError
+from drift_exporter.reference.model import CategoricalColumn, Column, Kind
+
+FieldPath = tuple[str, ...]
+
+UNREADABLE = -(2**63)
+"""Stands for a timestamp that is absent or cannot be read; no real one has this value."""
+
+BAD_TIMESTAMP = "the timestamp is absent, or neither RFC 3339 nor epoch seconds, milliseconds or microseconds"
+
+UNVERSIONED = "unversioned"
+
+# Codes of a categorical value: 0 missing, 1 not among the known categories, 2 not a scalar, 3 and up known.
+CODE_MISSING, CODE_OTHER, CODE_INVALID, CODE_FIRST = 0, 1, 2, 3
+
+
+def parse_path(text: str) -> FieldPath:
+    r"""Split a dotted path into its keys; ``\.`` is a dot that belongs to a key."""
+    return tuple(part.replace("\\.", ".") for part in re.split(r"(?<!\\)\.", text))
+
+
+def quote(identifier: str) -> str:
+    """Quote an SQL identifier."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Quote an SQL string; NUL cannot stand in one and is spelled as a function."""
+    return " || chr(0) || ".join("'" + part.replace("'", "''") + "'" for part in text.split("\0"))
+
+
+@dataclass(frozen=True)
+class NumericLeaf:
+    """A number: becomes float64, NaN where missing."""
+
+    path: FieldPath
+    name: str
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class CategoricalLeaf:
+    """A category: becomes a code (see ``CODE_FIRST``) into ``categories``."""
+
+    path: FieldPath
+    name: str
+    kind: Kind
+    categories: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is read of a record. Paths that are None are not configured."""
+
+    numeric: tuple[NumericLeaf, ...] = ()
+    categorical: tuple[CategoricalLeaf, ...] = ()
+    timestamp: FieldPath | None = None
+    version: FieldPath | None = None
+    error: FieldPath | None = None
+    latency: FieldPath | None = None
+    latency_scale: float = 1.0
+    trace_id: FieldPath | None = None
+    versions: tuple[str, ...] = ()
+
+    def number_paths(self) -> tuple[FieldPath, ...]:
+        """Paths read as numbers, latency last."""
+        paths = [leaf.path for leaf in self.numeric]
+        return (*paths, self.latency) if self.latency is not None else tuple(paths)
+
+    def text_paths(self) -> tuple[FieldPath, ...]:
+        """Paths read as text."""
+        single = (self.timestamp, self.version, self.error)
+        return (*(leaf.path for leaf in self.categorical), *(p for p in single if p is not None))
+
+
+def spellings(category: str) -> tuple[str, ...]:
+    """How a category may be written in a log: one value has several forms in JSON, CSV and Parquet.
+
+    The whole number 1 is also 1.0, and true is also True.
+    """
+    if re.fullmatch(r"-?\d{1,15}", category):
+        return (category, f"{category}.0")
+    if re.fullmatch(r"-?\d{1,15}\.0", category):
+        return (category, category[:-2])
+    if category in {"true", "false"}:
+        return (category, category.capitalize())
+    if category in {"True", "False"}:
+        return (category, category.lower())
+    return (category,)
+
+
+def categories_of(columns: tuple[Column, ...]) -> Mapping[tuple[Kind, str], tuple[str, ...]]:
+    """Categories by kind and name."""
+    return {(c.kind, c.name): c.categories for c in columns if isinstance(c, CategoricalColumn)}
+
+
+def timestamp_sql(text: str) -> str:
+    """SQL for microseconds since the epoch from a timestamp's text; NULL where it cannot be read.
+
+    RFC 3339 (UTC where it names no offset), or a number of seconds, milliseconds, microseconds or
+    nanoseconds, told apart by magnitude: seconds reach 10^11 only in the year 5138.
+    """
+    number = f"try_cast({text} AS DOUBLE)"
+    scaled = (
+        f"CASE WHEN abs({number}) < 1e11 THEN {number} * 1e6 WHEN abs({number}) < 1e14 THEN {number} * 1e3 "
+        f"WHEN abs({number}) < 1e17 THEN {number} WHEN abs({number}) < 1e20 THEN {number} / 1e3 END"
+    )
+    return (
+        f"CASE WHEN {text}[5] = '-' THEN epoch_us(try_cast(upper({text}) AS TIMESTAMPTZ)) "
+        f"ELSE try_cast(round({scaled}) AS BIGINT) END"
+    )
+
+
+def error_sql(text: str) -> str:
+    """SQL that is 1 where an error field tells of an error: anything but absent, null, false, 0 and ''."""
+    return f"CASE WHEN {text} IS NULL OR lower({text}) IN ('', 'false', '0', 'null') THEN 0 ELSE 1 END"
+
+
+def category_sql(text: str, categories: tuple[str, ...]) -> str:
+    """SQL for a category's code.
+
+    list_position is several times faster here than a cast to an ENUM, which formats an error for every value
+    that it does not know.
+    """
+    known: list[str] = []
+    codes: list[int] = []
+    for position, category in enumerate(categories):
+        for spelling in spellings(category):
+            if spelling not in known:
+                known.append(spelling)
+                codes.append(CODE_FIRST + position)
+    # A spelling that is itself another category means that category.
+    for position, category in enumerate(categories):
+        codes[known.index(category)] = CODE_FIRST + position
+    unknown = (
+        f"CASE WHEN {text} IS NULL THEN {CODE_MISSING} WHEN {text}[1] IN ('{{', '[') THEN {CODE_INVALID} "
+        f"ELSE {CODE_OTHER} END"
+    )
+    if not known:
+        return f"({unknown})::USMALLINT"
+    found = f"nullif(list_position([{', '.join(map(literal, known))}], {text}), 0)"
+    if codes == list(range(CODE_FIRST, CODE_FIRST + len(codes))):
+        code = f"{found} + {CODE_FIRST - 1}"
+    else:
+        code = f"({codes!r})[{found}]"
+    return f"coalesce({code}, {unknown})::USMALLINT"
+
+
+def select_sql(plan: Plan, number: Callable[[FieldPath], str], text: Callable[[FieldPath], str]) -> list[str]:
+    """Select list of a plan: n0.. numbers, k0.. category codes, ts, version, error, latency.
+
+    ``number`` and ``text`` give the SQL that reaches a path as DOUBLE and as VARCHAR.
+    """
+    select = [
+        f"coalesce({number(leaf.path)}, 'NaN'::DOUBLE) AS n{i}" for i, leaf in enumerate(plan.numeric)
+    ] + [
+        f"{category_sql(text(leaf.path), leaf.categories)} AS k{i}" for i, leaf in enumerate(plan.categorical)
+    ]
+    if plan.timestamp is not None:
+        select.append(f"coalesce({timestamp_sql(text(plan.timestamp))}, {UNREADABLE}) AS ts")
+    if plan.version is not None:
+        select.append(f"{category_sql(text(plan.version), plan.versions)} AS version")
+    if plan.error is not None:
+        select.append(f"{error_sql(text(plan.error))}::UTINYINT AS error")
+    if plan.latency is not None:
+        select.append(f"coalesce({number(plan.latency)} * {plan.latency_scale!r}, 'NaN'::DOUBLE) AS latency")
+    return select or ["0::UTINYINT AS nothing"]
+
+
+def leaf_types(plan: Plan) -> dict[FieldPath, str]:
+    """SQL type in which each path is read: DOUBLE, or VARCHAR where any use of it wants text."""
+    types: dict[FieldPath, str] = dict.fromkeys(plan.number_paths(), "DOUBLE")
+    types.update(dict.fromkeys(plan.text_paths(), "VARCHAR"))
+    check_paths(types)
+    return types
+
+
+def check_paths(types: Mapping[FieldPath, str]) -> None:
+    """Refuse paths that cannot be read side by side."""
+    seen: dict[tuple[str, ...], FieldPath] = {}
+    for path in types:
+        for end in range(1, len(path) + 1):
+            folded = tuple(key.lower() for key in path[:end])
+            known = seen.setdefault(folded, path[:end])
+            if known != path[:end]:
+                raise ConfigurationError(
+                    f"fields {'.'.join(known)!r} and {'.'.join(path[:end])!r} differ only in upper and lower "
+                    "case; rename one of them in the log, or leave one out of the fields"
+                )
+        for other in types:
+            if len(other) > len(path) and other[: len(path)] == path:
+                raise ConfigurationError(
+                    f"field {'.'.join(path)!r} is used as a value and, by {'.'.join(other)!r}, as an object; "
+                    "a field can be one of them only"
+                )

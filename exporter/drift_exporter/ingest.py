@@ -1,0 +1,283 @@
+"""One model: its records are decoded, counted and put into windows here, and judged from there.
+
+The state (totals, rings, watermark) changes only in ``_merge``, all at once, after everything that can fail
+has been computed. Positions move on in the source after that.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from drift_exporter.config.schema import Config, Model
+from drift_exporter.count.binner import Binner
+from drift_exporter.count.counting import GroupCounts, count_columns, histogram_by
+from drift_exporter.count.layout import Layout, make_layout
+from drift_exporter.decode.formats import make_decoder
+from drift_exporter.decode.plan import CODE_FIRST, CODE_OTHER, UNVERSIONED
+from drift_exporter.decode.records import Decoder, Records
+from drift_exporter.planning import make_plan, tolerances
+from drift_exporter.reference.model import IntArray, Kind, Reference
+from drift_exporter.snapshot import CONFIDENCE_BOUNDS, LATENCY_BOUNDS, Exemplar
+from drift_exporter.sources.chunk import Chunk
+from drift_exporter.window.ring import Ring
+from drift_exporter.window.slices import MICROSECONDS, Assignment, assign, make_windows
+from drift_exporter.window.totals import Totals
+
+FUTURE_TOLERANCE = 3600
+"""Seconds by which a record's time may be ahead of our clock before it is left out of the windows."""
+
+MAXIMUM_VERSIONS = 100
+"""Versions of a model that are told apart; the records of further ones count as version ``other``."""
+
+OTHER_VERSION = "other"
+_BLOCK_CELLS = 1 << 22
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one version's records of a chunk add up to."""
+
+    version: str
+    rows: int
+    errors: int
+    latency: tuple[IntArray, float] | None
+    confidence: tuple[IntArray, float] | None
+    last_timestamp: int | None
+    exemplars: Mapping[int, Exemplar]
+
+
+class ModelIngest:
+    """A model's counters and windows. ``ingest`` and ``state`` may be called from different threads."""
+
+    def __init__(
+        self,
+        model: Model,
+        config: Config,
+        references: Mapping[str | None, Reference],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """``references`` by version; the one under None serves every version."""
+        self.model = model
+        self.references = references
+        self.windows = make_windows({window.name: window.seconds for window in config.windows})
+        self.tolerances = tolerances(model)
+        self.lock = threading.Lock()
+        self.totals: dict[str, Totals] = {}
+        self.rings: dict[str, Ring] = {}
+        self.invalid: Counter[tuple[Kind, str]] = Counter()
+        self.late: Counter[str] = Counter()
+        self.rejected: Counter[str] = Counter()
+        self.records = 0
+        self.watermark: int | None = None
+        self._clock = clock
+        self._format = model.predictions.source.format
+        self._line_limit = config.limits.line
+        self._latency = Binner(np.array(LATENCY_BOUNDS))
+        self._confidence = Binner(np.array(CONFIDENCE_BOUNDS))
+        self._decoder: Decoder
+        self._plan_versions(tuple(version for version in references if version is not None))
+
+    def close(self) -> None:
+        """Give back what the decoder holds."""
+        self._decoder.close()
+
+    def layout(self, version: str) -> Layout | None:
+        """Layout of the reference that a version is compared to."""
+        return self._layouts.get(version, self._layouts.get(None))
+
+    def first_time(self, kind: str, line: bytes) -> int | None:
+        """Event time (microseconds) of a line, None where it has none."""
+        if self._plan.timestamp is None or not line.strip():
+            return None
+        header, _, rest = line.partition(b"\n") if kind == "csv" else (b"", b"", line)
+        records = self._decoder.decode(Chunk("", kind, 1, rest, header + b"\n" if header else b""))
+        return None if records.timestamps is None or not records.rows else int(records.timestamps[0])
+
+    def ingest(self, chunk: Chunk) -> Records:
+        """Count a chunk. Returns its records for the rejections in them (the source's own come first)."""
+        records = self._decode(chunk)
+        rejections = (*chunk.rejections, *records.rejections)
+        reasons = Counter(rejection.reason for rejection in rejections)
+        if not records.rows:
+            with self.lock:
+                self.rejected.update(reasons)
+            return records
+        now = self._clock()
+        timestamps = records.timestamps
+        if timestamps is None:
+            timestamps = np.full(records.rows, round(now * MICROSECONDS), dtype=np.int64)
+        horizon = round((now + FUTURE_TOLERANCE) * MICROSECONDS)
+        assignment = assign(timestamps, self.watermark, horizon, self.windows)
+        names, version = self._versions_of(records)
+        parts = self._traffic(chunk, records, timestamps, names, version)
+        counted = [
+            (name, count)
+            for index, name in enumerate(names)
+            for count in self._count(name, records, assignment, version == index, single=len(names) == 1)
+        ]
+        with self.lock:
+            self.rejected.update(reasons)
+            self._merge(records, assignment, parts, counted)
+        return records
+
+    def _decode(self, chunk: Chunk) -> Records:
+        if not chunk.data and not chunk.rows:
+            return Records(rows=0)
+        records = self._decoder.decode(chunk)
+        if records.versions is not None and (records.versions == CODE_OTHER).any():
+            known = self._plan.versions
+            if len(known) < MAXIMUM_VERSIONS:
+                new = self._decoder.unknown_versions(chunk)[: MAXIMUM_VERSIONS - len(known)]
+                if new:
+                    self._plan_versions((*known, *new))
+                    records = self._decoder.decode(chunk)
+        return records
+
+    def _plan_versions(self, versions: Sequence[str]) -> None:
+        self._plan = make_plan(self.model, list(self.references.values()), versions)
+        if "_decoder" in self.__dict__:
+            self._decoder.close()
+        self._decoder = make_decoder(self._format, self._plan, self._line_limit)
+        self._layouts = {
+            version: make_layout(reference, self._plan) for version, reference in self.references.items()
+        }
+        self._score = next((i for i, leaf in enumerate(self._plan.numeric) if leaf.kind == "score"), None)
+
+    def _versions_of(self, records: Records) -> tuple[list[str], IntArray]:
+        """Names of the versions in a chunk and, for each record, the number of its version (rows,)."""
+        if records.versions is None:
+            return [UNVERSIONED], np.zeros(records.rows, dtype=np.int64)
+        table = [UNVERSIONED, OTHER_VERSION, UNVERSIONED, *self._plan.versions]
+        used = np.flatnonzero(np.bincount(records.versions, minlength=CODE_FIRST))
+        names = list(dict.fromkeys(table[code] for code in used))
+        number = np.zeros(len(table), dtype=np.int64)
+        for code in used:
+            number[code] = names.index(table[code])
+        return names, number.take(records.versions)
+
+    def _traffic(
+        self, chunk: Chunk, records: Records, timestamps: IntArray, names: list[str], version: IntArray
+    ) -> list[_Part]:
+        count = len(names)
+        rows = np.bincount(version, minlength=count)
+        errors = (
+            np.zeros(count, dtype=np.int64)
+            if records.error is None
+            else np.bincount(version[records.error == 1], minlength=count)
+        )
+        latency = confidence = None
+        if records.latency is not None:
+            latency = histogram_by(self._latency, records.latency, version, count)
+        if self._score is not None:
+            confidence = histogram_by(self._confidence, records.numeric[self._score], version, count)
+        last = np.full(count, np.iinfo(np.int64).min)
+        np.maximum.at(last, version, timestamps)
+        exemplars = self._exemplars(chunk, records, timestamps, version)
+        return [
+            _Part(
+                name,
+                int(rows[i]),
+                int(errors[i]),
+                None if latency is None else (latency[0][i], float(latency[1][i])),
+                None if confidence is None else (confidence[0][i], float(confidence[1][i])),
+                int(last[i]) if rows[i] else None,
+                {bucket: exemplar for (number, bucket), exemplar in exemplars.items() if number == i},
+            )
+            for i, name in enumerate(names)
+        ]
+
+    def _exemplars(
+        self, chunk: Chunk, records: Records, timestamps: IntArray, version: IntArray
+    ) -> dict[tuple[int, int], Exemplar]:
+        """The last record with a latency in each bucket, where traces are configured."""
+        if self._plan.trace_id is None or records.latency is None:
+            return {}
+        rows = np.flatnonzero(np.isfinite(records.latency))
+        bucket = self._latency.bin(records.latency[rows])
+        place = version[rows] * self._latency.bins + bucket
+        last = np.full(int(place.max(initial=0)) + 1, -1, dtype=np.int64)
+        last[place] = rows
+        found = {}
+        for trace in self._decoder.traces(chunk, last[last >= 0].tolist(), records):
+            value = float(records.latency[trace.row])
+            number = int(self._latency.bin(np.array([value]))[0])
+            key = (int(version[trace.row]), number)
+            found[key] = Exemplar(trace.trace_id, value, float(timestamps[trace.row]) / MICROSECONDS)
+        return found
+
+    def _count(
+        self, name: str, records: Records, assignment: Assignment, mine: np.ndarray, *, single: bool
+    ) -> Iterable[tuple[IntArray, GroupCounts]]:
+        """Counts of one version's records: the numbers of slices and what was counted in them."""
+        layout = self.layout(name)
+        if layout is None:
+            return
+        slices = len(assignment.level)
+        block = max(1, _BLOCK_CELLS // max(1, layout.size))
+        for first in range(0, slices, block):
+            number = np.arange(first, min(first + block, slices))
+            key, numeric, categorical = assignment.key, records.numeric, records.categorical
+            if not single or len(number) < slices:
+                rows = np.flatnonzero(mine & (key >= first) & (key < first + block))
+                if not len(rows):
+                    continue
+                key = key[rows]
+                numeric = tuple(values[rows] for values in numeric)
+                categorical = tuple(codes[rows] for codes in categorical)
+            yield number, count_columns(layout, numeric, categorical, key - first, len(number))
+
+    def _merge(
+        self,
+        records: Records,
+        assignment: Assignment,
+        parts: list[_Part],
+        counted: list[tuple[str, tuple[IntArray, GroupCounts]]],
+    ) -> None:
+        self.records += records.rows
+        self.invalid.update(records.invalid)
+        self.late.update({"late": assignment.late, "future": assignment.future})
+        for part in parts:
+            self._add_traffic(part)
+        for name, (numbers, groups) in counted:
+            self.invalid.update(groups.invalid)
+            self.totals[name].columns += groups.counts.sum(axis=0)
+            ring = self.rings[name]
+            for position, number in enumerate(numbers.tolist()):
+                level = int(assignment.level[number])
+                if level >= 0 and groups.rows[position]:
+                    start = int(assignment.start[number])
+                    ring.add(
+                        level,
+                        start,
+                        groups.counts[position],
+                        groups.sums[position],
+                        int(groups.rows[position]),
+                    )
+        if assignment.watermark > (np.iinfo(np.int64).min if self.watermark is None else self.watermark):
+            self.watermark = assignment.watermark
+        if self.watermark is not None:
+            for ring in self.rings.values():
+                ring.evict(self.watermark)
+
+    def _add_traffic(self, part: _Part) -> None:
+        totals = self.totals.get(part.version)
+        if totals is None:
+            layout = self.layout(part.version)
+            size, sums_size = (0, 0) if layout is None else (layout.size, layout.sums_size)
+            totals = self.totals[part.version] = Totals(np.zeros(size, dtype=np.int64))
+            self.rings[part.version] = Ring(self.windows, size, sums_size)
+        totals.predictions += part.rows
+        totals.errors += part.errors
+        if part.latency is not None:
+            totals.latency += part.latency[0]
+            totals.latency_sum += part.latency[1]
+        if part.confidence is not None:
+            totals.confidence += part.confidence[0]
+            totals.confidence_sum += part.confidence[1]
+        if part.last_timestamp is not None:
+            totals.last_timestamp = max(totals.last_timestamp or part.last_timestamp, part.last_timestamp)
+        totals.exemplars.update(part.exemplars)

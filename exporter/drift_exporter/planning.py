@@ -1,0 +1,113 @@
+"""From the configuration and the references to what is read of each record."""
+
+from collections.abc import Mapping, Sequence
+
+from drift_exporter.config.schema import Fields, Model
+from drift_exporter.decode.plan import CategoricalLeaf, FieldPath, NumericLeaf, Plan, parse_path
+from drift_exporter.errors import ConfigurationError
+from drift_exporter.reference.model import Column, Kind, NumericColumn, Reference
+
+Paths = dict[tuple[Kind, str], FieldPath]
+
+
+def feature_path(fields: Fields, name: str) -> FieldPath | None:
+    """Where a record holds the feature ``name``; None where the fields do not say."""
+    if fields.features is None:
+        return None
+    if isinstance(fields.features, str):
+        # A pattern: everything before the last key.
+        return (*parse_path(fields.features)[:-1], name)
+    path = fields.features.get(name)
+    return None if path is None else parse_path(path)
+
+
+def role_paths(fields: Fields) -> Paths:
+    """Paths of the roles that are judged like columns: prediction and score."""
+    paths: Paths = {}
+    if fields.prediction is not None:
+        paths["prediction", "prediction"] = parse_path(fields.prediction)
+    if fields.score is not None:
+        paths["score", "score"] = parse_path(fields.score)
+    return paths
+
+
+def make_plan(model: Model, references: Sequence[Reference], versions: Sequence[str] = ()) -> Plan:
+    """Plan for a model: its traffic's fields and every column of its references.
+
+    Raises ConfigurationError where a reference has a column that the fields cannot reach, or of another type
+    than the configuration (or another reference) says.
+    """
+    fields = model.predictions.fields
+    roles = role_paths(fields)
+    numeric: dict[tuple[Kind, str], NumericLeaf] = {}
+    categories: dict[tuple[Kind, str], list[str]] = {}
+    for reference in references:
+        for column in reference.columns:
+            key = (column.kind, column.name)
+            path = _path_of(model, column, roles)
+            if isinstance(column, NumericColumn):
+                numeric[key] = NumericLeaf(path, column.name, column.kind)
+            else:
+                known = categories.setdefault(key, [])
+                known += [category for category in column.categories if category not in known]
+            if key in numeric and key in categories:
+                raise ConfigurationError(
+                    f"model {model.name!r}: column {column.name!r} is numeric in one reference and "
+                    "categorical in another; build them anew with the same columns.*.type"
+                )
+    score = roles.get(("score", "score"))
+    if score is not None and ("score", "score") not in categories:
+        numeric.setdefault(("score", "score"), NumericLeaf(score, "score", "score"))
+    return Plan(
+        numeric=tuple(numeric.values()),
+        categorical=tuple(
+            CategoricalLeaf(_column_path(fields, key, roles), key[1], key[0], tuple(known))
+            for key, known in categories.items()
+        ),
+        timestamp=_optional(fields.timestamp),
+        version=_optional(fields.version),
+        error=_optional(fields.error),
+        latency=None if fields.latency is None else parse_path(fields.latency.field),
+        latency_scale=1.0 if fields.latency is None else fields.latency.scale,
+        trace_id=_optional(fields.trace_id),
+        versions=tuple(versions),
+    )
+
+
+def tolerances(model: Model) -> Mapping[str, float]:
+    """Tolerated PSI by column name, where the configuration names one."""
+    return {name: options.tolerance for name, options in model.columns.items()}
+
+
+def _optional(path: str | None) -> FieldPath | None:
+    return None if path is None else parse_path(path)
+
+
+def _column_path(fields: Fields, key: tuple[Kind, str], roles: Paths) -> FieldPath:
+    path = roles.get(key) if key in roles else feature_path(fields, key[1])
+    if path is None:
+        raise KeyError(key)
+    return path
+
+
+def _path_of(model: Model, column: Column, roles: Paths) -> FieldPath:
+    fields = model.predictions.fields
+    path = (
+        feature_path(fields, column.name)
+        if column.kind == "feature"
+        else roles.get((column.kind, column.name))
+    )
+    if path is None:
+        where = "features" if column.kind == "feature" else column.kind
+        raise ConfigurationError(
+            f"model {model.name!r}: the reference has the {column.kind} {column.name!r}, which "
+            f"predictions.fields.{where} does not lead to; name it there or build the reference anew"
+        )
+    found = "numeric" if isinstance(column, NumericColumn) else "categorical"
+    wanted = model.columns[column.name].type if column.name in model.columns else None
+    if wanted is not None and wanted != found:
+        raise ConfigurationError(
+            f"model {model.name!r}: column {column.name!r} is {found} in the reference and {wanted} in the "
+            "configuration; build the reference anew"
+        )
+    return path

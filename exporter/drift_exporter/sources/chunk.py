@@ -1,0 +1,44 @@
+"""What a source hands on: raw bytes with the place they came from."""
+
+from dataclasses import dataclass, field
+
+RAW_LIMIT = 1 << 20
+"""Bytes of a rejected line that are kept; the file and offset beside it lead to the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One record that could not be counted.
+
+    ``reason`` is a short fixed word (a metric label), ``detail`` is for people. ``offset`` is the position of
+    the record's first byte in ``path`` (in the decompressed stream, where the file is compressed), or the
+    record's number, from 0, where the format has no lines. ``raw`` holds at most ``RAW_LIMIT`` bytes of
+    the ``length`` bytes of the record.
+    """
+
+    path: str
+    offset: int
+    reason: str
+    detail: str
+    raw: bytes
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Whole records of one file.
+
+    For text formats ``data`` holds whole lines from ``offset`` on (``header`` is the CSV header that belongs
+    to them); for Parquet it is empty, ``offset`` is the first row and ``rows`` the number of rows. ``size``
+    is how far the position moves: bytes of text read, or rows. ``rejections`` are records that the source
+    itself had to reject, such as a line over the length limit.
+    """
+
+    path: str
+    format: str
+    offset: int
+    data: bytes = b""
+    header: bytes = b""
+    rows: int = 0
+    size: int = 0
+    rejections: tuple[Rejection, ...] = field(default=())

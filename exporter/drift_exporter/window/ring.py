@@ -1,0 +1,76 @@
+"""The slices that the windows of one model version are made of."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from drift_exporter.reference.model import FloatArray, IntArray
+from drift_exporter.window.slices import Window
+
+
+@dataclass
+class Slice:
+    """Counts, sums and number of records of one slice of time."""
+
+    counts: IntArray
+    sums: FloatArray
+    rows: int
+
+
+@dataclass(frozen=True)
+class WindowSum:
+    """A window's content. ``start`` and ``end`` in microseconds: the records' times are in [start, end]."""
+
+    window: Window
+    start: int
+    end: int
+    counts: IntArray
+    sums: FloatArray
+    rows: int
+
+
+@dataclass
+class Ring:
+    """Slices by their start (microseconds), one dictionary for each window, shortest window first."""
+
+    windows: tuple[Window, ...]
+    size: int
+    sums_size: int
+    slices: list[dict[int, Slice]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if not self.slices:
+            self.slices = [{} for _ in self.windows]
+
+    def add(self, level: int, start: int, counts: IntArray, sums: FloatArray, rows: int) -> None:
+        """Add what was counted in one slice of ``level`` to that level and to all longer ones."""
+        for window, slices in zip(self.windows[level:], self.slices[level:], strict=True):
+            own_start = start - start % window.slice
+            slot = slices.get(own_start)
+            if slot is None:
+                slices[own_start] = Slice(counts.copy(), sums.copy(), rows)
+            else:
+                slot.counts += counts
+                slot.sums += sums
+                slot.rows += rows
+
+    def evict(self, watermark: int) -> None:
+        """Drop the slices that no window ending at or after ``watermark`` holds."""
+        for window, slices in zip(self.windows, self.slices, strict=True):
+            first = window.first_slice(watermark) * window.slice
+            for start in [start for start in slices if start < first]:
+                del slices[start]
+
+    def sum(self, level: int, watermark: int) -> WindowSum:
+        """Add up the window of ``level`` that ends at ``watermark``."""
+        window = self.windows[level]
+        first = window.first_slice(watermark) * window.slice
+        counts = np.zeros(self.size, dtype=np.int64)
+        sums = np.zeros(self.sums_size, dtype=np.float64)
+        rows = 0
+        for start, part in self.slices[level].items():
+            if first <= start <= watermark:
+                counts += part.counts
+                sums += part.sums
+                rows += part.rows
+        return WindowSum(window, first, watermark, counts, sums, rows)
