@@ -1,12 +1,12 @@
-"""Checks that look at several values at once. Each gives the problems with their place inside of what it is given."""
+"""Checks that look at several values at once, and say where in what they are given a problem is."""
 
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from drift_exporter.config.document import shorten
+from drift_exporter.config.positions import shorten
 from drift_exporter.config.refusal import Part
-from drift_exporter.config.values import Window, parse_duration, split_path
+from drift_exporter.config.values import parse_duration, split_path
 
 ROLE_COLUMNS = ("prediction", "score", "label")
 
@@ -75,8 +75,3 @@ def repeated_windows(windows: Any) -> Iterator[Part]:  # noqa: ANN401 (the file'
             yield (index,), f"{shorten(window)} {same}; keep one"
         elif seconds is not None:
             seen[seconds] = window
-
-
-def longest(windows: Collection[Window]) -> float:
-    """Seconds of the longest window."""
-    return max(window.seconds for window in windows)

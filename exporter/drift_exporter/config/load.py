@@ -6,9 +6,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from drift_exporter.config.checks import repeated_names, repeated_windows
-from drift_exporter.config.document import Document, Problem, read_document, show_path
+from drift_exporter.config.document import read_document
 from drift_exporter.config.messages import problems_of
-from drift_exporter.config.refusal import Part
+from drift_exporter.config.positions import Document, Problem, show_path
 from drift_exporter.config.schema import Config
 from drift_exporter.errors import ConfigurationError
 
@@ -66,7 +66,6 @@ def _read_text(path: Path) -> str:
 
 def _repeated(document: Document) -> list[Problem]:
     data: dict[str, Any] = document.data
-    found: list[tuple[str, Part]] = [("models", part) for part in repeated_names(data.get("models"))]
-    found += [("windows", part) for part in repeated_windows(data.get("windows"))]
-    paths = [((key, *relative), text) for key, (relative, text) in found]
-    return [Problem(document.line(path), show_path(path), text) for path, text in paths]
+    found = [(("models", *at), text) for at, text in repeated_names(data.get("models"))]
+    found += [(("windows", *at), text) for at, text in repeated_windows(data.get("windows"))]
+    return [Problem(document.line(path), show_path(path), text) for path, text in found]

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from drift_exporter.config.checks import suggest
-from drift_exporter.config.document import Document, KeyPath, Problem, kind_of, show_path
+from drift_exporter.config.positions import Document, KeyPath, Problem, kind_of, show_path
 from drift_exporter.config.refusal import REFUSED
-from drift_exporter.config.schema import Config
+from drift_exporter.config.schema import UNSUPPORTED, Config
 
 _CONSEQUENCES = frozenset({"default_factory_not_called"})
 """Found only because another value, which has its own finding, is wrong."""
@@ -53,15 +53,14 @@ def _texts(detail: ErrorDetails, path: KeyPath, document: Document) -> Iterator[
         for relative, text in context["parts"]:
             yield (*path, *relative), text
     elif kind == "missing":
-        yield path, f"is missing; add {path[-1]}: {description(path)}"
+        yield path, f"is missing; add it ({description(path)})"
     elif kind == "extra_forbidden":
         yield path, f"unknown key; {suggest(str(path[-1]), keys_at(path[:-1]))}"
     elif kind == "literal_error":
         known = str(context["expected"]).replace(" or ", ", ").replace("'", "")
         yield path, f"{_said(path, value, document)} is not known here; one of: {known}"
     else:
-        wrong, right = _plain(kind, path, context, document)
-        yield path, f"{_said(path, value, document)} {wrong}; {right}"
+        yield path, f"{_said(path, value, document)} {_plain(kind, path, context, document)}"
 
 
 def _said(path: KeyPath, value: object, document: Document) -> str:
@@ -69,44 +68,45 @@ def _said(path: KeyPath, value: object, document: Document) -> str:
     raw = document.raw.get(path)
     if isinstance(value, bool) and raw is not None and raw.lower() != str(value).lower():
         return f"{kind_of(value)} (YAML reads {raw} so)"
+    if isinstance(value, dict | list | tuple) and not value:
+        return "the mapping" if isinstance(value, dict) else "the list"
     return kind_of(value)
 
 
-def _plain(kind: str, path: KeyPath, context: Mapping[str, Any], document: Document) -> tuple[str, str]:
-    """What is wrong and what would be right, for the kinds of findings that validation has names for."""
+# Kinds of findings that validation has names for: what is wrong, what would be right.
+_PLAIN = {
+    "string_type": ("is not text", "write text"),
+    "int_type": ("is not a whole number", "write one such as 100"),
+    "float_type": ("is not a number", "write one such as 0.1"),
+    "finite_number": ("is not finite", "write a number such as 0.1"),
+    "greater_than": ("is too small", "more than {gt:.12g}"),
+    "greater_than_equal": ("is too small", "at least {ge:.12g}"),
+    "less_than": ("is too large", "less than {lt:.12g}"),
+    "less_than_equal": ("is too large", "at most {le:.12g}"),
+    "dict_type": ("is not a mapping", "write key: value"),
+    "mapping_type": ("is not a mapping", "write key: value"),
+    "model_type": ("is not a mapping", "write key: value"),
+    "tuple_type": ("is not a list", "write [a, b], or one item a line after a dash"),
+    "too_short": ("is empty", "give it at least one entry"),
+    "too_long": ("has {actual_length} entries", "at most {max_length}"),
+}
+
+
+def _plain(kind: str, path: KeyPath, context: Mapping[str, Any], document: Document) -> str:
+    words = _PLAIN.get(kind, ("cannot be used here", "see the documentation of this key"))
+    wrong, right = (text.format(**context) for text in words)
     raw = document.raw.get(path)
-    if kind == "string_type":
-        return "is not text", "write text" if raw is None else f'quote it: "{raw}"'
-    if kind in {"model_type", "dict_type", "mapping_type", "model_attributes_type"}:
-        keys = keys_at(path)
-        return (
-            "is not a mapping",
-            f"write keys and values: {', '.join(keys)}" if keys else "write key: value pairs",
-        )
-    if kind in {"tuple_type", "list_type"}:
-        return "is not a list", "write [a, b], or one item a line after a dash"
-    if kind == "too_short":
-        return "is empty", "give it at least one entry"
-    if kind == "too_long":
-        return f"has {context.get('actual_length')} entries", f"at most {context['max_length']}"
-    if kind in {"int_type", "int_from_float", "int_parsing"}:
-        return "is not a whole number", "write one such as 100"
-    if kind in {"float_type", "float_parsing"}:
-        return "is not a number", "write one such as 0.1"
-    if kind == "finite_number":
-        return "is not finite", "write a number such as 0.1"
-    bounds = {"greater_than": "gt", "greater_than_equal": "ge", "less_than": "lt", "less_than_equal": "le"}
-    words = {"gt": "is too small; more than", "ge": "is too small; at least"}
-    words |= {"lt": "is too large; less than", "le": "is too large; at most"}
-    if kind in bounds:
-        wrong, right = words[bounds[kind]].split("; ")
-        return wrong, f"{right} {context[bounds[kind]]:.12g}"
-    return "cannot be used", f"see {show_path(path[-1:])} in docs/configuration.md"
+    if kind == "string_type" and raw is not None:
+        right = f'quote it: "{raw}"'
+    elif kind == "model_type" and (keys := keys_at(path)):
+        right = f"its keys are: {', '.join(keys)}"
+    return f"{wrong}; {right}"
 
 
 def keys_at(path: KeyPath) -> list[str]:
-    """Keys that may stand at a place of the configuration; empty where the names are the user's own."""
-    return sorted({key for section in _sections(Config, path) for key in section.model_fields})
+    """Keys to write at a place of the configuration; empty where the names are the user's own."""
+    found = [key for section in _sections(Config, path) for key in section.model_fields]
+    return [key for key in dict.fromkeys(found) if key not in UNSUPPORTED]
 
 
 def description(path: KeyPath) -> str:

@@ -18,11 +18,10 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic.functional_validators import BeforeValidator
+from pydantic.functional_validators import AfterValidator, BeforeValidator
 
 from drift_exporter.config.checks import clashing_paths, unknown_columns
-from drift_exporter.config.refusal import refuse, refuse_parts
-from drift_exporter.config.types import (
+from drift_exporter.config.fieldtypes import (
     ColumnType,
     Delay,
     Features,
@@ -39,13 +38,17 @@ from drift_exporter.config.types import (
     Scalar,
     Text,
     WindowType,
+    printable,
     reference_form,
     reference_kind,
 )
+from drift_exporter.config.refusal import refuse, refuse_parts
 from drift_exporter.config.values import Window
 
 DEFAULT_TOLERANCE = 0.05
 LATENCY_SCALES: Mapping[str, float] = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+UNSUPPORTED = frozenset({"segments", "fairness", "anomaly", "infrastructure", "rolling", "offset"})
+"""Keys that are validated, then refused."""
 FileFormat = Literal["ndjson", "csv", "parquet"]
 _FORMATS: Mapping[str, FileFormat] = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
 
@@ -128,7 +131,7 @@ class Fields(Section):
 
     @property
     def paths(self) -> dict[tuple[str, ...], str]:
-        """Record paths by their place in this section; a pattern for features is not among them."""
+        """Record paths by their place in this section, the pattern for features among them."""
         paths: dict[tuple[str, ...], str] = {
             (role,): path
             for role in type(self).model_fields
@@ -136,7 +139,9 @@ class Fields(Section):
         }
         if self.latency is not None:
             paths["latency", "field"] = self.latency.field
-        if isinstance(self.features, Mapping):
+        if isinstance(self.features, str):
+            paths["features",] = self.features
+        elif self.features is not None:
             paths |= {("features", name): path for name, path in self.features.items()}
         return paths
 
@@ -234,7 +239,9 @@ class Model(Section):
     """One model: who owns it, its reference, and where its predictions are."""
 
     name: Name = Field(description="the label model in all metrics, such as fraud")
-    team: str = Field("", strict=True, description="who is told of alerts")
+    team: Annotated[str, Field(strict=True), AfterValidator(printable)] = Field(
+        "", description="who is told of alerts"
+    )
     impact: Literal["high", "low"] = Field(
         "low", description="high where revenue, compliance or safety depend on it"
     )

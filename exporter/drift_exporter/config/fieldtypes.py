@@ -2,6 +2,7 @@
 
 import glob
 import re
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,8 +11,8 @@ from pydantic import Discriminator, Field, PlainSerializer, Tag, ValidationInfo
 from pydantic.functional_validators import AfterValidator, BeforeValidator
 from pydantic_core import PydanticKnownError
 
-from drift_exporter.config.document import kind_of, shorten
 from drift_exporter.config.mask import mask_text
+from drift_exporter.config.positions import kind_of, shorten
 from drift_exporter.config.refusal import refuse, refuse_parts
 from drift_exporter.config.values import (
     Window,
@@ -27,16 +28,20 @@ FUTURE_COLUMNS = ("text", "embedding")
 _LONGEST_NAME = 128
 
 
-def _text(value: object) -> object:
-    if isinstance(value, str):
-        if not value.strip():
-            raise refuse(f"{shorten(value)} is empty; give it a text or remove the line")
-        if not value.isprintable():
-            raise refuse(f"{shorten(value)} holds characters that cannot be printed; remove them")
+def printable(value: str) -> str:
+    """Refuse text that cannot be shown, such as one with a line's end in it."""
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
+        raise refuse(f"{shorten(value)} holds control characters; remove them")
     return value
 
 
-Text = Annotated[str, Field(strict=True), BeforeValidator(_text)]
+def _text(value: str) -> str:
+    if not value.strip():
+        raise refuse(f"{shorten(value)} is empty; give it a text or remove the line")
+    return printable(value)
+
+
+Text = Annotated[str, Field(strict=True), AfterValidator(_text)]
 
 
 def _name(value: str) -> str:
@@ -84,24 +89,24 @@ def _window(value: object) -> Window:
     if isinstance(value, Window):
         return value
     seconds = _duration(value)
-    if seconds % 60:
-        raise refuse(f"{shorten(str(value))} is not a whole number of minutes; write one such as 1h")
     return Window(str(value), seconds)
 
 
-def _window_length(window: Window) -> Window:
+def _checked_window(window: Window) -> Window:
     least, most = 60.0, 366 * 86_400.0
     if not least <= window.seconds <= most:
         small = window.seconds < least
         wrong = f"{shorten(window.name)} is too {'short' if small else 'long'} for a window"
         raise refuse(f"{wrong}; {'at least 1m' if small else 'at most 366d'}")
+    if window.seconds % 60:
+        raise refuse(f"{shorten(window.name)} is not a whole number of minutes; write one such as 1h")
     return window
 
 
 WindowType = Annotated[
     Window,
     BeforeValidator(_window),
-    AfterValidator(_window_length),
+    AfterValidator(_checked_window),
     PlainSerializer(lambda window: window.name),
 ]
 
@@ -147,7 +152,7 @@ def _file(value: object, info: ValidationInfo) -> Path:
         return _folder(info) / value
     if not isinstance(value, str):
         raise PydanticKnownError("string_type")
-    return _folder(info) / _local(str(_text(value)))
+    return _folder(info) / _local(_text(value))
 
 
 def _file_pattern(value: str, info: ValidationInfo) -> str:
@@ -205,7 +210,7 @@ def _scalar(value: object) -> object:
 Scalar = Annotated[Any, BeforeValidator(_scalar)]
 
 
-def _not_supported(value: object) -> object:
+def _not_supported(_value: object) -> object:
     raise refuse("not supported by this version; remove it")
 
 
