@@ -13,8 +13,9 @@ Json = dict[str, Any]
 
 TAG = "drift-exporter"
 WIDTH = 24
-OVERVIEW_UID = "drift-exporter-models-overview"
-DETAIL_UID = "drift-exporter-model-detail"
+# The alert rules link to these.
+OVERVIEW_UID = "models-overview"
+DETAIL_UID = "model-detail"
 # Alerts of the rules that come with the exporter. Some say which model they are about, some (the exporter is
 # down) cannot: a model's alerts are its own and those.
 ALERTS = 'alertstate="firing", alertname=~"Model.*|DriftExporter.*", model=~"$model|"'

@@ -25,7 +25,7 @@ from panels import (
     table,
     timeseries,
 )
-from queries import errors, highest, quantile, rate
+from queries import errors, highest, quantile, rate, threshold
 
 M = 'model=~"$model"'
 W = f'{M}, window="$window"'
@@ -219,16 +219,17 @@ dashboard = framed(
                     "Errors by model",
                     "Share of predictions that failed. Models whose logs do not say so are not shown.",
                     query(errors(M, "model"), "{{model}}"),
+                    query(threshold("error_ratio"), "alert above"),
+                    dashed="alert above",
                     unit="percentunit",
                     links=to_detail,
                 ),
                 timeseries(
                     "95th percentile of latency by model",
                     "Up to this long 95 % of the predictions took, estimated from the histogram's buckets.",
-                    query(
-                        quantile(0.95, LATENCY, M, "model"),
-                        "{{model}}",
-                    ),
+                    query(quantile(0.95, LATENCY, M, "model"), "{{model}}"),
+                    query(threshold("latency_p95_seconds"), "alert above"),
+                    dashed="alert above",
                     unit="s",
                     links=to_detail,
                 ),
@@ -237,6 +238,9 @@ dashboard = framed(
                     "How sure it is that at least one column has drifted beyond its tolerance in the chosen "
                     "window, after correction for the number of columns.",
                     query(DRIFT, "{{model}} {{version}}"),
+                    query(threshold("drift_confidence_likely"), "likely"),
+                    query(threshold("drift_confidence_certain"), "certain"),
+                    dashed="likely|certain",
                     unit="percentunit",
                     maximum=1,
                     links=to_detail,

@@ -31,3 +31,8 @@ def share_of_bin(name: str, matchers: str, by: str) -> str:
     """Share of a column's values that fell into the bin of that name."""
     part = rate("model_column_bin_total", f'{matchers}, bin="{name}"', by)
     return f"{part} / ({rate('model_column_bin_total', matchers, by)} > 0)"
+
+
+def threshold(name: str) -> str:
+    """A threshold of the alert rules, as they record it; absent where the rules are not loaded."""
+    return f"max(drift_exporter:threshold:{name})"
