@@ -22,7 +22,7 @@ _SCALARS = frozenset(_PREFIX + tag for tag in ("null", "bool", "int", "float", "
 _PLAIN_INT = re.compile(r"[-+]?(0|[1-9][0-9_]{0,17})")
 _EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")
 _MOST_VALUES = 200_000
-_DEEPEST = 50
+_DEEPEST = 12
 
 
 def read_document(text: str) -> Document:
@@ -39,7 +39,7 @@ def read_document(text: str) -> Document:
         wrong = Problem(line, "", f"not valid YAML: the character {character} is not allowed; remove it")
     except RecursionError:
         wrong = Problem(1, "", "nested too deeply; a configuration has few levels")
-    if node is None:
+    if node is None or (isinstance(node, yaml.ScalarNode) and node.tag == _PREFIX + "null"):
         return Document(None, [wrong or Problem(1, "", "the file is empty; it must hold at least models")])
     document = Document({}, [])
     document.lines[()] = 1
@@ -63,7 +63,7 @@ _SYNTAX = (
     (
         "values are not allowed here",
         "a colon stands where no key can be",
-        "quote the value or check the indentation",
+        "quote the value, or check this line and the one before",
     ),
     ("could not find expected ':'", "a line has no colon after its key", "write key: value"),
     (r"unknown escape character '(.)'", "\\{0} means nothing in double quotes", "use single quotes"),

@@ -12,18 +12,13 @@ from drift_exporter.config.positions import Document, KeyPath, Problem, kind_of,
 from drift_exporter.config.refusal import REFUSED
 from drift_exporter.config.schema import UNSUPPORTED, Config
 
-_CONSEQUENCES = frozenset({"default_factory_not_called"})
-"""Found only because another value, which has its own finding, is wrong."""
-
 
 def problems_of(error: ValidationError, document: Document) -> list[Problem]:
     """One problem for each finding, leaving out those at places that already have one."""
     found = []
     for detail in error.errors(include_url=False):
         path: KeyPath = tuple(part for part in detail["loc"] if not _is_marker(part))
-        # A list whose every item has a finding counts as empty: what is said of the items is enough.
-        consequence = detail["type"] in _CONSEQUENCES or (detail["type"] == "too_short" and detail["input"])
-        if consequence or _is_faulty(path, document):
+        if _is_consequence(detail, path, document) or _is_faulty(path, document):
             continue
         for at, text in _texts(detail, path, document):
             shown = _existing(at, document) if detail["type"] != "missing" else at
@@ -34,6 +29,13 @@ def problems_of(error: ValidationError, document: Document) -> list[Problem]:
 def _is_marker(part: str | int) -> bool:
     """Whether a part of a location is validation's own: a form of a union, or a mapping's key as such."""
     return part in {"<text>", "<file>", "<map>", "<rolling>", "[key]"}
+
+
+def _is_consequence(detail: ErrorDetails, path: KeyPath, document: Document) -> bool:
+    """Whether a finding only follows from another, as when every item of a list has one and none is left."""
+    if detail["type"] == "too_short":
+        return bool(detail["input"]) or show_path(path) in {problem.path for problem in document.problems}
+    return detail["type"] == "default_factory_not_called"
 
 
 def _is_faulty(path: KeyPath, document: Document) -> bool:

@@ -60,7 +60,7 @@ Share = Annotated[float, Field(strict=True, gt=0, lt=1, allow_inf_nan=False)]
 class Section(BaseModel):
     """A part of the configuration: immutable, without unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Limits(Section):
@@ -84,7 +84,7 @@ def format_of(path: str) -> FileFormat:
 class FileSource(Section):
     """Log files, read as they grow."""
 
-    type: Literal["file"] = Field(description="file")
+    type: Literal["file"] = Field(description="the kind of source: file")
     path: FilePattern = Field(description="a file, or a pattern such as logs/fraud/*.ndjson")
     format: FileFormat = Field(
         default_factory=lambda data: format_of(data.get("path", "")),
@@ -294,7 +294,9 @@ class Config(Section):
 
     evaluation_interval: Interval = Field(15.0, description="how often drift is judged")
     state_dir: File = Field(
-        Path("drift-exporter-state"), description="folder for what is kept across restarts"
+        Path("drift-exporter-state"),
+        validate_default=True,
+        description="folder for what is kept across restarts",
     )
     dead_letter: File = Field(
         default_factory=lambda data: data.get("state_dir", Path()) / "dead-letter",
@@ -315,5 +317,7 @@ class Config(Section):
     def _few_models(cls, models: tuple[Model, ...], info: ValidationInfo) -> tuple[Model, ...]:
         limits: Limits | None = info.data.get("limits")
         if limits is not None and len(models) > limits.models:
-            raise refuse(f"there are {len(models)} models, and limits.models is {limits.models}; raise it")
+            raise refuse(
+                f"there are {len(models)} models, and limits.models is {limits.models}; raise it or remove some"
+            )
         return models
