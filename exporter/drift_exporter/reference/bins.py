@@ -5,6 +5,8 @@ together, so the bins of a column with few distinct values are its values.
 """
 
 import heapq
+import itertools
+import math
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -18,7 +20,10 @@ EXPORTED_BINS = 10
 FINE_BINS = 128
 # A fine bin of several values holds at most this share, so a distribution function known at the fine edges is
 # known everywhere up to this much.
-_FINE_SHARE = 0.01
+FINE_SHARE = 0.01
+# In standard deviations: a fine bin wider than this is split, into parts of a quarter of it at most.
+WIDE = 0.5
+GAP_PARTS = 4
 
 Amount = TypeVar("Amount", np.int64, np.float64)
 
@@ -40,9 +45,9 @@ def numeric_column_from_distinct(
 
     Up to 10 distinct values have an exported bin each; more are grouped at the deciles. A value that holds
     more than 1/128 of the rows has a fine bin of its own, and so has every value where there are at most 128;
-    the rest is split evenly into 128 fine bins. The interval below a value of the first sort is a fine bin
-    too, empty in the reference: a value that was never seen there must not pass for its neighbour. A constant
-    has exported bins below, at and above it.
+    the rest is split evenly into 128 fine bins, and where these are wide, further. The interval below a value
+    of the first sort is a fine bin too, empty in the reference: a value that was never seen there must not
+    pass for its neighbour. A constant has exported bins below, at and above it.
 
     Raises ReferenceFileError where there is no value, ValueError on an infinite or repeated one.
     """
@@ -55,12 +60,12 @@ def numeric_column_from_distinct(
     if not np.isfinite(values).all() or (np.diff(values) <= 0).any():
         raise ValueError(f"column {name!r}: values must be finite and distinct")
 
+    mean, standard_deviation = _moments(values, counts)
     edges = _exported_edges(values, counts)
-    fine_edges = _fine_edges(values, counts, edges)
+    fine_edges = _fine_edges(values, counts, edges, standard_deviation)
     fine_bin = np.searchsorted(fine_edges, values, side="left")
     with np.errstate(over="ignore"):
         fine_sums = _sum_by(fine_bin, values * counts, len(fine_edges) + 1)
-    mean, standard_deviation = _moments(values, counts)
     return NumericColumn(
         name=name,
         kind=kind,
@@ -115,15 +120,55 @@ def _exported_edges(values: FloatArray, counts: IntArray) -> FloatArray:
     return values[_even_cuts(np.cumsum(counts), 0, len(values), EXPORTED_BINS)]
 
 
-def _fine_edges(values: FloatArray, counts: IntArray, edges: FloatArray) -> FloatArray:
+def _fine_edges(
+    values: FloatArray, counts: IntArray, edges: FloatArray, standard_deviation: float
+) -> FloatArray:
     heavy = np.flatnonzero(counts * FINE_BINS > counts.sum())
+    atoms = np.concatenate([values[heavy], np.nextafter(values[heavy], -np.inf)])
     if len(values) <= FINE_BINS:
-        cuts = np.arange(len(values) - 1)
-    else:
-        cuts = _fine_cuts(np.cumsum(counts), heavy, np.searchsorted(values, edges))
+        return _finite_edges(np.concatenate([values[:-1], edges, atoms]))
+    cumulated = np.cumsum(counts)
+    cuts = _fine_cuts(cumulated, heavy, np.searchsorted(values, edges))
+    inner = _finite_edges(np.concatenate([values[cuts], atoms]))
+    wide = WIDE * standard_deviation
     return _finite_edges(
-        np.concatenate([values[cuts], edges, values[heavy], np.nextafter(values[heavy], -np.inf)])
+        np.concatenate(
+            [inner, _edges_in_gaps(inner, wide), values[_tail_cuts(values, cumulated, cuts, wide)]]
+        )
     )
+
+
+def _edges_in_gaps(edges: FloatArray, wide: float) -> FloatArray:
+    """Edges that split what lies between two edges and is wider than ``wide``, evenly.
+
+    Few reference values are in there, but nothing keeps the current ones from being, and the Wasserstein
+    distance has to know where. At most 1/64 of the rows are outside of all edges, so by Chebyshev's
+    inequality what is to be split spans some 20 standard deviations at most.
+    """
+    split = [
+        np.linspace(low, high, GAP_PARTS * math.ceil((high - low) / wide) + 1)[1:-1]
+        for low, high in itertools.pairwise(edges.tolist())
+        if 0 < wide < high - low < math.inf
+    ]
+    return np.concatenate([edges[:0], *split])
+
+
+def _tail_cuts(values: FloatArray, cumulated: IntArray, cuts: IntArray, wide: float) -> IntArray:
+    """Indexes of values that halve the rows of an open bin again and again, until what is left is not wide.
+
+    The mean of a long-tailed column depends on its outermost values more than on all others.
+    """
+    tails: list[int] = []
+    cut = int(cuts[-1])
+    while cut < len(values) - 2 and values[-1] - values[cut] > wide:
+        half = (cumulated[cut] + cumulated[-1]) / 2
+        cut = min(max(int(np.searchsorted(cumulated, half)), cut + 1), len(values) - 2)
+        tails.append(cut)
+    cut = int(cuts[0])
+    while cut > 0 and values[cut] - values[0] > wide:
+        cut = min(int(np.searchsorted(cumulated, cumulated[cut] / 2)), cut - 1)
+        tails.append(cut)
+    return np.array(tails, dtype=np.int64)
 
 
 def _fine_cuts(cumulated: IntArray, heavy: IntArray, exported: IntArray) -> IntArray:
@@ -142,7 +187,7 @@ def _fine_cuts(cumulated: IntArray, heavy: IntArray, exported: IntArray) -> IntA
     fullest = [(-float(rows[s]), s) for s in range(len(ends)) if sizes[s] > 1]
     heapq.heapify(fullest)
     total = len(ends)
-    while fullest and (total < FINE_BINS or -fullest[0][0] > _FINE_SHARE * cumulated[-1]):
+    while fullest and (total < FINE_BINS or -fullest[0][0] > FINE_SHARE * cumulated[-1]):
         _, segment = heapq.heappop(fullest)
         bins[segment] += 1
         total += 1
