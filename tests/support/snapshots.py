@@ -343,3 +343,94 @@ def rich_snapshot() -> Snapshot:
     ranker = model("ranker", (unreferenced,), problem="the reference ranker.json does not exist")
     broken = source("ranker/predictions", problem="logs/ranker: permission denied")
     return snapshot((fraud, ranker), (source(), broken))
+
+
+def small_snapshot() -> Snapshot:
+    """One of everything with numbers that are written down here, the same under every version of numpy."""
+    age = NumericColumn(
+        name="age",
+        kind="feature",
+        edges=np.array([30.0, 50.0]),
+        fine_edges=np.array([20.0, 30.0, 50.0]),
+        fine_counts=np.array([100, 300, 400, 160]),
+        fine_sums=np.array([1900.0, 7800.0, 16400.0, 10000.0]),
+        missing=40,
+        mean=37.6,
+        standard_deviation=13.5,
+        minimum=18.0,
+        maximum=90.0,
+    )
+    prediction = CategoricalColumn("prediction", "prediction", ("no", "yes"), np.array([750, 250]), 0, 0)
+    drifts = (
+        ColumnDrift(
+            age,
+            np.array([50, 75, 125, 0]),
+            {"psi": 0.625, "ks": 0.25},
+            0.1,
+            0.9921875,
+            0.984375,
+            drifted=True,
+            mean=51.5,
+        ),
+        ColumnDrift(
+            prediction,
+            np.array([190, 60, 0, 0]),
+            {"psi": 0.015625},
+            0.05,
+            0.03125,
+            0.0,
+            drifted=False,
+            mean=None,
+        ),
+    )
+    one = VersionSnapshot(
+        version="1.4.0",
+        predictions=1250,
+        errors=3,
+        latency=Histogram(
+            LATENCY_BOUNDS,
+            np.array([0, 0, 10, 200, 400, 300, 200, 100, 30, 5, 2, 1, 1, 0, 0, 1, 0]),
+            118.75,
+            {7: Exemplar("4bf92f3577b34da6a3ce929d0e0e4736", 0.1875, NOW - 61.25)},
+        ),
+        confidence=Histogram(CONFIDENCE_BOUNDS, np.array([62] * 20 + [0]), 651.5),
+        last_timestamp=NOW - 2.5,
+        columns=(
+            ColumnTotals(age, np.array([400, 500, 310, 40])),
+            ColumnTotals(prediction, np.array([940, 305, 0, 5])),
+        ),
+        windows=(
+            WindowSnapshot("1h", NOW - HOUR, NOW, 31, (), None, None),
+            WindowSnapshot("24h", NOW - 24 * HOUR, NOW, 250, drifts, 0.5, 0.984375),
+        ),
+        reference=reference("churn", (age, prediction)),
+    )
+    churn = ModelSnapshot(
+        name="churn",
+        task="binary",
+        impact="high",
+        team="growth",
+        reference="churn.json",
+        versions=(one,),
+        invalid={("feature", "age"): 7},
+        late={"late": 5, "future": 1},
+        dropped_series={"categories": 4},
+        problem=None,
+        evaluation_duration=Histogram(EVALUATION_BOUNDS, np.array([0, 3, 9, 0, 1] + [0] * 9), 0.1875),
+    )
+    idle = ModelSnapshot(
+        "idle",
+        "ranking",
+        "low",
+        "growth",
+        "idle.json",
+        (),
+        {},
+        {},
+        {},
+        "idle.json does not exist",
+        Histogram(EVALUATION_BOUNDS, np.array([2] + [0] * 13), 0.0078125),
+    )
+    return snapshot(
+        (churn, idle), (source("churn/predictions"), source("idle/predictions", problem="permission denied"))
+    )

@@ -33,10 +33,9 @@ class _Families(Collector):
 
 @dataclass(frozen=True)
 class Rendered:
-    """A snapshot and its metrics. Each form is made when first asked for, by one thread, and then kept.
+    """A snapshot and its metrics. Each form is made once, by one thread, and then kept.
 
-    ``dropped`` counts, by model, the series that a limit has left out so far. Whoever makes a ``Rendered``
-    hands in the one before it, so that the count goes on.
+    ``dropped`` counts, by model, the series that a limit has left out so far.
     """
 
     snapshot: Snapshot
@@ -49,6 +48,11 @@ class Rendered:
     def cached(self, form: Format, *, compressed: bool) -> bytes | None:
         """The body if it is made already, without waiting."""
         return self._bodies.get((form, compressed))
+
+    @property
+    def made(self) -> tuple[tuple[Format, bool], ...]:
+        """The forms that are made already, and whether compressed."""
+        return tuple(self._bodies)
 
     def body(self, form: Format, *, compressed: bool = False) -> bytes:
         """The metrics in ``form``, with gzip if ``compressed``."""
@@ -81,16 +85,21 @@ def render(
 ) -> Rendered:
     """Get ``snapshot`` ready for scrapes.
 
-    ``series_limit`` bounds the models' series. ``previous`` is what was served before, if anything. With
-    ``process`` the metrics of this process (CPU, memory, open files, Python) as of now are added.
+    ``series_limit`` bounds the models' series. ``previous`` is what was served before, if anything: the forms
+    that scrapers have asked of it are made right here, so that no scrape has to wait for them, and its count
+    of dropped series goes on. With ``process`` the metrics of this process (CPU, memory, open files, Python)
+    as of now are added.
     """
     selection = select(snapshot, series_limit, {} if previous is None else previous.dropped)
-    return Rendered(
+    rendered = Rendered(
         snapshot,
         MappingProxyType(dict(selection.dropped)),
         selection.series,
         tuple(_process_families()) if process else (),
     )
+    for form, compressed in () if previous is None else previous.made:
+        rendered.body(form, compressed=compressed)
+    return rendered
 
 
 def _process_families() -> Iterator[Metric]:
