@@ -317,7 +317,6 @@ class Config(Section):
     def _few_models(cls, models: tuple[Model, ...], info: ValidationInfo) -> tuple[Model, ...]:
         limits: Limits | None = info.data.get("limits")
         if limits is not None and len(models) > limits.models:
-            raise refuse(
-                f"there are {len(models)} models, and limits.models is {limits.models}; raise it or remove some"
-            )
+            wrong = f"there are {len(models)} models, and limits.models is {limits.models}"
+            raise refuse(f"{wrong}; raise the limit or remove some")
         return models
