@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from drift_exporter.decode.records import Decoder, Records
 from drift_exporter.planning import make_plan, tolerances
 from drift_exporter.reference.model import IntArray, Kind, Reference
 from drift_exporter.snapshot import CONFIDENCE_BOUNDS, LATENCY_BOUNDS, Exemplar
-from drift_exporter.sources.chunk import Chunk
+from drift_exporter.sources.chunk import Chunk, Rejection
 from drift_exporter.window.ring import Ring
 from drift_exporter.window.slices import MICROSECONDS, Assignment, assign, make_windows
 from drift_exporter.window.totals import Totals
@@ -89,23 +89,53 @@ class ModelIngest:
         """Layout of the reference that a version is compared to."""
         return self._layouts.get(version, self._layouts.get(None))
 
+    def adopt(self, old: "ModelIngest") -> None:
+        """Take over the counters of a model before it was configured anew.
+
+        What is counted by bin and window goes on for the versions whose bins and windows are the same.
+        """
+        with self.lock, old.lock:
+            self.invalid, self.late, self.rejected = old.invalid, old.late, old.rejected
+            self.records, self.watermark = old.records, old.watermark
+            self._plan_versions(tuple(dict.fromkeys((*self.plan.versions, *old.plan.versions))))
+            for version, totals in old.totals.items():
+                mine, theirs = self.layout(version), old.layout(version)
+                size, sums_size = (0, 0) if mine is None else (mine.size, mine.sums_size)
+                same_bins = (
+                    mine is not None
+                    and theirs is not None
+                    and mine.reference.fingerprint == theirs.reference.fingerprint
+                )
+                if same_bins and self.windows == old.windows:
+                    self.rings[version] = old.rings[version]
+                else:
+                    self.rings[version] = Ring(self.windows, size, sums_size)
+                columns = totals.columns if same_bins else np.zeros(size, dtype=np.int64)
+                self.totals[version] = replace(totals, columns=columns)
+
     def first_time(self, kind: str, line: bytes) -> int | None:
         """Event time (microseconds) of a line, None where it has none."""
-        if self._plan.timestamp is None or not line.strip():
+        if self.plan.timestamp is None or not line.strip():
             return None
         header, _, rest = line.partition(b"\n") if kind == "csv" else (b"", b"", line)
         records = self._decoder.decode(Chunk("", kind, 1, rest, header + b"\n" if header else b""))
         return None if records.timestamps is None or not records.rows else int(records.timestamps[0])
 
-    def ingest(self, chunk: Chunk) -> Records:
-        """Count a chunk. Returns its records for the rejections in them (the source's own come first)."""
+    def ingest(self, chunk: Chunk, reject: Callable[[Sequence[Rejection]], None]) -> int | None:
+        """Count a chunk; returns the event time of its last record (microseconds), None where it has none.
+
+        ``reject`` stores what could not be counted. It is called before anything is counted, so that
+        nothing is counted where it fails; such a chunk can be given again.
+        """
         records = self._decode(chunk)
         rejections = (*chunk.rejections, *records.rejections)
         reasons = Counter(rejection.reason for rejection in rejections)
+        if rejections:
+            reject(rejections)
         if not records.rows:
             with self.lock:
                 self.rejected.update(reasons)
-            return records
+            return None
         now = self._clock()
         timestamps = records.timestamps
         if timestamps is None:
@@ -122,14 +152,14 @@ class ModelIngest:
         with self.lock:
             self.rejected.update(reasons)
             self._merge(records, assignment, parts, counted)
-        return records
+        return int(timestamps[-1])
 
     def _decode(self, chunk: Chunk) -> Records:
         if not chunk.data and not chunk.rows:
             return Records(rows=0)
         records = self._decoder.decode(chunk)
         if records.versions is not None and (records.versions == CODE_OTHER).any():
-            known = self._plan.versions
+            known = self.plan.versions
             if len(known) < MAXIMUM_VERSIONS:
                 new = self._decoder.unknown_versions(chunk)[: MAXIMUM_VERSIONS - len(known)]
                 if new:
@@ -138,20 +168,20 @@ class ModelIngest:
         return records
 
     def _plan_versions(self, versions: Sequence[str]) -> None:
-        self._plan = make_plan(self.model, list(self.references.values()), versions)
+        self.plan = make_plan(self.model, list(self.references.values()), versions)
         if "_decoder" in self.__dict__:
             self._decoder.close()
-        self._decoder = make_decoder(self._format, self._plan, self._line_limit)
+        self._decoder = make_decoder(self._format, self.plan, self._line_limit)
         self._layouts = {
-            version: make_layout(reference, self._plan) for version, reference in self.references.items()
+            version: make_layout(reference, self.plan) for version, reference in self.references.items()
         }
-        self._score = next((i for i, leaf in enumerate(self._plan.numeric) if leaf.kind == "score"), None)
+        self._score = next((i for i, leaf in enumerate(self.plan.numeric) if leaf.kind == "score"), None)
 
     def _versions_of(self, records: Records) -> tuple[list[str], IntArray]:
         """Names of the versions in a chunk and, for each record, the number of its version (rows,)."""
         if records.versions is None:
             return [UNVERSIONED], np.zeros(records.rows, dtype=np.int64)
-        table = [UNVERSIONED, OTHER_VERSION, UNVERSIONED, *self._plan.versions]
+        table = [UNVERSIONED, OTHER_VERSION, UNVERSIONED, *self.plan.versions]
         used = np.flatnonzero(np.bincount(records.versions, minlength=CODE_FIRST))
         names = list(dict.fromkeys(table[code] for code in used))
         number = np.zeros(len(table), dtype=np.int64)
@@ -194,7 +224,7 @@ class ModelIngest:
         self, chunk: Chunk, records: Records, timestamps: IntArray, version: IntArray
     ) -> dict[tuple[int, int], Exemplar]:
         """The last record with a latency in each bucket, where traces are configured."""
-        if self._plan.trace_id is None or records.latency is None:
+        if self.plan.trace_id is None or records.latency is None:
             return {}
         rows = np.flatnonzero(np.isfinite(records.latency))
         bucket = self._latency.bin(records.latency[rows])

@@ -7,7 +7,7 @@ goes first: event time then moves forward, and no record is late only because of
 
 import glob
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 
 import duckdb
@@ -38,25 +38,26 @@ class FileSource:
     first_time: FirstTime = lambda _file, _line: None
     problem: str | None = None
     lost_bytes: int = 0
-    _files: dict[tuple[int, int], File] = field(default_factory=dict)
-    _gone: set[tuple[int, int]] = field(default_factory=set)
+    files: dict[tuple[int, int], File] = field(default_factory=dict)
+    gone: set[tuple[int, int]] = field(default_factory=set)
+    _aside: dict[tuple[int, int], tuple[int, float]] = field(default_factory=dict)
 
-    def poll(self) -> Iterator[Chunk]:
+    def poll(self) -> Generator[Chunk]:
         """Hand on what there is to read now, oldest file first, chunk by chunk.
 
         A file that cannot be read is named in ``problem``; the others go on.
         """
         self._refresh()
         readers: dict[tuple[int, int], Iterator[Chunk]] = {}
-        waiting = [key for key, file in self._files.items() if self._guarded(file, self._has_unread, key)]
+        waiting = [key for key, file in self.files.items() if self._guarded(file, self._has_unread, key)]
         for key in waiting:
-            file = self._files[key]
+            file = self.files[key]
             if file.time is None and len(waiting) > 1:
                 self._guarded(file, self._look_at_first, key)
         while waiting:
-            key = min(waiting, key=lambda k: (self._files[k].time or 0, self._files[k].path))
-            file = self._files[key]
-            reader = readers.get(key) or file.read(self.chunk_size, final=self.final or key in self._gone)
+            key = min(waiting, key=lambda k: (self.files[k].time or 0, self.files[k].path))
+            file = self.files[key]
+            reader = readers.get(key) or file.read(self.chunk_size, final=self.final or key in self.gone)
             readers[key] = reader
             try:
                 chunk = next(reader, None)
@@ -68,26 +69,45 @@ class FileSource:
                 self._after(key, file)
             else:
                 yield chunk
+                if key in self._aside:
+                    # Closing the reader without asking it for more leaves the offset before this chunk.
+                    waiting.remove(key)
 
     def note_time(self, path: str, time: int) -> None:
         """Remember the newest event time (microseconds) read from a file."""
-        for file in self._files.values():
+        for file in self.files.values():
             if file.path == path:
                 file.time = time
+
+    def set_aside(self, path: str, reason: str) -> None:
+        """Leave a file alone until it changes, since what it holds cannot be used."""
+        for key, file in self.files.items():
+            if file.path == path:
+                file.problem = reason
+                self._aside[key] = _state_of(file)
+                self._say(f"{path}: {reason}")
 
     def unread_bytes(self) -> int:
         """How much there is that was not read yet."""
         total = 0
-        for file in self._files.values():
+        for file in self.files.values():
             try:
                 total += file.unread_bytes()
             except OSError:
                 continue
         return total
 
+    def adopt(self, old: "FileSource") -> None:
+        """Go on where another source of the same files stopped; that one forgets them."""
+        self.files, old.files = old.files, {}
+        self.gone = old.gone
+        for file in self.files.values():
+            if isinstance(file, TextFile):
+                file.line_limit = self.line_limit
+
     def close(self) -> None:
         """Give all files back."""
-        for file in self._files.values():
+        for file in self.files.values():
             file.close()
 
     def _refresh(self) -> None:
@@ -102,13 +122,13 @@ class FileSource:
             if not os.path.isdir(path):
                 found.setdefault((status.st_dev, status.st_ino), path)
         for identity, path in found.items():
-            known = self._files.get(identity)
+            known = self.files.get(identity)
             if known is None:
-                self._files[identity] = self._new(path, identity)
+                self.files[identity] = self._new(path, identity)
             else:
                 known.path = path
-                self._gone.discard(identity)
-        self._gone |= self._files.keys() - found.keys()
+                self.gone.discard(identity)
+        self.gone |= self.files.keys() - found.keys()
         if not found:
             self._say(f"no file matches {self.pattern}")
 
@@ -118,7 +138,12 @@ class FileSource:
         return TextFile(path, identity, self.format, self.line_limit)
 
     def _has_unread(self, file: File, key: tuple[int, int]) -> bool:
-        if file.has_unread(final=self.final or key in self._gone):
+        if key in self._aside:
+            if self._aside[key] == _state_of(file):
+                self._say(f"{file.path}: {file.problem}")
+                return False
+            del self._aside[key]
+        if file.has_unread(final=self.final or key in self.gone):
             file.problem = None
             return True
         if file.problem is not None:
@@ -137,29 +162,28 @@ class FileSource:
             return action(file, key)
         except OSError as error:
             self._note(file, error)
-            if key in self._gone:
+            if key in self.gone:
                 self._forget(key, file)
             return False
 
     def _after(self, key: tuple[int, int], file: File) -> None:
         self.lost_bytes += file.lost_bytes
         file.lost_bytes = 0
-        if key in self._gone:
+        if key in self.gone:
             self._forget(key, file)
-        elif len(self._files) > _OPEN_FILES:
+        elif len(self.files) > _OPEN_FILES:
             file.close()
 
     def _forget(self, key: tuple[int, int], file: File) -> None:
         file.close()
-        self._files.pop(key, None)
-        self._gone.discard(key)
+        self.files.pop(key, None)
+        self.gone.discard(key)
 
     def _note(self, file: File, error: Exception) -> None:
         if isinstance(error, CorruptArchiveError):
             reason = f"compressed data is damaged or ends too early ({error}); what came before it is counted"
-            status = os.stat(file.path)
             # It is tried again only when it has changed.
-            file.finished = (status.st_size, status.st_mtime)
+            file.finished = _state_of(file)
         elif isinstance(error, OSError) and error.strerror:
             reason = error.strerror
         else:
@@ -169,3 +193,8 @@ class FileSource:
 
     def _say(self, text: str) -> None:
         self.problem = text if self.problem is None else self.problem
+
+
+def _state_of(file: File) -> tuple[int, float]:
+    status = os.stat(file.path)
+    return status.st_size, status.st_mtime

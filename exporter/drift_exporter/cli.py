@@ -1,0 +1,159 @@
+"""The command line. What a verb needs is imported when it is called, so that --help answers at once."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from drift_exporter import __version__
+from drift_exporter.errors import ConfigurationError, DriftExporterError
+
+OK, FAILED, WRONG_USAGE = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit status: 0 fine, 1 an error, 2 wrong usage or configuration."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.run is None:
+        options.parser.print_help(sys.stderr)
+        return WRONG_USAGE
+    from drift_exporter.logs import set_up_logs  # noqa: PLC0415  # see above
+
+    set_up_logs(options.log_format, options.log_level)
+    try:
+        return int(options.run(options))
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return WRONG_USAGE
+    except (DriftExporterError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="drift-exporter",
+        description="Reads prediction logs of machine-learning models and exposes drift, confidence, latency "
+        "and errors as Prometheus metrics.",
+    )
+    parser.add_argument("--version", action="version", version=f"drift-exporter {__version__}")
+    parser.add_argument("--log.format", dest="log_format", choices=["logfmt", "json"], default="logfmt")
+    parser.add_argument(
+        "--log.level", dest="log_level", choices=["debug", "info", "warning", "error"], default="info"
+    )
+    parser.set_defaults(run=None, parser=parser)
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB")
+
+    init = verbs.add_parser("init", help="print a commented configuration inferred from a log")
+    init.add_argument("--input", nargs="+", required=True, type=Path, metavar="FILE")
+    init.set_defaults(run=_init)
+
+    serve = verbs.add_parser("serve", help="read, judge and answer scrapes until told to stop")
+    _add_config(serve)
+    serve.add_argument(
+        "--web.listen-address", dest="listen", default=":10101", metavar="[HOST]:PORT", help="default :10101"
+    )
+    serve.add_argument(
+        "--web.enable-lifecycle", dest="lifecycle", action="store_true", help="allow POST /-/reload"
+    )
+    serve.set_defaults(run=_serve)
+
+    once = verbs.add_parser("once", help="read all there is, judge as of the last record, print the metrics")
+    _add_config(once)
+    once.set_defaults(run=_once)
+
+    check = verbs.add_parser("check-config", help="say what is wrong with a configuration")
+    check.add_argument("config", type=Path, metavar="FILE")
+    check.set_defaults(run=_check)
+
+    reference = verbs.add_parser("reference", help="build or show a reference")
+    reference.set_defaults(parser=reference)
+    actions = reference.add_subparsers(title="actions", metavar="ACTION")
+    build = actions.add_parser("build", help="build a model's reference from known good records")
+    _add_config(build)
+    build.add_argument("--model", required=True, metavar="NAME")
+    build.add_argument("--input", nargs="+", required=True, type=Path, metavar="FILE")
+    build.add_argument("--output", required=True, type=Path, metavar="FILE")
+    build.add_argument("--seed", type=int, default=0, help="of the sample that is kept; default 0")
+    build.set_defaults(run=_reference_build)
+    show = actions.add_parser("show", help="print a reference as a table")
+    show.add_argument("file", type=Path, metavar="FILE")
+    show.add_argument("--ascii", action="store_true", help="no block characters")
+    show.set_defaults(run=_reference_show)
+    return parser
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", required=True, type=Path, metavar="FILE")
+
+
+def _init(options: argparse.Namespace) -> int:
+    from drift_exporter.config.infer import infer_config  # noqa: PLC0415
+
+    sys.stdout.write(infer_config(options.input))
+    return OK
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from drift_exporter.serve import serve  # noqa: PLC0415
+
+    host, separator, port = options.listen.rpartition(":")
+    if not separator or not port.isdecimal() or int(port) > 65535:
+        raise ConfigurationError(f"--web.listen-address {options.listen!r}: not [HOST]:PORT, such as :10101")
+    everywhere = "0.0.0.0"  # noqa: S104  # what a scrape needs, and what other exporters do
+    return serve(options.config, host.strip("[]") or everywhere, int(port), lifecycle=options.lifecycle)
+
+
+def _once(options: argparse.Namespace) -> int:
+    from drift_exporter.once import run_once  # noqa: PLC0415
+
+    metrics, problems = run_once(options.config)
+    sys.stdout.buffer.write(metrics)
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    return FAILED if problems else OK
+
+
+def _check(options: argparse.Namespace) -> int:
+    from drift_exporter.config.check import check_config  # noqa: PLC0415
+
+    checked = check_config(options.config)
+    for warning in checked.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if checked.problems:
+        raise ConfigurationError("\n".join(checked.problems))
+
+    from drift_exporter.runtime import make_model  # noqa: PLC0415  # only now are the references needed
+
+    for model in checked.config.models:
+        make_model(model, checked.config).close()
+    print(f"{options.config}: fine")
+    return OK
+
+
+def _reference_build(options: argparse.Namespace) -> int:
+    from drift_exporter.config import load_config  # noqa: PLC0415
+    from drift_exporter.reference.build import build_reference  # noqa: PLC0415
+
+    reference = build_reference(
+        load_config(options.config), options.model, options.input, output=options.output, seed=options.seed
+    )
+    for note in reference.notes:
+        print(f"note: {note}", file=sys.stderr)
+    print(f"{options.output}: {reference.rows} rows, {len(reference.columns)} columns", file=sys.stderr)
+    return OK
+
+
+def _reference_show(options: argparse.Namespace) -> int:
+    from drift_exporter.reference.show import show_reference  # noqa: PLC0415
+    from drift_exporter.reference.store import load_reference  # noqa: PLC0415
+
+    print(show_reference(load_reference(options.file), ascii_only=options.ascii))
+    return OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""From one model's counts to its snapshot: the totals as they are, each window judged."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from drift_exporter.count.layout import Layout
+from drift_exporter.ingest import ModelIngest
+from drift_exporter.judge.evaluate import judge_window
+from drift_exporter.reference.model import IntArray
+from drift_exporter.snapshot import (
+    CONFIDENCE_BOUNDS,
+    EVALUATION_BOUNDS,
+    LATENCY_BOUNDS,
+    ColumnTotals,
+    Histogram,
+    ModelSnapshot,
+    VersionSnapshot,
+    WindowSnapshot,
+)
+from drift_exporter.window.ring import WindowSum
+from drift_exporter.window.slices import MICROSECONDS
+from drift_exporter.window.totals import Totals
+
+
+@dataclass
+class Durations:
+    """How long evaluations took (seconds)."""
+
+    counts: IntArray = field(default_factory=lambda: np.zeros(len(EVALUATION_BOUNDS) + 1, dtype=np.int64))
+    total: float = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Add one evaluation."""
+        self.counts[int(np.searchsorted(EVALUATION_BOUNDS, seconds))] += 1
+        self.total += seconds
+
+    def histogram(self) -> Histogram:
+        """What was observed so far."""
+        return Histogram(EVALUATION_BOUNDS, self.counts.copy(), self.total)
+
+
+def snapshot_model(ingest: ModelIngest, durations: Durations) -> ModelSnapshot:
+    """Judge a model as of its newest record."""
+    traffic, sums = _state(ingest, durations)
+    versions = tuple(
+        replace(
+            version,
+            windows=tuple(_judge(ingest, layout, window) for window in sums.get(version.version, ())),
+        )
+        if (layout := ingest.layout(version.version)) is not None
+        else version
+        for version in traffic.versions
+    )
+    return replace(traffic, versions=versions)
+
+
+def traffic_only(ingest: ModelIngest, durations: Durations, problem: str) -> ModelSnapshot:
+    """What is known of a model whose evaluation failed: its counters, and the reason."""
+    return replace(_state(ingest, durations)[0], problem=problem)
+
+
+def _judge(ingest: ModelIngest, layout: Layout, window: WindowSum) -> WindowSnapshot:
+    return judge_window(
+        window.window.name,
+        window.start / MICROSECONDS,
+        window.end / MICROSECONDS,
+        layout.reference,
+        window.counts,
+        window.sums,
+        window.rows,
+        ingest.tolerances,
+    )
+
+
+def _state(
+    ingest: ModelIngest, durations: Durations
+) -> tuple[ModelSnapshot, Mapping[str, tuple[WindowSum, ...]]]:
+    """The model without its windows, and the windows' sums by version; copies of one moment."""
+    with ingest.lock:
+        watermark = ingest.watermark
+        sums = (
+            {}
+            if watermark is None
+            else {
+                name: tuple(ring.sum(level, watermark) for level in range(len(ingest.windows)))
+                for name, ring in ingest.rings.items()
+                if ring.size
+            }
+        )
+        model = ingest.model
+        traffic = ModelSnapshot(
+            name=model.name,
+            task=model.task,
+            impact=model.impact,
+            team=model.team,
+            reference=_reference_text(ingest),
+            versions=tuple(_version(ingest, name, totals) for name, totals in ingest.totals.items()),
+            invalid=dict(ingest.invalid),
+            late={reason: count for reason, count in ingest.late.items() if count},
+            dropped_series={},
+            problem=None,
+            evaluation_duration=durations.histogram(),
+        )
+        return traffic, sums
+
+
+def _reference_text(ingest: ModelIngest) -> str:
+    reference = ingest.model.reference
+    if reference is None:
+        return ""
+    if isinstance(reference, Mapping):
+        return ",".join(f"{version}={path.name}" for version, path in reference.items())
+    return str(getattr(reference, "name", reference))
+
+
+def _version(ingest: ModelIngest, name: str, totals: Totals) -> VersionSnapshot:
+    layout = ingest.layout(name)
+    fields = ingest.model.predictions.fields
+    columns: tuple[ColumnTotals, ...] = ()
+    if layout is not None:
+        columns = tuple(
+            ColumnTotals(column, column.export(totals.columns[start : start + column.size]))
+            for column in layout.reference.columns
+            for start in (layout.starts[column.kind, column.name],)
+        )
+    latency = confidence = None
+    if fields.latency is not None:
+        latency = Histogram(LATENCY_BOUNDS, totals.latency.copy(), totals.latency_sum, dict(totals.exemplars))
+    if fields.score is not None:
+        confidence = Histogram(CONFIDENCE_BOUNDS, totals.confidence.copy(), totals.confidence_sum)
+    return VersionSnapshot(
+        version=name,
+        predictions=totals.predictions,
+        errors=totals.errors if fields.error is not None else None,
+        latency=latency,
+        confidence=confidence,
+        last_timestamp=None if totals.last_timestamp is None else totals.last_timestamp / MICROSECONDS,
+        columns=columns,
+        windows=(),
+        reference=None if layout is None else layout.reference,
+    )

@@ -1,0 +1,216 @@
+"""``serve``: read, judge and answer scrapes until told to stop."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import uvicorn
+
+from drift_exporter.config import Config, load_config, masked_dump
+from drift_exporter.errors import DriftExporterError
+from drift_exporter.expose.app import create_app
+from drift_exporter.expose.render import Rendered, render
+from drift_exporter.runtime import ModelRuntime, Reader, make_model, take_snapshot
+from drift_exporter.snapshot import Snapshot
+
+log = logging.getLogger(__name__)
+
+_FIRST_READ = 2.0
+"""Seconds that the first evaluation waits for the first look at the sources, at most."""
+
+
+class Exporter:
+    """The running exporter: its configuration, its models, and the newest metrics."""
+
+    def __init__(self, config_path: Path, clock: Callable[[], float] = time.time) -> None:
+        """Load the configuration and set every model up; raises DriftExporterError where that fails."""
+        self._path = config_path
+        self._clock = clock
+        self._slots = threading.BoundedSemaphore(max(1, os.cpu_count() or 1))
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._reload_successful = True
+        self._reload_timestamp = clock()
+        self._evaluated = False
+        self._config = load_config(config_path)
+        self._models = self._set_up(self._config, {})
+        self._readers = [Reader(model, self._slots) for model in self._models]
+        empty = Snapshot(clock(), (), (), config_reload_successful=True, config_reload_timestamp=clock())
+        self._rendered = render(empty, series_limit=self._config.limits.series)
+        self._evaluator = threading.Thread(target=self._evaluate, name="evaluate", daemon=True)
+
+    def current(self) -> Rendered:
+        """The newest metrics."""
+        return self._rendered
+
+    def not_ready(self) -> str | None:
+        """Why the exporter is not ready; None once there was an evaluation."""
+        return None if self._evaluated else "the first evaluation is not done yet"
+
+    def config_text(self) -> str:
+        """The configuration in use, secrets masked."""
+        return masked_dump(self._config)
+
+    def start(self) -> None:
+        """Begin to read and to judge."""
+        for reader in self._readers:
+            reader.start()
+        self._evaluator.start()
+
+    def stop(self) -> None:
+        """End: the chunks in hand are counted, then everything is given back."""
+        self._stop.set()
+        self._wake.set()
+        for reader in self._readers:
+            reader.stop()
+        if self._evaluator.is_alive():
+            self._evaluator.join()
+        for model in self._models:
+            model.close()
+
+    def reload(self) -> None:
+        """Load the configuration anew; raises DriftExporterError and changes nothing where it is refused.
+
+        A model whose configuration, reference and windows are as before goes on as if nothing had happened.
+        """
+        with self._lock:
+            try:
+                config = load_config(self._path)
+                before = {model.model.name: model for model in self._models}
+                models = self._set_up(config, before)
+            except DriftExporterError as error:
+                self._reload_successful = False
+                log.error("the new configuration is refused, the old one stays in use: %s", error)  # noqa: TRY400  # the text says it all
+                self._wake.set()
+                raise
+            self._swap(config, models)
+            self._reload_successful, self._reload_timestamp = True, self._clock()
+            log.info("configuration reloaded from %s", self._path)
+            self._wake.set()
+
+    def _set_up(self, config: Config, before: dict[str, ModelRuntime]) -> list[ModelRuntime]:
+        models: list[ModelRuntime] = []
+        try:
+            for model in config.models:
+                new = make_model(model, config, clock=self._clock)
+                old = before.get(model.name)
+                if old is not None and new.continues(old):
+                    new.close()
+                    new = old
+                models.append(new)
+        except DriftExporterError:
+            for made in models:
+                if made not in before.values():
+                    made.close()
+            raise
+        return models
+
+    def _swap(self, config: Config, models: list[ModelRuntime]) -> None:
+        kept = {id(model) for model in models}
+        readers = {id(reader.model): reader for reader in self._readers}
+        ended = [model for model in self._models if id(model) not in kept]
+        for model in ended:
+            readers.pop(id(model)).stop()
+        for model in models:
+            if id(model) not in readers:
+                previous = next((old for old in ended if old.model.name == model.model.name), None)
+                if previous is not None:
+                    # Whatever the old reader counted until it stopped comes along.
+                    model.adopt(previous)
+                readers[id(model)] = Reader(model, self._slots)
+                readers[id(model)].start()
+        for model in ended:
+            model.close()
+        self._config, self._models = config, models
+        self._readers = list(readers.values())
+
+    def _evaluate(self) -> None:
+        deadline = time.monotonic() + _FIRST_READ
+        for reader in self._readers:
+            reader.first_done.wait(max(0.0, deadline - time.monotonic()))
+        while not self._stop.is_set():
+            self._wake.clear()
+            started = time.monotonic()
+            try:
+                with self._lock:
+                    config = self._config
+                    snapshot = take_snapshot(
+                        self._models,
+                        reload_successful=self._reload_successful,
+                        reload_timestamp=self._reload_timestamp,
+                        now=self._clock(),
+                    )
+                previous = self._rendered if self._evaluated else None
+                self._rendered = render(snapshot, series_limit=config.limits.series, previous=previous)
+                self._evaluated = True
+            except Exception:
+                log.exception("putting the metrics together failed; the ones before are served on")
+            self._wake.wait(max(0.0, self._config.evaluation_interval - (time.monotonic() - started)))
+
+
+def serve(config_path: Path, host: str, port: int, *, lifecycle: bool) -> int:
+    """Serve until SIGINT or SIGTERM; returns the exit status."""
+    exporter = Exporter(config_path)
+    app = create_app(
+        current=exporter.current,
+        not_ready=exporter.not_ready,
+        config=exporter.config_text,
+        reload=exporter.reload if lifecycle else None,
+    )
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=3,
+            lifespan="off",
+        )
+    )
+    try:
+        listening = server.config.bind_socket()
+    except SystemExit:
+        raise DriftExporterError(
+            f"cannot listen on {host}:{port}; is the port taken? Choose another with --web.listen-address"
+        ) from None
+    with _reload_on_hangup(exporter):
+        exporter.start()
+        try:
+            log.info("listening on %s", _address(host, port))
+            asyncio.run(server.serve(sockets=[listening]))
+        except KeyboardInterrupt:
+            pass
+        finally:
+            exporter.stop()
+    return 0
+
+
+@contextlib.contextmanager
+def _reload_on_hangup(exporter: Exporter) -> Iterator[None]:
+    def reload() -> None:
+        # Already in the log; the metrics tell it too.
+        with contextlib.suppress(DriftExporterError):
+            exporter.reload()
+
+    def on_hangup(_number: int, _frame: object) -> None:
+        # A handler interrupts whatever runs; the work is done on a thread of its own.
+        threading.Thread(target=reload, name="reload", daemon=True).start()
+
+    before = signal.signal(signal.SIGHUP, on_hangup)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def _address(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
