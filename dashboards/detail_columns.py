@@ -75,8 +75,8 @@ def drift_panels(matchers: str) -> list[core.Panel]:
         ),
         timeseries(
             "Drift score by column",
-            f"Distance from the reference in the chosen window by the chosen method; the {SHOWN} columns with "
-            "the highest scores. The dashed lines are the configured tolerances, for methods that have one.",
+            f"Distance from the reference in the chosen window by the chosen method; the {SHOWN} columns "
+            "with the highest scores. Dashed are the configured tolerances, for methods that have one.",
             query(_highest_shown("model_drift_score", f'{w}, method="$method"'), LEGEND),
             query(f"min({tolerance})", "tolerance"),
             query(f"max({tolerance}) > min({tolerance})", "highest tolerance"),
@@ -97,8 +97,8 @@ def drift_panels(matchers: str) -> list[core.Panel]:
         ),
         timeseries(
             "Drift confidence of the model",
-            "How sure it is that at least one column has drifted, after correction for the number of columns; "
-            "and the share of columns that have.",
+            "How sure it is that at least one column has drifted, after correction for the number of "
+            "columns; and the share of columns that have.",
             query(
                 highest("model_dataset_drift_confidence", f'{matchers}, window="$window"', "version"),
                 "confidence {{version}}",
@@ -194,8 +194,8 @@ def bins_panels(matchers: str) -> list[core.Panel]:
     return [
         table(
             "Bins",
-            "Share of each bin in the reference and in the records of the last window. A numeric bin holds the "
-            "values up to and with its upper bound.",
+            "Share of each bin in the reference and in the records of the last window. A numeric bin "
+            "holds the values up to and with its upper bound.",
             query(highest("model_column_reference_ratio", c, bins), table=True),
             query(current, table=True),
             query(highest("model_column_bin_upper_bound", c, bins), table=True),

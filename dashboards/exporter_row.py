@@ -126,7 +126,7 @@ def exporter_panels(models: str) -> list[core.Panel]:
         ),
         timeseries(
             "Time an evaluation takes",
-            "95th percentile by model.",
+            "Up to this long 95 % of a model's evaluations took.",
             query(
                 quantile(0.95, "drift_exporter_evaluation_duration_seconds", models, "model"),
                 "{{model}}",

@@ -124,8 +124,8 @@ def traffic_panels() -> list[core.Panel]:
         ),
         timeseries(
             "Latency",
-            "Up to this long 50, 95 and 99 % of the predictions took, estimated from the histogram's buckets. "
-            "Points are traces, where the log has trace ids.",
+            "Up to this long 50, 95 and 99 % of the predictions took, estimated from the histogram's "
+            "buckets. Points are traces, where the log has trace ids.",
             query(quantile(0.5, LATENCY, M, "version"), "p50 {{version}}"),
             query(quantile(0.95, LATENCY, M, "version"), "p95 {{version}}", exemplar=True),
             query(quantile(0.99, LATENCY, M, "version"), "p99 {{version}}"),

@@ -148,7 +148,7 @@ dashboard = framed(
             "All models",
             [
                 stat(
-                    "Models",
+                    "Number of models",
                     "Chosen models that the exporter knows of.",
                     f"count(count by (model) (model_info{{{M}}}))",
                     unit="short",

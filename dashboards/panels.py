@@ -167,7 +167,11 @@ def table(  # noqa: PLR0913
         filterable=True,
         unit="short",
         extraJson={
-            "fieldConfig": {"defaults": {"custom": {"cellOptions": {"type": "auto"}, "displayMode": None}}},
+            "fieldConfig": {
+                "defaults": {
+                    "custom": {"cellOptions": {"type": "auto"}, "displayMode": None, "inspect": False}
+                }
+            },
             "options": {
                 "cellHeight": "sm",
                 "frameIndex": 0,
