@@ -4,10 +4,14 @@ Grafana fills in variables before it asks. ``substitute`` does the same with pla
 """
 
 import json
+import math
 import re
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import requests
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DASHBOARDS = tuple(sorted((REPOSITORY / "dashboards" / "json").glob("*.json")))
@@ -74,3 +78,35 @@ def variable_queries(path: Path) -> dict[str, tuple[str, str]]:
 def substitute(expression: str, values: Mapping[str, str] = ANYTHING) -> str:
     """``expression`` with ``$name`` and ``${name}`` replaced; a name without a value is a KeyError."""
     return re.sub(r"\$(\w+)|\$\{(\w+)\}", lambda found: values[found[1] or found[2]], expression)
+
+
+def ask(url: str, target: Json, values: Mapping[str, str] = ANYTHING, seconds: float = 30.0) -> list[Json]:
+    """Series that a Prometheus at ``url`` answers to a panel's query; an error of the query is an HTTPError.
+
+    Range queries, as Grafana's graphs ask them, are over the last ``seconds``.
+    """
+    expression = substitute(target["expr"], values)
+    now = time.time()
+    if target["instant"]:
+        path, when = "query", {"time": now}
+    else:
+        path, when = "query_range", {"start": now - seconds, "end": now, "step": 1.0}
+    answer = requests.get(f"{url}/api/v1/{path}", params={"query": expression, **when}, timeout=10)
+    if not answer.ok:
+        raise requests.HTTPError(f"{answer.status_code} {answer.text} for {expression}", response=answer)
+    return list(answer.json()["data"]["result"])
+
+
+def finite(series: Json) -> bool:
+    """Whether there is something to draw: a number, and not only NaN or infinity."""
+    samples = series.get("values") or [series["value"]]
+    return any(math.isfinite(float(value)) for _, value in samples)
+
+
+def label_values(url: str, selector: str, label: str, values: Mapping[str, str] = ANYTHING) -> list[str]:
+    """What a variable offers: the values of ``label`` on the series of ``selector``."""
+    answer = requests.get(
+        f"{url}/api/v1/label/{label}/values", params={"match[]": substitute(selector, values)}, timeout=10
+    )
+    answer.raise_for_status()
+    return list(answer.json()["data"])

@@ -1,0 +1,96 @@
+"""What a Prometheus needs to show something on every panel: advancing metrics and alerts that fire."""
+
+import contextlib
+import dataclasses
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from drift_exporter.expose.render import render
+from drift_exporter.snapshot import Histogram, ModelSnapshot, Snapshot, VersionSnapshot
+from support.listeners import StaticTarget
+from support.snapshots import rich_snapshot
+
+TICK_SECONDS = 0.5
+
+
+def _times(histogram: Histogram | None, n: int) -> Histogram | None:
+    if histogram is None:
+        return None
+    return dataclasses.replace(histogram, counts=histogram.counts * n, total=histogram.total * n)
+
+
+def _version_after(version: VersionSnapshot, n: int) -> VersionSnapshot:
+    return dataclasses.replace(
+        version,
+        predictions=version.predictions * n,
+        errors=None if version.errors is None else version.errors * n,
+        latency=_times(version.latency, n),
+        confidence=_times(version.confidence, n),
+        columns=tuple(dataclasses.replace(c, counts=c.counts * n) for c in version.columns),
+    )
+
+
+def _model_after(model: ModelSnapshot, n: int) -> ModelSnapshot:
+    duration = _times(model.evaluation_duration, n)
+    assert duration is not None
+    return dataclasses.replace(
+        model,
+        versions=tuple(_version_after(version, n) for version in model.versions),
+        evaluation_duration=duration,
+    )
+
+
+def snapshot_after(n: int) -> Snapshot:
+    """The snapshot with ``n`` times its counts: as if what it has seen had come again and again."""
+    first = rich_snapshot()
+    return dataclasses.replace(
+        first,
+        models=tuple(_model_after(model, n) for model in first.models),
+        sources=tuple(
+            dataclasses.replace(s, records=s.records * n, bytes=s.bytes * n) for s in first.sources
+        ),
+    )
+
+
+@contextlib.contextmanager
+def advancing_target() -> Iterator[StaticTarget]:
+    """A scrape target whose counters advance twice a second."""
+    ended = threading.Event()
+
+    def text(n: int) -> str:
+        return render(snapshot_after(n), series_limit=50_000, process=False).body("text").decode()
+
+    def advance() -> None:
+        n = 1
+        while not ended.wait(TICK_SECONDS):
+            n += 1
+            target.text = text(n)
+
+    with StaticTarget(text(1)) as target:
+        thread = threading.Thread(target=advance, daemon=True)
+        thread.start()
+        try:
+            yield target
+        finally:
+            ended.set()
+            thread.join(timeout=10)
+
+
+def hasty_rules(rules: Path, folder: Path) -> list[Path]:
+    """Copies of rule files that are evaluated every second and alert at once, so that no test has to wait."""
+    folder.mkdir(parents=True)
+    copies = []
+    for path in sorted(rules.glob("*.yml")):
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for group in content["groups"]:
+            group["interval"] = "1s"
+            for rule in group["rules"]:
+                rule.pop("for", None)
+                rule.pop("keep_firing_for", None)
+        copy = folder / path.name
+        copy.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+        copies.append(copy)
+    return copies
