@@ -17,13 +17,15 @@ NARROW = "\u202f"
         (0.03125, "0.03125"),
         (12.3456, "12.35"),
         (123456.7, "123,457"),
-        (1.25e12, "1.25e+12"),
+        (1.25e12, "1.25 T"),
+        (12_345_678.0, "12.35 M"),
+        (1e15, "1e+15"),
         (-2.5, "-2.5"),
         (float("inf"), "inf"),
     ],
 )
 def test_number(value: float, expected: str) -> None:
-    assert expected == number(value)
+    assert expected.replace(" ", NARROW) == number(value)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,11 @@ def test_ranges_are_told_apart_with_as_few_digits_as_it_takes() -> None:
 def test_numeric_bins_are_ranges() -> None:
     [age, _] = build.small_snapshot().models[0].versions[0].columns
     assert bin_labels(age.column) == ("≤ 30", "30 \N{EN DASH} 50", "> 50", "missing")
+
+
+def test_ranges_below_zero_read_without_two_dashes() -> None:
+    column = build.numeric_column("n", np.arange(-50.0, 50.0), bins=4, fine=4)
+    assert bin_labels(column) == ("≤ -26", "-26 to -1", "-1 to 24", "> 24", "missing")
 
 
 def test_bins_of_one_value_each_are_called_by_it() -> None:

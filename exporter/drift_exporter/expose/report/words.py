@@ -14,11 +14,16 @@ THIN = "\N{NARROW NO-BREAK SPACE}"
 EN_DASH = "\N{EN DASH}"
 ARROW = "\N{RIGHTWARDS ARROW}"
 
+_LARGE = ((1e6, "M"), (1e9, "B"), (1e12, "T"))
+
 
 def number(value: float, digits: int = 4) -> str:
-    """A value with ``digits`` significant digits: 0.0312, 12.5, 68,785, 1.2e+09."""
+    """A value with ``digits`` significant digits: 0.0312, 12.5, 68,785, 1.25 B."""
     if not math.isfinite(value):
         return str(value)
+    for size, name in _LARGE:
+        if size <= abs(value) < 1000 * size and abs(value) >= 1e7:
+            return f"{value / size:.{max(digits, 3)}g}{THIN}{name}"
     if value == int(value) and abs(value) < 1e7:
         return count(int(value))
     if abs(value) >= 10 ** (digits - 1) and abs(value) < 1e7:
@@ -94,7 +99,9 @@ def _ranges(column: NumericColumn) -> tuple[str, ...]:
     if _one_value_each(column):
         last = _distinct(np.append(column.edges, column.maximum))[-1]
         return (f"\N{LESS-THAN OR EQUAL TO} {edges[0]}", *edges[1:], f"\N{GREATER-THAN OR EQUAL TO} {last}")
-    between = (f"{low} {EN_DASH} {high}" for low, high in pairwise(edges))
+    # A dash in front of a minus sign cannot be read.
+    link = "to" if column.edges[0] < 0 else EN_DASH
+    between = (f"{low} {link} {high}" for low, high in pairwise(edges))
     return (f"\N{LESS-THAN OR EQUAL TO} {edges[0]}", *between, f"> {edges[-1]}")
 
 
