@@ -1,0 +1,153 @@
+"""The rule files: correct, complete, explained. What each alert does is in alerting/tests, run here."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import promql_parser
+import pytest
+import yaml
+
+from drift_exporter.expose import catalogue
+from support.alerting import ALERTING, RULE_FILES, alert_names, recorded_names, rules
+
+RULE_TESTS = sorted((ALERTING / "tests").glob("*.yml"))
+RUNBOOKS = ALERTING / "runbooks"
+# What Prometheus itself adds.
+BUILT_IN = {"up", "ALERTS"}
+LABELS = {"severity", "concern", "team", "impact", "model"}
+
+
+def ids(paths: list[Path]) -> list[str]:
+    return [path.stem for path in paths]
+
+
+def run(*command: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False, timeout=300)
+
+
+def exposed_names() -> set[str]:
+    names = set()
+    for metric in catalogue.METRICS:
+        histogram = metric.type == "histogram"
+        names |= {metric.name + s for s in ("_bucket", "_sum", "_count")} if histogram else {metric.name}
+    return names
+
+
+def selectors(node: object) -> list[promql_parser.VectorSelector]:
+    """All vector selectors of a parsed expression."""
+    if isinstance(node, promql_parser.VectorSelector):
+        return [node]
+    inner = [getattr(node, name, None) for name in ("expr", "lhs", "rhs", "vector_selector", "param")]
+    return [s for part in [*inner, *getattr(node, "args", [])] if part is not None for s in selectors(part)]
+
+
+def annotation_queries() -> list[str]:
+    """PromQL in annotations and label templates, with their placeholders filled."""
+    found = []
+    for rule in rules():
+        for text in [*rule.get("annotations", {}).values(), *rule.get("labels", {}).values()]:
+            found += re.findall(r'query "([^"]+)"', text)
+            found += re.findall(r"query \(printf `([^`]+)`", text)
+    return [q.replace("%q", '"x"').replace("%s", 'model="x"') for q in found]
+
+
+@pytest.mark.servers
+def test_promtool_accepts_the_rules_without_a_complaint() -> None:
+    result = run("promtool", "check", "rules", "--lint=all", "--lint-fatal", *RULE_FILES)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "duplicate" not in result.stdout
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("path", RULE_TESTS, ids=ids(RULE_TESTS))
+def test_promtool_rule_tests(path: Path) -> None:
+    result = run("promtool", "test", "rules", path)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("name", alert_names())
+def test_every_alert_is_tested_silent_pending_and_firing_with_its_annotations(name: str) -> None:
+    tests = [t for path in RULE_TESTS for t in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]]
+    cases = [c for t in tests for c in t.get("alert_rule_test", []) if c["alertname"] == name]
+    fired = [alert for case in cases for alert in case["exp_alerts"]]
+    expressions = [e["expr"] for t in tests for e in t.get("promql_expr_test", []) if e["exp_samples"]]
+    assert any(case["exp_alerts"] == [] for case in cases)
+    assert any(name in e and 'alertstate="pending"' in e for e in expressions)
+    assert fired
+    for rule in rules():
+        if rule.get("alert") == name:
+            assert {*rule["annotations"]} == {*fired[0]["exp_annotations"]}
+
+
+@pytest.mark.parametrize("severity", ["page", "ticket", "info"])
+@pytest.mark.parametrize("impact", ["high", "low"])
+def test_every_quadrant_of_the_severity_table_is_tested(severity: str, impact: str) -> None:
+    tests = yaml.safe_load((ALERTING / "tests" / "drift.yml").read_text(encoding="utf-8"))["tests"]
+    fired = {
+        (alert["exp_labels"]["severity"], alert["exp_labels"]["impact"])
+        for t in tests
+        for case in t.get("alert_rule_test", [])
+        for alert in case["exp_alerts"]
+    }
+    possible = (severity, impact) not in {("page", "low"), ("info", "high")}
+    assert possible == ((severity, impact) in fired)
+
+
+def test_every_metric_that_rules_use_is_exposed_or_recorded() -> None:
+    known = exposed_names() | BUILT_IN | set(recorded_names())
+    expressions = [rule["expr"] for rule in rules()] + annotation_queries()
+    assert len(expressions) > 60
+    used = {s.name for e in expressions for s in selectors(promql_parser.parse(e))}
+    assert len(used) > 25
+    assert used - known == set()
+
+
+def test_every_label_that_rules_select_by_is_one_the_metric_has() -> None:
+    has = {m.name: {*m.labels, "job", "instance"} for m in catalogue.METRICS}
+    for rule in rules():
+        for selector in selectors(promql_parser.parse(rule["expr"])):
+            for matcher in selector.matchers.matchers:
+                assert matcher.name in has.get(selector.name, {matcher.name}), rule
+
+
+@pytest.mark.parametrize("name", alert_names())
+def test_every_alert_has_a_runbook_with_its_four_parts(name: str) -> None:
+    text = (RUNBOOKS / f"{name}.md").read_text(encoding="utf-8")
+    assert text.startswith(f"# {name}\n")
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Meaning", "Impact", "Diagnosis", "Mitigation"]
+    queries = re.findall(r"```promql\n(.+?)```", text, re.DOTALL)
+    assert queries
+    known = exposed_names() | BUILT_IN | set(recorded_names())
+    for query in queries:
+        assert {s.name for s in selectors(promql_parser.parse(query))} <= known
+
+
+def test_no_runbook_is_left_over() -> None:
+    assert sorted(p.stem for p in RUNBOOKS.glob("*.md")) == alert_names()
+
+
+def test_every_alert_links_to_its_runbook_and_says_who_is_concerned() -> None:
+    for rule in (r for r in rules() if "alert" in r):
+        assert {"severity", "concern"} == {*rule["labels"]}
+        assert rule["annotations"]["runbook_url"].endswith(f"/{rule['alert']}.md")
+        assert {"summary", "description", "runbook_url", "dashboard_url"} <= {*rule["annotations"]}
+        assert "for" in rule
+
+
+def test_every_rule_has_a_comment_above_it() -> None:
+    for path in RULE_FILES:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        starts = [i for i, line in enumerate(lines) if re.match(r"\s+- (record|alert):", line)]
+        assert starts
+        assert [lines[i] for i in starts if not lines[i - 1].lstrip().startswith("#")] == []
+
+
+def test_thresholds_are_recorded_constants_of_their_own_file() -> None:
+    thresholds = [r for r in rules() if r.get("record", "").startswith("drift_exporter:threshold:")]
+    assert thresholds
+    assert [r for r in thresholds if not re.fullmatch(r"vector\([\d.]+\)", r["expr"])] == []
+    for path in RULE_FILES:
+        text = path.read_text(encoding="utf-8")
+        own = set(re.findall(r"record: (drift_exporter:threshold:\w+)", text))
+        assert set(re.findall(r"drift_exporter:threshold:\w+", text)) == own
