@@ -174,6 +174,15 @@ def test_a_legend_names_only_labels_that_the_query_keeps(path: Path) -> None:
 
 
 @every_dashboard
+def test_an_annotation_names_only_labels_that_the_query_keeps(path: Path) -> None:
+    for annotation in dashboard(path)["annotations"]["list"]:
+        named = set(re.findall(r"{{(\w+)}}", annotation["titleFormat"] + annotation["textFormat"]))
+        kept = set(re.findall(r"\w+", " ".join(re.findall(r"by \(([^)]*)\)", annotation["expr"]))))
+        assert named | set(annotation["tagKeys"].split(",")) <= kept, annotation["name"]
+        assert annotation["expr"] == annotation["target"]["expr"]
+
+
+@every_dashboard
 def test_panels_lie_in_the_grid_and_do_not_overlap(path: Path) -> None:
     places = {panel["title"]: panel["gridPos"] for panel in dashboard(path)["panels"]}
     assert len(places) == len(dashboard(path)["panels"])
