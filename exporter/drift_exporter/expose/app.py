@@ -103,7 +103,7 @@ async def _answer(routes: Mapping[str, _Route], sources: _Sources, scope: Scope)
         return await handler(scope)
     except Exception:  # noqa: BLE001  one page's fault is an answer of its own, whatever it is
         # The details go to the log, not to whoever asked.
-        _log.exception("cannot answer %s", path)
+        _log.exception("cannot answer %r", path)
         return http.text(500, "This went wrong; the log says why.")
 
 

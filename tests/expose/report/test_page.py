@@ -107,7 +107,7 @@ def test_a_column_says_what_changed_and_by_how_much() -> None:
 def test_bars_have_the_lengths_of_their_shares() -> None:
     html = report_page(build.small_snapshot().models[0], build.NOW)
     age = html[html.index('id="column-0"') : html.index('id="column-1"')]
-    bars = re.findall(r'<rect class="(reference|current)" x="0" y="\d+" width="([\d.]+)%" height="8"', age)
+    bars = re.findall(r'<rect class="(reference|current)" x="0" y="\d+%" width="([\d.]+)%" height="37%"', age)
     # Shares of 0.4, 0.4, 0.16, 0.04 against 0.2, 0.3, 0.5, 0 on a scale that ends at 0.5.
     assert [(kind, float(width)) for kind, width in bars] == [
         ("reference", 80.0),

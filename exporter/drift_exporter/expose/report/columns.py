@@ -127,11 +127,9 @@ def card(drift: ColumnDrift, anchor: str, *, unfolded: bool) -> Markup:
     return tag(
         "details",
         tag("summary", tag("h3", named(column.name)), kind, state(drift)),
-        what_changed(drift),
-        _chart(drift),
-        _scores(drift),
+        # A link to something inside unfolds the card; one to the card itself would not.
+        tag("div", what_changed(drift), _chart(drift), _scores(drift), id=anchor),
         class_="card",
-        id=anchor,
         open=unfolded,
     )
 

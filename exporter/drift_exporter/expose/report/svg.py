@@ -8,8 +8,8 @@ def paired_bars(reference: float, current: float, scale: float, *, title: str, d
     return _svg(
         22,
         title,
-        tag("rect", class_="reference", x=0, y=2, width=_length(reference, scale), height=8, rx=1),
-        tag("rect", class_="current", x=0, y=12, width=_length(current, scale), height=8, rx=1),
+        tag("rect", class_="reference", x=0, y="9%", width=_length(reference, scale), height="37%", rx=1),
+        tag("rect", class_="current", x=0, y="54%", width=_length(current, scale), height="37%", rx=1),
         class_="drifted" if drifted else None,
     )
 
