@@ -1,0 +1,224 @@
+"""Who is told, how often and in which words: the shipped routing in a real Alertmanager."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from support.alerting import ALERTING, alert_names, rules
+from support.servers import Alertmanager, Webhook, alertmanager, until
+
+pytestmark = pytest.mark.servers
+CONFIG = ALERTING / "alertmanager" / "alertmanager.yml"
+
+
+def amtool(*arguments: object) -> str:
+    result = subprocess.run(
+        ["amtool", *map(str, arguments)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def test_amtool_accepts_the_configuration_and_its_templates() -> None:
+    assert "1 templates" in amtool("check-config", CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("impact", "confidence", "severity", "receiver"),
+    [
+        ("high", "0.99 and more", "page", "pages"),
+        ("high", "0.9 to 0.99", "ticket", "tickets"),
+        ("low", "0.99 and more", "ticket", "tickets"),
+        ("low", "0.9 to 0.99", "info", "digest"),
+    ],
+)
+def test_each_quadrant_of_the_severity_table_reaches_its_receiver(
+    impact: str, confidence: str, severity: str, receiver: str
+) -> None:
+    labels = {"alertname": "ModelDrift", "model": "fraud", "severity": severity, "impact": impact}
+    matchers = [f"{name}={value}" for name, value in labels.items()]
+    flags = (f"--config.file={CONFIG}", f"--verify.receivers={receiver}")
+    assert receiver in amtool("config", "routes", "test", *flags, *matchers), confidence
+
+
+def test_an_alert_without_a_known_severity_is_not_lost() -> None:
+    flags = (f"--config.file={CONFIG}", "--verify.receivers=tickets")
+    assert "tickets" in amtool("config", "routes", "test", *flags, "alertname=Other")
+
+
+def test_no_secret_is_in_the_configuration() -> None:
+    config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    kinds = [item for r in config["receivers"] for kind in r if kind != "name" for item in r[kind]]
+    secret = {"routing_key", "service_key", "api_url", "credentials", "password", "token", "bearer_token"}
+    assert [
+        item for item in kinds if secret & {*item, *item.get("http_config", {}).get("authorization", {})}
+    ] == []
+    assert all(
+        "routing_key_file" in i
+        or "api_url_file" in i
+        or "credentials_file" in i["http_config"]["authorization"]
+        for i in kinds
+    )
+
+
+def test_inhibition_is_by_alerts_that_exist_and_labels_that_they_have() -> None:
+    text = CONFIG.read_text(encoding="utf-8")
+    named = {n for line in text.splitlines() if "alertname" in line for n in line.split('"')[1].split("|")}
+    assert named
+    assert named - {*alert_names()} == set()
+    for rule in yaml.safe_load(text)["inhibit_rules"]:
+        matched = [*rule["source_matchers"], *rule["target_matchers"]]
+        if rule["equal"] == ["model"]:
+            about_models = 'model!=""' in rule["source_matchers"] and 'model!=""' in rule["target_matchers"]
+            assert about_models or all("alertname" in m or "source" in m for m in matched)
+
+
+@contextmanager
+def running(tmp_path: Path, hook: Webhook) -> Iterator[Alertmanager]:
+    """The shipped configuration but for waiting times, addresses and where secrets lie."""
+    config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    config["templates"] = [str(CONFIG.parent / t) for t in config["templates"]]
+    config["global"]["pagerduty_url"] = hook.url + "/pagerduty"
+    for route in (config["route"], *config["route"]["routes"]):
+        route |= {"group_wait": "1s", "group_interval": "1s"}
+    (tmp_path / "key").write_text("the-routing-key")
+    (tmp_path / "token").write_text("the-token")
+    for receiver in config["receivers"]:
+        name = receiver["name"]
+        (tmp_path / name).write_text(f"{hook.url}/slack/{name}")
+        for item in receiver.get("pagerduty_configs", []):
+            item["routing_key_file"] = str(tmp_path / "key")
+        for item in receiver.get("slack_configs", []):
+            item["api_url_file"] = str(tmp_path / name)
+        for item in receiver.get("webhook_configs", []):
+            item["url"] = hook.url + "/tickets"
+            item["http_config"]["authorization"]["credentials_file"] = str(tmp_path / "token")
+    with alertmanager(tmp_path / "alertmanager", config) as server:
+        yield server
+
+
+def alert(name: str, severity: str, **labels: str) -> dict[str, Any]:
+    """An alert with the annotations that all shipped rules have."""
+    about = {"alertname": name, "severity": severity, **labels}
+    links = {f"{kind}_url": f"http://127.0.0.1/{kind}" for kind in ("runbook", "dashboard", "report")}
+    summary = f"{name} of {labels.get('model', labels.get('job'))} {labels.get('window', '')}".strip()
+    return {"labels": about, "annotations": {"summary": summary, "description": "what is known", **links}}
+
+
+def inhibited(server: Alertmanager) -> set[tuple[str, str]]:
+    return {
+        (a["labels"]["alertname"], a["labels"]["severity"])
+        for a in server.alerts()
+        if a["status"]["inhibitedBy"]
+    }
+
+
+def test_a_model_that_drifts_everywhere_is_one_page_and_no_ticket(tmp_path: Path) -> None:
+    fraud = {"model": "fraud", "team": "risk-ml", "impact": "high", "concern": "drift"}
+    with Webhook() as hook, running(tmp_path, hook) as server:
+        windows = [f"{n}h" for n in range(1, 13)]
+        server.post(
+            [
+                *(alert("ModelDrift", "page", version=v, window=w, **fraud) for w in windows for v in "12"),
+                *(alert("ModelDrift", "ticket", version=v, window="7d", **fraud) for v in "12"),
+                alert("ModelDrift", "info", version="1", window="30d", **fraud),
+                alert("ModelDrift", "ticket", version="1", window="1h", model="news"),
+                alert("DriftExporterConfigReloadFailed", "ticket", job="ml", instance="a"),
+                *(alert("ModelDrift", "info", version="1", window="1h", model=f"low-{n}") for n in range(3)),
+            ]
+        )
+        until(lambda: len(hook.to("/tickets")) >= 2 and hook.to("/slack/digest") and hook.to("/slack/pages"))
+        # Whatever was to be sent at first has been sent once a later alert has come through.
+        server.post([alert("ModelDrift", "ticket", version="1", window="1h", model="sentinel")])
+        until(lambda: len(hook.to("/tickets")) >= 3)
+
+        (page,) = hook.to("/pagerduty")
+        assert page.payload["routing_key"] == "the-routing-key"
+        assert page.payload["event_action"] == "trigger"
+        body = page.payload["payload"]
+        assert body["summary"] == "[24 firing] page fraud (risk-ml): ModelDrift of fraud 10h and more"
+        assert (body["severity"], body["component"], body["group"]) == ("critical", "fraud", "risk-ml")
+        assert "24 alerts in all; the first ten are shown." in body["custom_details"]["alerts"]
+        assert "Runbook: http://127.0.0.1/runbook" in body["custom_details"]["alerts"]
+        assert [link["text"] for link in page.payload["links"]] == ["Runbook", "Dashboard", "Report"]
+
+        (slack,) = hook.to("/slack/pages")
+        (attachment,) = slack.payload["attachments"]
+        assert attachment["title"] == body["summary"]
+        assert attachment["color"] == "danger"
+        assert "<http://127.0.0.1/report|Report>" in attachment["text"]
+        assert attachment["text"].count("what is known") == 10
+
+        tickets = hook.to("/tickets")
+        assert {n.headers["Authorization"] for n in tickets} == {"Bearer the-token"}
+        models = [n.payload["groupLabels"].get("model", "") for n in tickets]
+        assert sorted(models) == ["", "news", "sentinel"]
+        (digest,) = hook.to("/slack/digest")
+        assert digest.payload["attachments"][0]["title"].startswith("[3 firing] info: ModelDrift of low-")
+        assert inhibited(server) == {("ModelDrift", "ticket"), ("ModelDrift", "info")}
+
+
+def test_an_exporter_that_is_down_explains_what_is_missing_in_its_own_job_only(tmp_path: Path) -> None:
+    with Webhook() as hook, running(tmp_path, hook) as server:
+        server.post(
+            [
+                alert("DriftExporterDown", "page", job="ml", instance="a"),
+                alert("ModelPredictionsAbsent", "page", job="ml", model="fraud"),
+                alert(
+                    "DriftExporterSourceStalled",
+                    "page",
+                    job="ml",
+                    instance="a",
+                    model="fraud",
+                    source="fraud/x",
+                ),
+                alert("DriftExporterConfigReloadFailed", "ticket", job="ml", instance="b"),
+                alert("ModelPredictionsAbsent", "page", job="other", model="news"),
+            ]
+        )
+        until(lambda: len(hook.to("/pagerduty")) >= 2 and hook.to("/tickets"))
+        server.post([alert("ModelDrift", "page", model="sentinel")])
+        until(lambda: len(hook.to("/pagerduty")) >= 3)
+        components = [n.payload["payload"].get("component", "") for n in hook.to("/pagerduty")]
+        assert sorted(components) == ["", "news", "sentinel"]
+        assert [n.alert_names for n in hook.to("/tickets")] == [["DriftExporterConfigReloadFailed"]]
+        assert inhibited(server) == {
+            ("ModelPredictionsAbsent", "page"),
+            ("DriftExporterSourceStalled", "page"),
+        }
+
+
+def test_a_stalled_source_explains_that_predictions_are_absent_and_resolution_is_told(tmp_path: Path) -> None:
+    fraud = {"job": "ml", "model": "fraud"}
+    stalled = alert("DriftExporterSourceStalled", "ticket", source="fraud/predictions", **fraud)
+    absent = alert("ModelPredictionsAbsent", "ticket", **fraud)
+    with Webhook() as hook, running(tmp_path, hook) as server:
+        server.post([stalled, absent])
+        until(lambda: hook.to("/tickets"))
+        assert hook.to("/tickets")[0].alert_names == ["DriftExporterSourceStalled"]
+        assert inhibited(server) == {("ModelPredictionsAbsent", "ticket")}
+        past = {"startsAt": "2020-01-01T00:00:00Z", "endsAt": "2020-01-02T00:00:00Z"}
+        server.post([stalled | past, absent | past])
+        resolved = until(lambda: [n for n in hook.to("/slack/tickets") if "[resolved]" in str(n.payload)])
+        (attachment,) = resolved[0].payload["attachments"]
+        assert attachment["color"] == "good"
+        assert attachment["text"].startswith("*Resolved: ")
+
+
+def test_every_severity_that_rules_give_is_routed() -> None:
+    given = {
+        word
+        for r in rules()
+        if "alert" in r
+        for word in ("page", "ticket", "info")
+        if word in r["labels"]["severity"]
+    }
+    routed = {
+        m.split('"')[1] for r in yaml.safe_load(CONFIG.read_text())["route"]["routes"] for m in r["matchers"]
+    }
+    assert given == routed == {"page", "ticket", "info"}
