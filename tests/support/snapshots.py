@@ -1,15 +1,15 @@
-"""Snapshots for tests: columns with real quantile bins, windows with scores computed from their counts.
+"""Snapshots for tests: all that builds them under one name, and two whole ones.
 
-``rich_snapshot`` has two models with everything a snapshot can hold; the small functions build others.
+``rich_snapshot`` has two models with everything a snapshot can hold; ``small_snapshot`` is one of everything
+in numbers that never change.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.stats import ncx2
+from numpy.typing import NDArray
 
-from drift_exporter.reference.model import CategoricalColumn, Column, Kind, NumericColumn, Reference
+from drift_exporter.reference.model import CategoricalColumn, Column, NumericColumn
 from drift_exporter.snapshot import (
     CONFIDENCE_BOUNDS,
     EVALUATION_BOUNDS,
@@ -20,224 +20,39 @@ from drift_exporter.snapshot import (
     Histogram,
     ModelSnapshot,
     Snapshot,
-    SourceSnapshot,
     VersionSnapshot,
     WindowSnapshot,
 )
+from support.builders import HOUR, NOW, model, reference, snapshot, source, version, window
+from support.columns import (
+    categorical_column,
+    column_drift,
+    count_categories,
+    count_numeric,
+    histogram,
+    numeric_column,
+)
 
-NOW = 1_767_225_600.0  # 2026-01-01 00:00:00 UTC
-HOUR = 3600.0
-WINDOW_SECONDS = {"1h": HOUR, "24h": 24 * HOUR, "7d": 168 * HOUR}
-
-
-def numeric_column(
-    name: str, values: ArrayLike, *, kind: Kind = "feature", missing: int = 0, bins: int = 10, fine: int = 40
-) -> NumericColumn:
-    """A numeric column whose reference is ``values``; one bin each where there are few distinct ones."""
-    data = np.sort(np.asarray(values, dtype=np.float64))
-    distinct = np.unique(data)
-    if len(distinct) <= bins:
-        edges = fine_edges = distinct[:-1]
-    else:
-        fine_edges = _quantiles(data, np.arange(1, fine) / fine)
-        edges = _quantiles(data, np.arange(1, bins) / bins)
-        fine_edges = np.union1d(edges, fine_edges)
-    index = np.searchsorted(fine_edges, data, side="left")
-    return NumericColumn(
-        name=name,
-        kind=kind,
-        edges=edges,
-        fine_edges=fine_edges,
-        fine_counts=np.bincount(index, minlength=len(fine_edges) + 1),
-        fine_sums=np.bincount(index, weights=data, minlength=len(fine_edges) + 1),
-        missing=missing,
-        mean=float(data.mean()),
-        standard_deviation=float(data.std()),
-        minimum=float(data[0]),
-        maximum=float(data[-1]),
-    )
-
-
-def _quantiles(data: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    edges = np.unique(np.quantile(data, shares, method="inverted_cdf"))
-    return edges[edges < data[-1]]
-
-
-def categorical_column(
-    name: str, counts: Mapping[str, int], kind: Kind = "feature", other: int = 0, missing: int = 0
-) -> CategoricalColumn:
-    """A categorical column whose reference has these counts, most frequent first."""
-    by_count = sorted(counts, key=lambda c: -counts[c])
-    return CategoricalColumn(
-        name, kind, tuple(by_count), np.array([counts[c] for c in by_count], dtype=np.int64), other, missing
-    )
-
-
-def count_numeric(column: NumericColumn, values: ArrayLike, missing: int = 0) -> NDArray[np.int64]:
-    """Counts of the exported bins."""
-    index = np.searchsorted(column.edges, np.asarray(values, dtype=np.float64), side="left")
-    return np.append(np.bincount(index, minlength=len(column.edges) + 1), missing)
-
-
-def count_categories(
-    column: CategoricalColumn, counts: Mapping[str, int], missing: int = 0
-) -> NDArray[np.int64]:
-    """Counts of the exported bins; an unseen category is ``other``."""
-    other = sum(count for category, count in counts.items() if category not in column.categories)
-    return np.array([*(counts.get(c, 0) for c in column.categories), other, missing], dtype=np.int64)
-
-
-def column_drift(
-    column: Column,
-    current: NDArray[np.int64],
-    *,
-    tolerance: float = 0.05,
-    mean: float | None = None,
-    threshold: float = 0.95,
-) -> ColumnDrift:
-    """One column compared: PSI with half a count in each bin, distances, and the tolerance test."""
-    reference = column.export(column.counts)
-    used = (reference + current) > 0
-    bins = int(used.sum())
-    n, m = int(current.sum()), int(reference.sum())
-    p = (reference[used] + 0.5) / (m + 0.5 * bins)
-    q = (current[used] + 0.5) / (n + 0.5 * bins)
-    psi = float(np.sum((q - p) * np.log(q / p)))
-    hellinger = float(np.sqrt(max(0.0, 1 - np.sum(np.sqrt(p * q)))))
-    middle = (p + q) / 2
-    divergence = (np.sum(p * np.log2(p / middle)) + np.sum(q * np.log2(q / middle))) / 2
-    scores = {
-        "psi": psi,
-        "jensenshannon": float(np.sqrt(max(0.0, divergence))),
-        "hellinger": hellinger,
-        "linf": float(np.max(np.abs(p - q))),
-    }
-    size = n * m / (n + m)
-    confidence = float(ncx2.cdf(size * psi, max(bins - 1, 1), size * tolerance))
-    return ColumnDrift(
-        column=column,
-        current=current,
-        scores=scores,
-        tolerance=tolerance,
-        confidence=confidence,
-        adjusted_confidence=confidence**2,
-        drifted=confidence**2 >= threshold,
-        mean=mean,
-    )
-
-
-def histogram(
-    bounds: Sequence[float], values: ArrayLike, exemplars: Mapping[int, Exemplar] | None = None
-) -> Histogram:
-    """Values counted into inclusive buckets."""
-    data = np.asarray(values, dtype=np.float64)
-    counts = np.bincount(np.searchsorted(bounds, data, side="left"), minlength=len(bounds) + 1)
-    return Histogram(tuple(bounds), counts, float(data.sum()), exemplars or {})
-
-
-def window(
-    name: str, columns: Iterable[ColumnDrift] = (), *, samples: int | None = None, end: float = NOW
-) -> WindowSnapshot:
-    """A window that holds ``columns``, or none of them where there were too few records."""
-    held = tuple(columns)
-    counted = int(held[0].current.sum()) if held else 0
-    return WindowSnapshot(
-        name=name,
-        start=end - WINDOW_SECONDS.get(name, HOUR),
-        end=end,
-        samples=counted if samples is None else samples,
-        columns=held,
-        drifted_ratio=sum(c.drifted for c in held) / len(held) if held else None,
-        dataset_confidence=max(c.adjusted_confidence for c in held) if held else None,
-    )
-
-
-def reference(model: str, columns: Sequence[Column]) -> Reference:
-    """A reference over ``columns`` of ninety days before ``NOW``."""
-    return Reference(
-        model=model,
-        rows=int(columns[0].counts.sum()) if columns else 0,
-        columns=tuple(columns),
-        created=NOW - 90 * 24 * HOUR,
-        fingerprint="0f1e2d3c",
-        start=NOW - 200 * 24 * HOUR,
-        end=NOW - 100 * 24 * HOUR,
-    )
-
-
-def version(
-    name: str = "unversioned",
-    *,
-    model: str = "fraud",
-    columns: Sequence[Column] = (),
-    windows: Iterable[WindowSnapshot] = (),
-    predictions: int = 1000,
-    with_reference: bool = True,
-    last_timestamp: float | None = NOW,
-) -> VersionSnapshot:
-    """A version without errors, latency and confidence; its totals are the last window's counts."""
-    held = tuple(windows)
-    counted = {c.column.name: c.current for w in held for c in w.columns}
-    return VersionSnapshot(
-        version=name,
-        predictions=predictions,
-        errors=None,
-        latency=None,
-        confidence=None,
-        last_timestamp=last_timestamp,
-        columns=tuple(
-            ColumnTotals(c, counted.get(c.name, np.zeros(len(c.bins), dtype=np.int64))) for c in columns
-        ),
-        windows=held,
-        reference=reference(model, columns) if with_reference else None,
-    )
-
-
-def model(
-    name: str = "fraud",
-    versions: Iterable[VersionSnapshot] = (),
-    *,
-    problem: str | None = None,
-    dropped_series: Mapping[str, int] | None = None,
-    invalid: Mapping[tuple[Kind, str], int] | None = None,
-    late: Mapping[str, int] | None = None,
-) -> ModelSnapshot:
-    """A binary model of high impact."""
-    return ModelSnapshot(
-        name=name,
-        task="binary",
-        impact="high",
-        team="risk-ml",
-        reference=f"{name}.json",
-        versions=tuple(versions),
-        invalid=invalid or {},
-        late=late or {},
-        dropped_series=dropped_series or {},
-        problem=problem,
-        evaluation_duration=histogram(EVALUATION_BOUNDS, [0.004, 0.012, 0.3]),
-    )
-
-
-def snapshot(models: Iterable[ModelSnapshot] = (), sources: Iterable[SourceSnapshot] = ()) -> Snapshot:
-    """A snapshot as of ``NOW``."""
-    return Snapshot(
-        NOW, tuple(models), tuple(sources), config_reload_successful=True, config_reload_timestamp=NOW - HOUR
-    )
-
-
-def source(name: str = "fraud/predictions", *, problem: str | None = None) -> SourceSnapshot:
-    """A file source that has read most of what there is."""
-    return SourceSnapshot(
-        name=name,
-        type="file",
-        up=problem is None,
-        records=123_456,
-        bytes=51_357_696,
-        rejected={"not JSON": 12, "no timestamp": 3},
-        lag_bytes=4096,
-        watermark=NOW - 2.5,
-        problem=problem,
-    )
+__all__ = [
+    "HOUR",
+    "NOW",
+    "categorical_column",
+    "column_drift",
+    "count_categories",
+    "count_numeric",
+    "fraud_columns",
+    "fraud_window",
+    "histogram",
+    "model",
+    "numeric_column",
+    "reference",
+    "rich_snapshot",
+    "small_snapshot",
+    "snapshot",
+    "source",
+    "version",
+    "window",
+]
 
 
 def fraud_columns() -> tuple[Column, ...]:

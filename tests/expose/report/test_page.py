@@ -86,6 +86,8 @@ def test_columns_come_worst_first_in_the_table_and_in_the_cards() -> None:
     anchors = [link for link in page.links if link.startswith("#column-")]
     assert anchors == [f"#column-{i}" for i in range(7)]
     assert [f"column-{i}" for i in range(7)] == [id_ for id_ in page.ids if id_.startswith("column-")]
+    # Inside its card, or following the link would not unfold the card.
+    assert not [a for tag, a in page.elements if tag == "details" and "id" in a]
     order = re.findall(r'href="#column-\d+"><bdi>(\w+)</bdi>', report_page(fraud(), build.NOW))
     assert order == ["country", "age", "score", "amount", "prediction", "merchant", "cards_held"]
 
