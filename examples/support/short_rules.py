@@ -15,7 +15,7 @@ import yaml
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
 _DURATION = r"(?:\d+(?:ms|[smhdwy]))+"
-_LOOK_BACK = re.compile(rf"(?P<before>\[|\[{_DURATION}:|\boffset\s+)(?P<duration>{_DURATION})")
+_LOOK_BACK = re.compile(rf"(?P<before>\[|(?<=[smhdwy]):|\boffset\s+)(?P<duration>{_DURATION})\b")
 
 
 def seconds(duration: str) -> float:
