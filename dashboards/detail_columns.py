@@ -7,14 +7,12 @@ from panels import (
     TIMES_TOLERANCE_STEPS,
     Json,
     bar_chart,
-    column,
-    joined,
     query,
     state_timeline,
-    table,
     timeseries,
 )
 from queries import highest, rate, share_of_bin, threshold
+from tables import column, joined, table
 
 BY = "version, column, kind"
 LEGEND = "{{column}} ({{kind}}) {{version}}"
@@ -70,7 +68,7 @@ def drift_panels(matchers: str) -> list[core.Panel]:
                 column("Missing", unit="percentunit", decimals=2),
                 column("Unseen", unit="percentunit", decimals=2),
             ],
-            sort=("Drift / tolerance", True),
+            sort=["-Drift / tolerance"],
             size=(12, 10),
         ),
         timeseries(
@@ -111,7 +109,7 @@ def drift_panels(matchers: str) -> list[core.Panel]:
             query(threshold("drift_confidence_certain"), "certain"),
             unit="percentunit",
             maximum=1,
-            dashed="likely|certain",
+            dashed="(likely|certain)",
             size=(12, 10),
         ),
         timeseries(
@@ -216,7 +214,7 @@ def bins_panels(matchers: str) -> list[core.Panel]:
                 column("Reference", unit="percentunit", decimals=2),
                 column("Current", unit="percentunit", decimals=2),
             ],
-            sort=("Column", False),
+            sort=["Column", "Version", "Bin"],
         ),
         bar_chart(
             "Distribution of $column",

@@ -8,16 +8,14 @@ from frame import dashboard as framed
 from panels import (
     CONFIDENCE_STEPS,
     SOME_ARE_BAD,
-    column,
     heatmap,
-    joined,
     query,
     stat,
     state_timeline,
-    table,
     timeseries,
 )
 from queries import errors, highest, quantile, rate, threshold
+from tables import column, joined, table
 
 MODEL = 'model="$model"'
 M = f'{MODEL}, version=~"$version"'
@@ -51,7 +49,7 @@ def now_panels() -> list[core.Panel]:
                 column("Reference rows", unit="short", decimals=0),
                 column("Last prediction", unit="dateTimeFromNow"),
             ],
-            sort=("Last prediction", True),
+            sort=["-Last prediction"],
             size=(12, 5),
         ),
         stat(

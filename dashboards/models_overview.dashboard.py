@@ -17,15 +17,13 @@ from panels import (
     CONFIDENCE_STEPS,
     SOME_ARE_BAD,
     TIMES_TOLERANCE_STEPS,
-    column,
-    joined,
     query,
     stat,
     state_timeline,
-    table,
     timeseries,
 )
 from queries import errors, highest, quantile, rate, threshold
+from tables import column, joined, table
 
 M = 'model=~"$model"'
 W = f'{M}, window="$window"'
@@ -42,6 +40,7 @@ TIMES_TOLERANCE = f"{PSI} / on ({COLUMN}) {TOLERANCE}"
 # No alert is 0 here and not absent: that nothing fires is known.
 ALERTS_OF_MODEL = f"({INFO} * on (model) group_left () count by (model) (ALERTS{{{ALERTS}}})) or {INFO} * 0"
 
+SEVERITIES = {"page": "red", "ticket": "orange", "info": "blue"}
 NAMES = {
     "model": "Model",
     "version": "Version",
@@ -86,14 +85,14 @@ models = table(
         column("Its drift / tolerance", unit="short", decimals=2, steps=TIMES_TOLERANCE_STEPS),
         column("Last prediction", unit="dateTimeFromNow"),
     ],
-    sort=("Drift confidence", True),
+    sort=["-Alerts", "-Drift confidence"],
 )
 
 firing = table(
     "Firing alerts",
     "Alerts of the exporter's rules that fire now: of the chosen models, and those about no single model.",
     query(
-        f"max by (alertname, severity, model, version, team, impact, column, window) (ALERTS{{{ALERTS}}})",
+        f"max by (alertname, severity, model, version, team, impact, window) (ALERTS{{{ALERTS}}})",
         table=True,
     ),
     transformations=joined(
@@ -102,15 +101,17 @@ firing = table(
             "alertname": "Alert",
             "model": "Model",
             "version": "Version",
-            "column": "Column",
             "window": "Window",
             "impact": "Impact",
             "team": "Team",
         },
         hide="Value",
     ),
-    columns=[column("Model", links=[detail_link("__value.raw"), report_link("__value.raw")])],
-    sort=("Severity", False),
+    columns=[
+        column("Severity", colours=SEVERITIES, width=80),
+        column("Model", links=[detail_link("__value.raw"), report_link("__value.raw")]),
+    ],
+    sort=["Severity", "Alert"],
     size=(12, 8),
 )
 
@@ -240,7 +241,7 @@ dashboard = framed(
                     query(DRIFT, "{{model}} {{version}}"),
                     query(threshold("drift_confidence_likely"), "likely"),
                     query(threshold("drift_confidence_certain"), "certain"),
-                    dashed="likely|certain",
+                    dashed="(likely|certain)",
                     unit="percentunit",
                     maximum=1,
                     links=to_detail,

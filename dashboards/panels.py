@@ -50,7 +50,8 @@ def query(  # noqa: PLR0913
     }
 
 
-def _common(title: str, description: str, queries: Sequence[Json], size: tuple[int, int]) -> Json:
+def common(title: str, description: str, queries: Sequence[Json], size: tuple[int, int]) -> Json:
+    """What all kinds of panels have."""
     return {
         "id": panel_id(title),
         "title": title,
@@ -81,7 +82,7 @@ def timeseries(  # noqa: PLR0913
 ) -> core.TimeSeries:
     """Lines over time from 0 on. ``dashed`` is a regex of legends to draw as dashed limit lines."""
     return core.TimeSeries(
-        **_common(title, description, queries, size),
+        **common(title, description, queries, size),
         unit=unit,
         valueDecimals=decimals,
         valueMax=maximum,
@@ -130,7 +131,7 @@ def stat(  # noqa: PLR0913
 ) -> core.Stat:
     """The newest value, large. ``texts`` maps values to words, ``none`` is shown when there is no series."""
     return core.Stat(
-        **_common(title, description, [query(expr, legend, instant=True)], size),
+        **common(title, description, [query(expr, legend, instant=True)], size),
         format=unit,
         decimals=decimals,
         noValue=none,
@@ -150,82 +151,6 @@ def stat(  # noqa: PLR0913
     )
 
 
-def table(  # noqa: PLR0913
-    title: str,
-    description: str,
-    *queries: Json,
-    transformations: Sequence[Json],
-    columns: Sequence[Json],
-    sort: tuple[str, bool],
-    size: tuple[int, int] = (24, 9),
-) -> core.Table:
-    """Instant queries side by side. ``sort`` is a column and whether it descends."""
-    return core.Table(
-        **_common(title, description, queries, size),
-        transformations=list(transformations),
-        overrides=list(columns),
-        filterable=True,
-        unit="short",
-        extraJson={
-            "fieldConfig": {
-                "defaults": {
-                    "custom": {"cellOptions": {"type": "auto"}, "displayMode": None, "inspect": False}
-                }
-            },
-            "options": {
-                "cellHeight": "sm",
-                "frameIndex": 0,
-                "sortBy": [{"displayName": sort[0], "desc": sort[1]}],
-            },
-        },
-    )
-
-
-def joined(headings: dict[str, str], hide: str) -> list[Json]:
-    """Transformations that make one table of several queries: rows with equal labels are merged.
-
-    ``headings`` maps a label or ``Value #<query>`` to its heading, in the order of the columns; ``hide`` is a
-    value that only brings labels.
-    """
-    order = {field: position for position, field in enumerate(headings)}
-    return [
-        {"id": "merge", "options": {}},
-        {
-            "id": "organize",
-            "options": {
-                "excludeByName": {"Time": True, hide: True},
-                "indexByName": order,
-                "renameByName": headings,
-            },
-        },
-    ]
-
-
-def column(  # noqa: PLR0913
-    name: str,
-    *,
-    unit: str | None = None,
-    decimals: int | None = None,
-    width: int | None = None,
-    steps: Sequence[Json] = (),
-    links: Sequence[Json] = (),
-) -> Json:
-    """How a table's column looks; ``steps`` colour its background."""
-    properties: list[Json] = []
-    for key, value in (("unit", unit), ("decimals", decimals), ("custom.width", width)):
-        if value is not None:
-            properties.append({"id": key, "value": value})
-    if steps:
-        properties += [
-            {"id": "thresholds", "value": {"mode": "absolute", "steps": list(steps)}},
-            {"id": "color", "value": {"mode": "thresholds"}},
-            {"id": "custom.cellOptions", "value": {"type": "color-background", "mode": "basic"}},
-        ]
-    if links:
-        properties.append({"id": "links", "value": list(links)})
-    return {"matcher": {"id": "byName", "options": name}, "properties": properties}
-
-
 def state_timeline(  # noqa: PLR0913
     title: str,
     description: str,
@@ -238,7 +163,7 @@ def state_timeline(  # noqa: PLR0913
 ) -> core.StateTimeline:
     """A coloured band for each series."""
     return core.StateTimeline(
-        **_common(title, description, queries, size),
+        **common(title, description, queries, size),
         thresholds=list(steps),
         mappings=[{"type": "value", "options": texts}] if texts else [],
         showValue="never",
@@ -262,7 +187,7 @@ def heatmap(
 ) -> core.Heatmap:
     """Buckets of a Prometheus histogram over time. grafanalib's own options are of an older panel."""
     return core.Heatmap(
-        **_common(title, description, [query(expr, "{{le}}", heatmap=True)], size),
+        **common(title, description, [query(expr, "{{le}}", heatmap=True)], size),
         options={
             "calculate": False,
             "cellGap": 1,
@@ -310,7 +235,7 @@ def bar_chart(  # noqa: PLR0913
 ) -> core.BarChart:
     """Bars side by side for each value of field ``x``. ``repeat`` is a variable: one panel for each value."""
     return core.BarChart(
-        **_common(title, description, queries, size),
+        **common(title, description, queries, size),
         transformations=list(transformations),
         repeat=core.Repeat(direction="h", variable=repeat, maxPerRow=24 // size[0]),
         thresholdSteps=[],

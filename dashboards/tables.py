@@ -1,0 +1,90 @@
+"""Tables of instant queries, joined by their labels."""
+
+from collections.abc import Sequence
+
+from grafanalib import core
+
+from panels import Json, common
+
+
+def table(  # noqa: PLR0913
+    title: str,
+    description: str,
+    *queries: Json,
+    transformations: Sequence[Json],
+    columns: Sequence[Json],
+    sort: Sequence[str],
+    size: tuple[int, int] = (24, 9),
+) -> core.Table:
+    """Instant queries side by side, sorted by these columns; one with a minus before it descends."""
+    return core.Table(
+        **common(title, description, queries, size),
+        transformations=list(transformations),
+        overrides=list(columns),
+        filterable=True,
+        unit="short",
+        extraJson={
+            "fieldConfig": {
+                "defaults": {
+                    "custom": {"cellOptions": {"type": "auto"}, "displayMode": None, "inspect": False}
+                }
+            },
+            "options": {
+                "cellHeight": "sm",
+                "frameIndex": 0,
+                "sortBy": [{"displayName": s.removeprefix("-"), "desc": s.startswith("-")} for s in sort],
+            },
+        },
+    )
+
+
+def joined(headings: dict[str, str], hide: str) -> list[Json]:
+    """Transformations that make one table of several queries: rows with equal labels are merged.
+
+    ``headings`` maps a label or ``Value #<query>`` to its heading, in the order of the columns; ``hide`` is a
+    value that only brings labels.
+    """
+    order = {field: position for position, field in enumerate(headings)}
+    return [
+        {"id": "merge", "options": {}},
+        {
+            "id": "organize",
+            "options": {
+                "excludeByName": {"Time": True, hide: True},
+                "indexByName": order,
+                "renameByName": headings,
+            },
+        },
+    ]
+
+
+def column(  # noqa: PLR0913
+    name: str,
+    *,
+    unit: str | None = None,
+    decimals: int | None = None,
+    width: int | None = None,
+    steps: Sequence[Json] = (),
+    colours: dict[str, str] | None = None,
+    links: Sequence[Json] = (),
+) -> Json:
+    """How a table's column looks; ``steps`` (numbers) or ``colours`` (words) colour its background."""
+    properties: list[Json] = []
+    for key, value in (("unit", unit), ("decimals", decimals), ("custom.width", width)):
+        if value is not None:
+            properties.append({"id": key, "value": value})
+    if steps:
+        properties += [
+            {"id": "thresholds", "value": {"mode": "absolute", "steps": list(steps)}},
+            {"id": "color", "value": {"mode": "thresholds"}},
+            {"id": "custom.cellOptions", "value": {"type": "color-background", "mode": "basic"}},
+        ]
+    if colours:
+        words = {word: {"color": c, "index": i} for i, (word, c) in enumerate(colours.items())}
+        properties += [
+            {"id": "mappings", "value": [{"type": "value", "options": words}]},
+            {"id": "custom.cellOptions", "value": {"type": "color-background", "mode": "basic"}},
+        ]
+    if links:
+        properties.append({"id": "links", "value": list(links)})
+    return {"matcher": {"id": "byName", "options": name}, "properties": properties}
