@@ -35,7 +35,9 @@ def check_config(path: Path | str) -> Checked:
     for key in ("state_dir", "dead_letter"):
         folder: Path = getattr(config, key)
         if folder.exists() and not folder.is_dir():
-            problems.append(_at(document, (key,), f"{shorten(str(folder))} is not a folder; name another"))
+            problems.append(
+                _at(document, (key,), f"{shorten(str(folder), 200)} is not a folder; name another")
+            )
     for index, model in enumerate(config.models):
         at = ("models", index)
         problems.extend(

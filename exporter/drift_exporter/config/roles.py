@@ -61,6 +61,7 @@ _LATENCY = re.compile(
 _UNITS = {"mi": "ms", "ms": "ms", "us": "us", "na": "ns", "ns": "ns", "s": "s", "se": "s"}
 _CONTAINERS = ("features", "feature", "inputs", "input", "feature_values", "instance", "attributes")
 _PROBABILITY = re.compile(r"(?:y_pred_)?(?:proba|probability|prob|score)_\w+|\w+_(?:proba|probability)")
+_IDENTIFIES = "identifies a record: nearly every value is another one"
 _IDENTIFIER = re.compile(r"(?:\w+_)?(?:id|uuid|guid|key)")
 
 
@@ -216,17 +217,26 @@ def _no_feature(profile: Profile, *, inside: bool) -> str | None:
     name = snake_case(profile.path[-1])
     if not profile.present:
         return "has no value in the sample"
-    if profile.time_form is not None and not profile.numeric:
+    if not profile.numeric:
+        return _no_category(profile)
+    if profile.unique and _IDENTIFIER.fullmatch(name):
+        return _IDENTIFIES
+    if inside:
+        return None
+    doubts = {
+        "looks like one of several probabilities; score takes one field": _PROBABILITY,
+        "looks like a second latency": _LATENCY,
+    }
+    return next((reason for reason, pattern in doubts.items() if pattern.fullmatch(name)), None)
+
+
+def _no_category(profile: Profile) -> str | None:
+    if profile.time_form is not None:
         return "is a time"
-    if profile.unique and (_IDENTIFIER.fullmatch(name) or not profile.numeric):
-        return "identifies a record: nearly every value is another one"
-    if not profile.numeric and len(profile.distinct) > MANY:
-        return f"is text with {len(profile.distinct):,} different values, too many for categories"
-    if not inside and profile.numeric and _PROBABILITY.fullmatch(name):
-        return "looks like one of several probabilities; score takes one field"
-    if not inside and profile.numeric and _LATENCY.fullmatch(name):
-        return "looks like a second latency"
-    return None
+    if profile.unique:
+        return _IDENTIFIES
+    count = len(profile.distinct)
+    return f"is text with {count:,} different values, too many for categories" if count > MANY else None
 
 
 def guess_task(roles: Roles) -> tuple[str, str]:

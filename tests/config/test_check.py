@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import pytest
+
+from drift_exporter.config import check_config
+from drift_exporter.errors import ConfigurationError
+
+CONFIG = """\
+state_dir: state
+models:
+  - name: fraud
+    task: binary
+    reference: references/fraud.json
+    predictions:
+      source: {type: file, path: logs/**/*.ndjson}
+      fields: {timestamp: ts, id: id}
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    (folder / "references").mkdir()
+    (folder / "references" / "fraud.json").touch()
+    (folder / "logs" / "today").mkdir(parents=True)
+    (folder / "logs" / "today" / "1.ndjson").touch()
+    file = folder / "config.yml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_nothing_to_say(tmp_path: Path) -> None:
+    checked = check_config(written(tmp_path, CONFIG))
+    assert checked.config.models[0].name == "fraud"
+    assert (checked.problems, checked.warnings) == ((), ())
+
+
+def test_reference_that_is_not_there(tmp_path: Path) -> None:
+    file = written(tmp_path, CONFIG.replace("fraud.json", "new ones.json"))
+    output = f"'{tmp_path}/references/new ones.json'"
+    (problem,) = check_config(file).problems
+    assert problem == (
+        f'{file}:5: models[0].reference: "{tmp_path}/references/new ones.json" is not a file; make it with: '
+        f"drift-exporter reference build --config {file} --model fraud --input FILE --output {output}"
+    )
+
+
+def test_reference_of_one_version_that_is_not_there(tmp_path: Path) -> None:
+    versions = "\n      v1: references/fraud.json\n      v2: references"
+    file = written(tmp_path, CONFIG.replace(" references/fraud.json", versions))
+    (problem,) = check_config(file).problems
+    assert problem.startswith(
+        f'{file}:7: models[0].reference.v2: "{tmp_path}/references" is not a file; make it'
+    )
+
+
+def test_pattern_that_matches_nothing_is_a_warning(tmp_path: Path) -> None:
+    checked = check_config(written(tmp_path, CONFIG.replace("*.ndjson", "*.csv")))
+    place = f"{tmp_path}/config.yml:7: models[0].predictions.source.path"
+    assert checked.problems == ()
+    assert checked.warnings == (f'{place}: "{tmp_path}/logs/**/*.csv" matches no file yet; check the path',)
+
+
+def test_no_reference_and_no_timestamp_are_warnings(tmp_path: Path) -> None:
+    text = CONFIG.replace("    reference: references/fraud.json\n", "").replace("timestamp: ts, ", "")
+    file = written(tmp_path, text)
+    reference, timestamp = check_config(file).warnings
+    assert (
+        reference
+        == f"{file}:3: models[0]: there is no reference, so no drift is judged; name one as reference"
+    )
+    assert timestamp == (
+    place = f"{file}:3: models[0]"
+    assert reference == f"{place}: there is no reference, so no drift is judged; name one as reference"
+        "read; name one as timestamp"
+    )
+
+
+def test_labels_are_not_read(tmp_path: Path) -> None:
+    labels = "    labels:\n      source: {type: file, path: labels/*.csv}\n      fields: {id: id, label: y}\n"
+    file = written(tmp_path, CONFIG + labels)
+    performance, pattern = check_config(file).warnings
+    assert performance == (
+        f"{file}:9: models[0].labels: performance is not computed from labels by this version; "
+        "they are not read"
+    )
+    assert pattern.startswith(f"{file}:10: models[0].labels.source.path: ")
+
+
+def test_folders_that_are_files(tmp_path: Path) -> None:
+    file = written(tmp_path, CONFIG.replace("state_dir: state", "state_dir: config.yml"))
+    assert check_config(file).problems == (
+        f'{file}:1: state_dir: "{tmp_path}/config.yml" is not a folder; name another',
+    )
+
+
+def test_what_does_not_load_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"config\.yml:1: windows: the list is empty"):
+        check_config(written(tmp_path, f"windows: []\n{CONFIG}"))
