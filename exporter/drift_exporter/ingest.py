@@ -35,6 +35,7 @@ MAXIMUM_VERSIONS = 100
 
 OTHER_VERSION = "other"
 _BLOCK_CELLS = 1 << 22
+_EXEMPLAR_ROWS = 2048
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class ModelIngest:
         if self.plan.timestamp is None or not line.strip():
             return None
         header, _, rest = line.partition(b"\n") if kind == "csv" else (b"", b"", line)
-        records = self._decoder.decode(Chunk("", kind, 1, rest, header + b"\n" if header else b""))
+        records = self._decoder.decode(Chunk("", kind, 1, rest, header=header + b"\n" if header else b""))
         return None if records.timestamps is None or not records.rows else int(records.timestamps[0])
 
     def ingest(self, chunk: Chunk, reject: Callable[[Sequence[Rejection]], None]) -> int | None:
@@ -155,7 +156,7 @@ class ModelIngest:
         return int(timestamps[-1])
 
     def _decode(self, chunk: Chunk) -> Records:
-        if not chunk.data and not chunk.rows:
+        if not chunk.data and chunk.memory is None and not chunk.rows:
             return Records(rows=0)
         records = self._decoder.decode(chunk)
         if records.versions is not None and (records.versions == CODE_OTHER).any():
@@ -226,7 +227,9 @@ class ModelIngest:
         """The last record with a latency in each bucket, where traces are configured."""
         if self.plan.trace_id is None or records.latency is None:
             return {}
-        rows = np.flatnonzero(np.isfinite(records.latency))
+        # The newest ones do, and they are quickly found.
+        first = max(0, records.rows - _EXEMPLAR_ROWS)
+        rows = first + np.flatnonzero(np.isfinite(records.latency[first:]))
         bucket = self._latency.bin(records.latency[rows])
         place = version[rows] * self._latency.bins + bucket
         last = np.full(int(place.max(initial=0)) + 1, -1, dtype=np.int64)

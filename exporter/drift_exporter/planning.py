@@ -22,12 +22,14 @@ def feature_path(fields: Fields, name: str) -> FieldPath | None:
 
 
 def role_paths(fields: Fields) -> Paths:
-    """Paths of the roles that are judged like columns: prediction and score."""
+    """Paths of the roles that are judged like columns: prediction, score and label."""
     paths: Paths = {}
     if fields.prediction is not None:
         paths["prediction", "prediction"] = parse_path(fields.prediction)
     if fields.score is not None:
         paths["score", "score"] = parse_path(fields.score)
+    if fields.label is not None:
+        paths["label", "label"] = parse_path(fields.label)
     return paths
 
 

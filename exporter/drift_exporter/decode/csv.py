@@ -9,13 +9,13 @@ from collections.abc import Sequence
 import duckdb
 import numpy as np
 
-from drift_exporter.decode.database import connect
+from drift_exporter.database import connect
 from drift_exporter.decode.lines import record_spans
-from drift_exporter.decode.memory import MemoryFile
 from drift_exporter.decode.plan import BAD_TIMESTAMP, FieldPath, Plan, leaf_types, literal, quote, select_sql
 from drift_exporter.decode.records import Records, Trace, from_columns, unreadable_rows, wrong_numbers
 from drift_exporter.errors import DecodeError
 from drift_exporter.sources.chunk import RAW_LIMIT, Chunk, Rejection
+from drift_exporter.sources.memory import MemoryFile
 
 _SEPARATORS = (",", ";", "\t", "|")
 _REJECTS = "rejected_records"

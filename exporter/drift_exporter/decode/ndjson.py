@@ -16,15 +16,24 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from drift_exporter.decode.database import connect
+from drift_exporter.database import connect
 from drift_exporter.decode.lines import gather, line_spans
-from drift_exporter.decode.memory import MemoryFile
-from drift_exporter.decode.ndjson_sql import inspect_sql, objects_sql, pointer, reach, reader_sql
-from drift_exporter.decode.plan import UNREADABLE, FieldPath, Plan, leaf_types, literal, select_sql
+from drift_exporter.decode.ndjson_sql import inspect_sql, reach, reader_sql
+from drift_exporter.decode.plan import (
+    UNREADABLE,
+    FieldPath,
+    Plan,
+    leaf_types,
+    literal,
+    select_sql,
+    timestamp_sql,
+)
 from drift_exporter.decode.records import Records, Trace, concatenate, from_columns, unreadable_rows
 from drift_exporter.reference.model import IntArray, Kind
 from drift_exporter.sources.chunk import RAW_LIMIT, Chunk, Rejection
+from drift_exporter.sources.memory import MemoryFile
 
+_TYPED_TIMESTAMP = "epoch_us({})".format
 Columns = Mapping[str, NDArray[np.generic]]
 _BOM = b"\xef\xbb\xbf"
 
@@ -38,10 +47,15 @@ class NdjsonDecoder:
         self._connection = connect()
         self._memory = MemoryFile()
         self._line_limit = line_limit
-        reader = reader_sql(self._memory.path, self._types, line_limit)
-        # Planning the query takes as long as reading a few thousand records; it is done once.
-        self._connection.execute("PREPARE strict AS " + self._query(reader.format(lenient="false"), "CAST"))
-        self._lenient = self._query(reader.format(lenient="true"), "TRY_CAST", null_column=True)
+        self._prepared: dict[tuple[str, bool], str] = {}
+        # Timestamps in RFC 3339 are read fastest by the JSON reader itself, which refuses numbers.
+        self._typed_timestamp = plan.timestamp is not None and plan.timestamp not in (
+            *plan.number_paths(),
+            *(leaf.path for leaf in plan.categorical),
+            *(path for path in (plan.version, plan.error) if path is not None),
+        )
+        lenient = reader_sql(self._memory.path, self._types, line_limit, lenient=True)
+        self._lenient = self._query(lenient, "TRY_CAST", null_column=True)
         self._inspect = inspect_sql(self._memory.path, plan, line_limit)
 
     def close(self) -> None:
@@ -53,29 +67,52 @@ class NdjsonDecoder:
         """Decode whole lines. Bad ones are rejections, with their offset in the file."""
         if chunk.offset == 0 and chunk.data.startswith(_BOM):
             chunk = replace(chunk, data=b" " * len(_BOM) + chunk.data[len(_BOM) :])
-        self._memory.write(chunk.data)
-        try:
-            columns = self._connection.execute("EXECUTE strict").fetchnumpy()
-        except duckdb.Error:
-            records = self._salvage(chunk)
+        columns = self._read_strictly(chunk)
+        if columns is None:
+            return self._salvage(chunk)
+        bad = unreadable_rows(columns)
+        if len(bad):
+            return self._without_bad_rows(columns, bad, chunk)
+        return from_columns(self.plan, columns, None, {}, ())
+
+    def _read_strictly(self, chunk: Chunk) -> Columns | None:
+        """Columns of a chunk in which nothing is wrong, else None."""
+        file = self._memory
+        if chunk.memory is not None:
+            file = chunk.memory
         else:
-            bad = unreadable_rows(columns)
-            if len(bad):
-                records = self._without_bad_rows(columns, bad, chunk)
-            else:
-                records = from_columns(self.plan, columns, None, {}, ())
-        return records
+            file.write(chunk.data)
+        for typed in (True, False) if self._typed_timestamp else (False,):
+            try:
+                columns = self._connection.execute(self._strict(file.path, typed=typed)).fetchnumpy()
+            except duckdb.Error:
+                continue
+            self._typed_timestamp = typed
+            return columns
+        return None
+
+    def _strict(self, path: str, *, typed: bool) -> str:
+        """Statement that reads a file strictly. Planning it takes as long as reading thousands of records."""
+        name = self._prepared.get((path, typed))
+        if name is None:
+            name = self._prepared[path, typed] = f"strict{len(self._prepared)}"
+            types = dict(self._types)
+            if typed and self.plan.timestamp is not None:
+                types[self.plan.timestamp] = "TIMESTAMPTZ"
+            reader = reader_sql(path, types, self._line_limit, lenient=False)
+            self._connection.execute(f"PREPARE {name} AS {self._query(reader, 'CAST', typed=typed)}")
+        return f"EXECUTE {name}"
 
     def unknown_versions(self, chunk: Chunk) -> tuple[str, ...]:
         """Versions in a chunk that the plan does not know, most frequent first."""
         path = self.plan.version
         if path is None:
             return ()
-        self._memory.write(chunk.data)
-        value = f"json_extract_string(json, {literal(pointer(path))})"
+        self._memory.write(chunk.content)
+        reader = reader_sql(self._memory.path, {path: "VARCHAR"}, self._line_limit, lenient=True)
         known = ", ".join(map(literal, self.plan.versions)) or "NULL"
         rows = self._connection.execute(
-            f"SELECT {value} AS v, count(*) FROM {objects_sql(self._memory.path, self._line_limit)} "
+            f"SELECT {reach(path)} AS v, count(*) FROM {reader} "
             f"WHERE v IS NOT NULL AND v[1] NOT IN ('{{', '[') AND coalesce(v NOT IN ({known}), true) "
             "GROUP BY v ORDER BY 2 DESC, 1"
         ).fetchall()
@@ -86,15 +123,11 @@ class NdjsonDecoder:
         path = self.plan.trace_id
         if path is None or not rows:
             return ()
-        starts, ends = line_spans(chunk.data)
-        if records.rejections:
-            rejected = [rejection.offset for rejection in records.rejections]
-            keep = ~np.isin(starts + chunk.offset, rejected)
-            starts, ends = starts[keep], ends[keep]
+        data, starts, ends, first = self._last_lines(chunk, records, min(rows))
         found = []
         for row in rows:
             try:
-                value = json.loads(chunk.data[starts[row] : ends[row]])
+                value = json.loads(data[starts[row - first] : ends[row - first]])
                 for key in path:
                     value = value[key]
             except (ValueError, KeyError, TypeError, IndexError):
@@ -103,14 +136,36 @@ class NdjsonDecoder:
                 found.append(Trace(row, value))
         return tuple(found)
 
-    def _query(self, reader: str, cast: str, *, null_column: bool = False) -> str:
+    def _last_lines(self, chunk: Chunk, records: Records, row: int) -> tuple[bytes, IntArray, IntArray, int]:
+        """Text and spans of the accepted lines from some row up to ``row`` on, and the number of that row."""
+        length = 1 << 20
+        while True:
+            data = chunk.data[-length:] if chunk.memory is None else chunk.memory.tail(length)
+            whole = len(data) == chunk.size
+            cut = 0 if whole else data.find(b"\n") + 1
+            starts, ends = line_spans(data[cut:])
+            if records.rejections:
+                rejected = np.array([rejection.offset for rejection in records.rejections])
+                keep = ~np.isin(starts + chunk.offset + chunk.size - len(data) + cut, rejected)
+                starts, ends = starts[keep], ends[keep]
+            first = records.rows - len(starts)
+            if whole or first <= row:
+                return data[cut:], starts, ends, first
+            length *= 4
+
+    def _query(self, reader: str, cast: str, *, null_column: bool = False, typed: bool = False) -> str:
         aliases = {path: f"l{i}" for i, path in enumerate(self._types)}
 
         def number(path: FieldPath) -> str:
             alias = aliases[path]
             return alias if self._types[path] == "DOUBLE" else f"{cast}({alias} AS DOUBLE)"
 
-        select = select_sql(self.plan, number, lambda path: aliases[path])
+        select = select_sql(
+            self.plan,
+            number,
+            lambda path: aliases[path],
+            timestamp=_TYPED_TIMESTAMP if typed else timestamp_sql,
+        )
         if null_column:
             checks = [f"{alias} IS NULL" for alias in aliases.values()] or ["true"]
             select.append(f"({' OR '.join(checks)})::UTINYINT AS suspicious")
@@ -119,6 +174,7 @@ class NdjsonDecoder:
 
     def _salvage(self, chunk: Chunk) -> Records:
         """Read a chunk that has something wrong in it."""
+        chunk = replace(chunk, data=chunk.content, memory=None)
         self._memory.write(chunk.data)
         starts, ends = line_spans(chunk.data)
         columns = self._connection.execute(self._lenient).fetchnumpy()

@@ -20,8 +20,8 @@ def reach(path: FieldPath) -> str:
     return sql
 
 
-def reader_sql(file: str, types: Mapping[FieldPath, str], line_limit: int) -> str:
-    """Table function that reads just these paths in these types; has a place for ``lenient``."""
+def reader_sql(file: str, types: Mapping[FieldPath, str], line_limit: int, *, lenient: bool) -> str:
+    """Table function that reads just these paths in these types; if ``lenient``, what is bad becomes NULL."""
     tree: dict[str, object] = {}
     for path, kind in types.items():
         node = tree
@@ -29,11 +29,10 @@ def reader_sql(file: str, types: Mapping[FieldPath, str], line_limit: int) -> st
             node = node.setdefault(key, {})  # type: ignore[assignment]  # inner nodes are always dicts
         node[path[-1]] = kind
     columns = ", ".join(f"{quote(key)}: {literal(_type_sql(node))}" for key, node in tree.items())
-    # Braces are doubled since the text is formatted once more.
-    columns = columns.replace("{", "{{").replace("}", "}}") or quote("nothing") + ": 'VARCHAR'"
     return (
         f"read_json({literal(file)}, format = 'newline_delimited', records = true, "
-        f"columns = {{{{{columns}}}}}, ignore_errors = {{lenient}}, "
+        f"columns = {{{columns or quote('nothing') + ': ' + literal('VARCHAR')}}}, "
+        f"ignore_errors = {'true' if lenient else 'false'}, "
         f"maximum_object_size = {_object_size(line_limit)})"
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import duckdb
 import numpy as np
 
-from drift_exporter.decode.database import connect
+from drift_exporter.database import connect
 from drift_exporter.decode.plan import BAD_TIMESTAMP, FieldPath, Plan, check_paths, literal, quote, select_sql
 from drift_exporter.decode.records import Records, Trace, from_columns, unreadable_rows, wrong_numbers
 from drift_exporter.reference.model import IntArray

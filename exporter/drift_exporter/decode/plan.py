@@ -116,7 +116,8 @@ def timestamp_sql(text: str) -> str:
         f"WHEN abs({number}) < 1e17 THEN {number} WHEN abs({number}) < 1e20 THEN {number} / 1e3 END"
     )
     return (
-        f"CASE WHEN {text}[5] = '-' THEN epoch_us(try_cast(upper({text}) AS TIMESTAMPTZ)) "
+        f"CASE WHEN {text}[5] = '-' THEN epoch_us(coalesce(try_cast({text} AS TIMESTAMPTZ), "
+        f"try_cast(upper({text}) AS TIMESTAMPTZ))) "
         f"ELSE try_cast(round({scaled}) AS BIGINT) END"
     )
 
@@ -156,10 +157,16 @@ def category_sql(text: str, categories: tuple[str, ...]) -> str:
     return f"coalesce({code}, {unknown})::USMALLINT"
 
 
-def select_sql(plan: Plan, number: Callable[[FieldPath], str], text: Callable[[FieldPath], str]) -> list[str]:
+def select_sql(
+    plan: Plan,
+    number: Callable[[FieldPath], str],
+    text: Callable[[FieldPath], str],
+    timestamp: Callable[[str], str] = timestamp_sql,
+) -> list[str]:
     """Select list of a plan: n0.. numbers, k0.. category codes, ts, version, error, latency.
 
-    ``number`` and ``text`` give the SQL that reaches a path as DOUBLE and as VARCHAR.
+    ``number`` and ``text`` give the SQL that reaches a path as DOUBLE and as VARCHAR, ``timestamp`` that
+    which makes microseconds of the timestamp's.
     """
     select = [
         f"coalesce({number(leaf.path)}, 'NaN'::DOUBLE) AS n{i}" for i, leaf in enumerate(plan.numeric)
@@ -167,7 +174,7 @@ def select_sql(plan: Plan, number: Callable[[FieldPath], str], text: Callable[[F
         f"{category_sql(text(leaf.path), leaf.categories)} AS k{i}" for i, leaf in enumerate(plan.categorical)
     ]
     if plan.timestamp is not None:
-        select.append(f"coalesce({timestamp_sql(text(plan.timestamp))}, {UNREADABLE}) AS ts")
+        select.append(f"coalesce({timestamp(text(plan.timestamp))}, {UNREADABLE}) AS ts")
     if plan.version is not None:
         select.append(f"{category_sql(text(plan.version), plan.versions)} AS version")
     if plan.error is not None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from drift_exporter.sources.memory import MemoryFile
+
 RAW_LIMIT = 1 << 20
 """Bytes of a rejected line that are kept; the file and offset beside it lead to the rest."""
 
@@ -28,17 +30,23 @@ class Rejection:
 class Chunk:
     """Whole records of one file.
 
-    For text formats ``data`` holds whole lines from ``offset`` on (``header`` is the CSV header that belongs
-    to them); for Parquet it is empty, ``offset`` is the first row and ``rows`` the number of rows. ``size``
-    is how far the position moves: bytes of text read, or rows. ``rejections`` are records that the source
-    itself had to reject, such as a line over the length limit.
+    For text formats ``data`` holds whole lines from ``offset`` on, or ``memory`` does until the next chunk;
+    ``header`` is the CSV header that belongs to them. For Parquet there is no text: ``offset`` is the first
+    row and ``rows`` the number of rows. ``size`` is how far the position moves: bytes of text read, or rows.
+    ``rejections`` are records that the source itself had to reject, such as a line over the length limit.
     """
 
     path: str
     format: str
     offset: int
     data: bytes = b""
+    memory: MemoryFile | None = None
     header: bytes = b""
     rows: int = 0
     size: int = 0
     rejections: tuple[Rejection, ...] = field(default=())
+
+    @property
+    def content(self) -> bytes:
+        """The text; a copy where it is in a file in memory."""
+        return self.data if self.memory is None else self.memory.content()

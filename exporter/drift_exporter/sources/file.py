@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import duckdb
 
 from drift_exporter.sources.chunk import Chunk
+from drift_exporter.sources.memory import MemoryFile
 from drift_exporter.sources.parquet import ParquetFile
 from drift_exporter.sources.text import CorruptArchiveError, TextFile
 
@@ -33,13 +34,14 @@ class FileSource:
     pattern: str
     format: str
     line_limit: int
-    chunk_size: int = 16 << 20
+    chunk_size: int = 32 << 20
     final: bool = False
     first_time: FirstTime = lambda _file, _line: None
     problem: str | None = None
     lost_bytes: int = 0
     files: dict[tuple[int, int], File] = field(default_factory=dict)
     gone: set[tuple[int, int]] = field(default_factory=set)
+    _memory: MemoryFile = field(default_factory=MemoryFile)
     _aside: dict[tuple[int, int], tuple[int, float]] = field(default_factory=dict)
 
     def poll(self) -> Generator[Chunk]:
@@ -57,7 +59,9 @@ class FileSource:
         while waiting:
             key = min(waiting, key=lambda k: (self.files[k].time or 0, self.files[k].path))
             file = self.files[key]
-            reader = readers.get(key) or file.read(self.chunk_size, final=self.final or key in self.gone)
+            reader = readers.get(key) or file.read(
+                self.chunk_size, final=self.final or key in self.gone, memory=self._memory
+            )
             readers[key] = reader
             try:
                 chunk = next(reader, None)
@@ -109,6 +113,7 @@ class FileSource:
         """Give all files back."""
         for file in self.files.values():
             file.close()
+        self._memory.close()
 
     def _refresh(self) -> None:
         self.problem = None

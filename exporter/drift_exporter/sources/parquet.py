@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import duckdb
-
+from drift_exporter.database import connect
 from drift_exporter.sources.chunk import Chunk
+from drift_exporter.sources.memory import MemoryFile
 
 _ROWS = 1 << 17
 
@@ -40,10 +40,16 @@ class ParquetFile:
         """Nothing: a Parquet file has no lines."""
         return b""
 
-    def read(self, chunk_size: int, *, final: bool) -> Iterator[Chunk]:  # noqa: ARG002  # rows, not bytes
+    def read(
+        self,
+        chunk_size: int,
+        *,
+        final: bool,
+        memory: MemoryFile | None = None,  # noqa: ARG002
+    ) -> Iterator[Chunk]:
         """Chunks that name stretches of rows; their data is read by the decoder."""
         status = os.stat(self.path)
-        with duckdb.connect() as connection:
+        with connect() as connection:
             found = connection.execute(
                 "SELECT num_rows FROM parquet_file_metadata(?)", [self.path]
             ).fetchone()

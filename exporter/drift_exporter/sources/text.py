@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Protocol
 
 from drift_exporter.sources.chunk import RAW_LIMIT, Chunk, Rejection
+from drift_exporter.sources.memory import MemoryFile
 
 _BLOCK = 1 << 20
 _QUOTE = b'"'
+_BOM = b"\xef\xbb\xbf"
 
 
 class _Readable(Protocol):
@@ -91,16 +93,17 @@ class TextFile:
             return head + b"\n" + data.partition(b"\n")[0] + b"\n"
         return data.partition(b"\n")[0] + b"\n"
 
-    def read(self, chunk_size: int, *, final: bool) -> Iterator[Chunk]:
+    def read(self, chunk_size: int, *, final: bool, memory: MemoryFile | None = None) -> Iterator[Chunk]:
         """Chunks of whole lines, until there is nothing more to read now.
 
         The offset moves on only when the next chunk is asked for: a chunk that its taker could not handle is
-        read again. ``final`` says that nothing will be appended: the last line is taken unterminated.
+        read again. ``final`` says that nothing will be appended: the last line is taken unterminated. Where
+        ``memory`` is given, the text of a chunk may be in it, until the next chunk is asked for.
         """
         if self.compressed:
             yield from self._read_compressed(chunk_size)
         else:
-            yield from self._read_plain(chunk_size, final=final)
+            yield from self._read_plain(chunk_size, final=final, memory=memory)
 
     def _open(self) -> int:
         if self._descriptor is None:
@@ -110,13 +113,19 @@ class TextFile:
     def _status(self) -> os.stat_result:
         return os.fstat(self._descriptor) if self._descriptor is not None else os.stat(self.path)
 
-    def _read_plain(self, chunk_size: int, *, final: bool) -> Iterator[Chunk]:
+    def _read_plain(self, chunk_size: int, *, final: bool, memory: MemoryFile | None) -> Iterator[Chunk]:
         descriptor = self._open()
         size = os.fstat(descriptor).st_size
         if size < max(self.offset, self.known_size):
             self.lost_bytes += max(0, self.known_size - self.offset)
             self.offset, self._skipped_to, self.header = 0, 0, b""
         while self.offset < size:
+            if (
+                quick := self._read_quickly(descriptor, memory, min(chunk_size, size - self.offset))
+            ) is not None:
+                yield quick
+                self.offset += quick.size
+                continue
             data = os.pread(descriptor, chunk_size, self.offset)
             if not data:
                 break
@@ -135,15 +144,31 @@ class TextFile:
         # Only now: a reader that stopped half-way must not take the rest for seen.
         self.known_size = size
 
+    def _read_quickly(self, descriptor: int, memory: MemoryFile | None, length: int) -> Chunk | None:
+        """Whole lines in ``memory`` without a look at each; None where that would not do."""
+        if memory is None or self.format != "ndjson":
+            return None
+        memory.fill(descriptor, self.offset, length)
+        memory.cut(memory.find_last_newline())
+        if (
+            memory.size == 0
+            or not memory.has_newline_every(max(1, self.line_limit // 2))
+            or (self.offset == 0 and memory.starts_with(_BOM))
+        ):
+            return None
+        return Chunk(self.path, self.format, self.offset, memory=memory, size=memory.size)
+
     def _chunk(self, data: bytes) -> Chunk:
         size, offset = len(data), self.offset
         if self.format == "csv" and offset == 0:
             end = data.find(b"\n") + 1 or len(data)
-            self.header = data[:end].removeprefix(b"\xef\xbb\xbf")
+            self.header = data[:end].removeprefix(_BOM)
             data = data[end:]
             offset = end
         data, rejections = reject_long_lines(self.path, offset, data, self.line_limit, self.format)
-        return Chunk(self.path, self.format, offset, data, self.header, 0, size, rejections)
+        return Chunk(
+            self.path, self.format, offset, data, header=self.header, size=size, rejections=rejections
+        )
 
     def _too_long(self, descriptor: int, head: bytes, size: int, *, final: bool) -> Chunk | None:
         """Step over a line that is over the limit; None while its end is not there yet."""
@@ -268,7 +293,7 @@ def reject_long_lines(
     Lines are not measured one by one where every stretch of half the limit holds a newline.
     """
     step = max(1, limit // 2)
-    if all(data.find(b"\n", start, start + step) >= 0 for start in range(0, len(data) - limit, step)):
+    if all(data.find(b"\n", start, start + step) >= 0 for start in range(0, len(data) - step, step)):
         return data, ()
     # A line of spaces is blank in NDJSON; in CSV it would be a value.
     blank = b"\n" if kind == "csv" else b" "

@@ -1,10 +1,10 @@
-"""The DuckDB connection of a decoder."""
+"""DuckDB as a reader of files: connections with the settings that all of ours share."""
 
 import duckdb
 
 
 def connect() -> duckdb.DuckDBPyConnection:
-    """Open an in-memory database for decoding.
+    """Open an in-memory database for reading.
 
     One thread: several chunks are decoded side by side instead, and rows keep the order of the file. No
     extension is ever fetched. Timestamps without an offset are UTC.
@@ -18,6 +18,8 @@ def connect() -> duckdb.DuckDBPyConnection:
         }
     )
     connection.execute("SET TimeZone = 'UTC'")
+    # It would be written to stdout, into the metrics that are printed there.
+    connection.execute("SET enable_progress_bar = false")
     # The file in memory changes under its name; nothing of it may be remembered.
     connection.execute("SET enable_external_file_cache = false")
     return connection
