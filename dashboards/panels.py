@@ -99,7 +99,7 @@ def timeseries(  # noqa: PLR0913
             "fieldConfig": {
                 "defaults": {"links": list(links), "custom": {"scaleDistribution": {"log": None}}},
             },
-            "options": {"legend": {"showLegend": True}},
+            "options": {"legend": {"showLegend": True, "sortBy": "Last *", "sortDesc": True}},
         },
     )
 
