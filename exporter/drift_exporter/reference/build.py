@@ -1,0 +1,228 @@
+"""Building a reference from logs of known good predictions.
+
+All input is read twice: to find the columns with their types and categories, then to count. A third time
+where there are more than 1,000,000 rows: bins are then chosen from a uniform sample of a million, and
+counted over all rows with the code that counts when serving.
+
+Memory is bounded by a decoded chunk of 8 MiB (or 131,072 rows of Parquet), 10,000 texts of each categorical
+column, and a million numbers of one numeric column at a time; all columns of that sample (8 MB each) are in a
+temporary file beside the output.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from drift_exporter.config.schema import Config, Model
+from drift_exporter.count.counting import count_columns
+from drift_exporter.count.layout import make_layout
+from drift_exporter.decode.plan import CODE_FIRST, CODE_MISSING, CODE_OTHER
+from drift_exporter.errors import ReferenceFileError
+from drift_exporter.reference.bins import numeric_column
+from drift_exporter.reference.discover import Spec, discover
+from drift_exporter.reference.document import fingerprint
+from drift_exporter.reference.inputs import Progress, Reader, find_inputs
+from drift_exporter.reference.model import (
+    CategoricalColumn,
+    Column,
+    Kind,
+    NumericColumn,
+    Reference,
+)
+from drift_exporter.reference.reading import Decoding, FirstPass, make_reference_plan
+from drift_exporter.reference.sample import TIMESTAMP, sample_names, sample_path, write_sample
+from drift_exporter.reference.store import save_reference
+from drift_exporter.reference.texts import RowTexts
+
+ROW_LIMIT = 1_000_000
+
+
+def build_reference(  # noqa: PLR0913 - what the command line offers, and the clock and limit for tests
+    config: Config,
+    model: str,
+    inputs: Sequence[Path],
+    *,
+    output: Path,
+    seed: int = 0,
+    progress: Progress | None = None,
+    clock: Callable[[], float] = time.time,
+    row_limit: int = ROW_LIMIT,
+) -> Reference:
+    """Build the reference of a model and write it to ``output``, its sample beside it.
+
+    The same input and seed give the same file but for ``created``, which comes from ``clock``. Bins are
+    chosen from all rows, or from ``row_limit`` of them, drawn uniformly, where there are more.
+
+    Raises ReferenceFileError where the input cannot be read, has no rows or columns, or where values are not
+    what the configuration says.
+    """
+    own = _find_model(config, model)
+    reader = Reader(
+        find_inputs(inputs, own.predictions.source.format), config.limits.line, progress or _silent, passes=2
+    )
+    discovery = discover(config, own, reader)
+    plan = make_reference_plan(own, discovery.specs)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        first = FirstPass(
+            own, discovery.specs, min(row_limit, discovery.rows), seed, output.parent.absolute()
+        )
+    except OSError as error:
+        raise ReferenceFileError(f"{output.parent}: cannot be written: {error.strerror or error}") from error
+    if discovery.rows > row_limit:
+        reader.passes += 1
+    with Decoding(config, plan) as decoding, RowTexts(config.limits.line, plan.timestamp) as texts:
+        for chunk, records in decoding.records(reader):
+            first.add(chunk, records, texts)
+        rejected = decoding.rejected.told(first.rows)
+        _check_rows(own, first, decoding.rejected.count, rejected, len(discovery.specs))
+    notes = [*([] if rejected is None else [rejected]), *discovery.notes]
+    columns = _columns(discovery.specs, first, notes)
+    extra = first.numeric.values[len(first.numeric_specs) :, : first.numeric.used]
+    score = next((i for i, spec in enumerate(first.numeric_specs) if spec.kind == "score"), None)
+    performance, said = first.labels.metrics(
+        None if score is None else first.numeric.values[score, : first.numeric.used],
+        *(extra if first.labels.binary else (np.empty(0), np.empty(0))),
+    )
+    reference = Reference(
+        model=own.name,
+        rows=first.rows,
+        columns=columns,
+        created=clock(),
+        fingerprint=fingerprint(columns),
+        start=None if first.start is None else first.start / 1e6,
+        end=None if first.end is None else first.end / 1e6,
+        performance=performance,
+        notes=(*notes, *said),
+        sample=sample_path(output).name,
+        seed=seed,
+    )
+    if first.rows > row_limit:
+        reference = _count_all(config, own, reference, first, reader)
+    _write_sample(reference, first, sample_path(output))
+    save_reference(reference, output)
+    return reference
+
+
+def _silent(_done: int, _total: int) -> None:
+    """Tell nobody."""
+
+
+def _find_model(config: Config, name: str) -> Model:
+    for model in config.models:
+        if model.name == name:
+            return model
+    known = ", ".join(model.name for model in config.models)
+    raise ReferenceFileError(f"there is no model {name!r} in the configuration; there are: {known}")
+
+
+def _check_rows(model: Model, first: FirstPass, rejected: int, told: str | None, columns: int) -> None:
+    if rejected > first.rows:
+        raise ReferenceFileError(
+            f"{told}; check the format of the input and predictions.fields of model {model.name!r}"
+        )
+    if not first.rows:
+        raise ReferenceFileError("the input has no rows")
+    if not columns:
+        raise ReferenceFileError(
+            f"no column was found in {first.rows} rows; check predictions.fields of model {model.name!r}"
+        )
+
+
+def _columns(specs: Sequence[Spec], first: FirstPass, notes: list[str]) -> tuple[Column, ...]:
+    """Columns with their counts; adds to the notes what there is to say of them."""
+    columns: list[Column] = []
+    for spec in specs:
+        if not spec.numeric:
+            column: Column | None = _categorical(spec, first)
+        else:
+            column = _numeric(spec, first, notes)
+        if column is not None:
+            columns.append(column)
+            constant = _constant(column)
+            if constant is not None:
+                notes.append(f"{spec.name}: constant, always {constant}")
+    return tuple(columns)
+
+
+def _categorical(spec: Spec, first: FirstPass) -> CategoricalColumn:
+    codes = first.codes[first.categorical_specs.index(spec)]
+    return CategoricalColumn(
+        name=spec.name,
+        kind=spec.kind,
+        categories=spec.categories,
+        category_counts=codes[CODE_FIRST:].copy(),
+        other=int(codes[CODE_OTHER]),
+        missing=int(codes[CODE_MISSING]),
+    )
+
+
+def _numeric(spec: Spec, first: FirstPass, notes: list[str]) -> NumericColumn | None:
+    place = first.numeric_specs.index(spec)
+    if first.infinite[place]:
+        notes.append(f"{spec.name}: {first.infinite[place]} infinite values; they count as missing")
+    if not first.moments[place].count:
+        if spec.configured:
+            raise ReferenceFileError(f"column {spec.name!r} has no finite value in all {first.rows} rows")
+        notes.append(f"{spec.name}: left out, for it has no finite value in all {first.rows} rows")
+        return None
+    return numeric_column(spec.name, spec.kind, np.array(first.numeric.values[place, : first.numeric.used]))
+
+
+def _constant(column: Column) -> str | None:
+    """The only value of a column, None where there are several."""
+    if isinstance(column, NumericColumn):
+        return repr(column.minimum) if column.minimum == column.maximum else None
+    return repr(column.categories[0]) if len(column.categories) == 1 and not column.other else None
+
+
+def _count_all(
+    config: Config, model: Model, reference: Reference, first: FirstPass, reader: Reader
+) -> Reference:
+    """The reference with its bins counted over all rows, by the code that counts when serving."""
+    specs = (*first.numeric_specs, *first.categorical_specs)
+    plan = make_reference_plan(model, specs)
+    layout = make_layout(reference, plan)
+    counts = np.zeros(layout.size, dtype=np.int64)
+    sums = np.zeros(layout.sums_size)
+    with Decoding(config, plan) as decoding:
+        for _, records in decoding.records(reader):
+            group = np.zeros(records.rows, dtype=np.int64)
+            found = count_columns(layout, records.numeric, records.categorical, group, 1)
+            counts += found.counts[0]
+            sums += found.sums[0]
+    moments = {
+        (spec.kind, spec.name): moment
+        for spec, moment in zip(first.numeric_specs, first.moments, strict=True)
+    }
+    columns: dict[tuple[Kind, str], Column] = {(c.kind, c.name): c for c in reference.columns}
+    for slot in layout.numeric:
+        key = (slot.column.kind, slot.column.name)
+        fine = slot.binner.bins
+        columns[key] = replace(
+            slot.column,
+            fine_counts=counts[slot.start : slot.start + fine].copy(),
+            fine_sums=sums[slot.sums_start : slot.sums_start + fine].copy(),
+            missing=int(counts[slot.start + fine]),
+            mean=moments[key].mean,
+            standard_deviation=moments[key].standard_deviation,
+            minimum=moments[key].minimum,
+            maximum=moments[key].maximum,
+        )
+    return replace(reference, columns=tuple(columns.values()))
+
+
+def _write_sample(reference: Reference, first: FirstPass, path: Path) -> None:
+    numeric, categorical, times = first.sample()
+    keys: Mapping[tuple[Kind, str], np.ndarray] = {
+        **{(s.kind, s.name): values for s, values in zip(first.numeric_specs, numeric, strict=True)},
+        **{(s.kind, s.name): values for s, values in zip(first.categorical_specs, categorical, strict=True)},
+    }
+    names = sample_names([(column.kind, column.name) for column in reference.columns])
+    columns = {names[key]: keys[key] for key in names}
+    if first.start is not None:
+        columns[TIMESTAMP] = times.astype(np.int64)
+    write_sample(columns, path)

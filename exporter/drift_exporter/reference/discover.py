@@ -1,0 +1,234 @@
+"""Which columns there are, and of which type: from the configuration and from what the survey found."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from drift_exporter.config.schema import Config, Model
+from drift_exporter.decode.plan import FieldPath, parse_path
+from drift_exporter.errors import ReferenceFileError
+from drift_exporter.planning import feature_path, role_paths
+from drift_exporter.reference.inputs import Reader, place
+from drift_exporter.reference.model import Kind
+from drift_exporter.reference.survey import Found, Survey
+
+_SHOWN = 40
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A column to be: where it is read from, whether it is numeric, and its categories, most frequent first.
+
+    ``distinct`` is the number of all its categories, kept ones or not.
+    """
+
+    kind: Kind
+    name: str
+    path: FieldPath
+    numeric: bool
+    categories: tuple[str, ...] = ()
+    distinct: int = 0
+    configured: bool = False
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """Columns, what there is to say of them, and how many rows there are at most."""
+
+    specs: tuple[Spec, ...]
+    notes: tuple[str, ...]
+    rows: int
+
+
+@dataclass(frozen=True)
+class _Field:
+    kind: Kind
+    name: str
+    path: FieldPath
+
+
+def discover(config: Config, model: Model, reader: Reader) -> Discovery:
+    """Look at all rows of the input, and decide on the columns.
+
+    Raises ReferenceFileError where a column that the configuration names holds no value or values of another
+    type, or where no column is left.
+    """
+    fields = model.predictions.fields
+    named = _named(model)
+    pattern = parse_path(fields.features)[:-1] if isinstance(fields.features, str) else None
+    roles = [parse_path(path) for place, path in fields.paths.items() if place[0] != "features"]
+    timestamp = None if fields.timestamp is None else parse_path(fields.timestamp)
+    by_path: dict[FieldPath, list[_Field]] = {}
+    for field in named:
+        by_path.setdefault(field.path, []).append(field)
+
+    def wanted(path: FieldPath) -> str | None:
+        types = {_wanted(model, field) for field in by_path.get(path, [_Field("feature", path[-1], path)])}
+        return "categorical" if "categorical" in types else types.pop() if len(types) == 1 else None
+
+    survey = Survey(config.limits.line, timestamp, wanted)
+    try:
+        for chunk in reader.chunks():
+            survey.add(chunk, by_path, pattern, roles)
+        late = [path for path, found in survey.found.items() if found.uncounted]
+    finally:
+        survey.close()
+    if late:
+        _count_again(config, timestamp, reader, survey.found, late)
+    if pattern is not None:
+        known = {field.path for field in named}
+        named += [
+            _Field("feature", path[-1], path)
+            for path in survey.found
+            if path not in known and path[: len(pattern)] == pattern and len(path) == len(pattern) + 1
+        ]
+    specs, notes = [], []
+    for field in named:
+        spec, note = _decide(config, model, field, survey.found.get(field.path, Found()), survey.rows)
+        specs += [] if spec is None else [spec]
+        notes += [] if note is None else [note]
+    return Discovery(tuple(specs), tuple(notes), survey.rows)
+
+
+def _named(model: Model) -> list[_Field]:
+    """Fields that the configuration names, roles first."""
+    fields = model.predictions.fields
+    found = [_Field(kind, name, path) for (kind, name), path in role_paths(fields).items()]
+    if fields.features is not None and not isinstance(fields.features, str):
+        for name in fields.features:
+            path = feature_path(fields, name)
+            found += [] if path is None else [_Field("feature", name, path)]
+    return found
+
+
+def _wanted(model: Model, field: _Field) -> str | None:
+    """The type that the configuration or a role asks for."""
+    if field.name in model.columns and model.columns[field.name].type is not None:
+        return model.columns[field.name].type
+    if field.kind == "score":
+        return "numeric"
+    if field.kind in {"prediction", "label"}:
+        return {"binary": "categorical", "multiclass": "categorical", "regression": "numeric"}.get(model.task)
+    return None
+
+
+def _count_again(
+    config: Config,
+    timestamp: FieldPath | None,
+    reader: Reader,
+    found: Mapping[FieldPath, Found],
+    late: list[FieldPath],
+) -> None:
+    """Count the texts of fields that turned out to hold text only after a while."""
+    survey = Survey(config.limits.line, timestamp, lambda _path: "categorical")
+    try:
+        for chunk in reader.chunks():
+            survey.add(chunk, late)
+    finally:
+        survey.close()
+    for path in late:
+        found[path].values = survey.found[path].values
+
+
+def _decide(
+    config: Config, model: Model, field: _Field, found: Found, rows: int
+) -> tuple[Spec | None, str | None]:
+    """Make a column of a field, or say why not."""
+    wanted = _wanted(model, field)
+    configured = field.name in model.columns or field.kind != "feature"
+    usable = found.present - found.containers
+    if not usable:
+        why = f"holds objects or arrays, such as {_show(found)}" if found.containers else "has no value"
+        if configured or not isinstance(model.predictions.fields.features, str):
+            raise ReferenceFileError(
+                f"column {field.name!r} {why} in all {rows} rows of the input (field "
+                f"{'.'.join(field.path)}); correct predictions.fields, or leave the column out"
+            )
+        return None, f"{field.name}: left out, for it {why} in all {rows} rows"
+    numeric = found.present == found.numbers if wanted is None else wanted == "numeric"
+    if numeric:
+        return _numeric(field, found, configured=configured)
+    return _categorical(config, field, found, configured=configured, wanted=wanted)
+
+
+def _numeric(field: _Field, found: Found, *, configured: bool) -> tuple[Spec, str | None]:
+    wrong = found.texts + found.containers
+    if wrong and 2 * wrong >= found.present:
+        raise ReferenceFileError(
+            f"column {field.name!r} is to be numeric, and {_amount(wrong, found.present)} of its values are "
+            f"not numbers, such as {_show(found)}; set columns.{field.name}.type: categorical, or correct "
+            "predictions.fields"
+        )
+    note = None
+    if wrong:
+        note = (
+            f"{field.name}: {wrong} of {found.present} values are not numbers, such as {_show(found)}; "
+            "they count as missing"
+        )
+    return Spec(field.kind, field.name, field.path, numeric=True, configured=configured), note
+
+
+def _categorical(
+    config: Config, field: _Field, found: Found, *, configured: bool, wanted: str | None
+) -> tuple[Spec | None, str | None]:
+    counts = {} if found.values is None else _merged(found.values.counts)
+    distinct = 0 if found.values is None else min(found.values.distinct, found.present)
+    limit = config.limits.categories
+    if not configured and distinct > limit and 2 * distinct > found.present:
+        return None, (
+            f"{field.name}: left out, for it is like an id: about {distinct} different values in "
+            f"{found.present} rows; name it in columns to keep it"
+        )
+    kept = sorted(counts, key=lambda category: (-counts[category], category))[:limit]
+    note = None
+    if found.values is not None and distinct > limit:
+        about = "" if found.values.exact else "about "
+        note = (
+            f"{field.name}: the {limit} most frequent of {about}{distinct} categories are told apart, "
+            "the rest is other (limits.categories)"
+        )
+    wrong = found.present - found.numbers
+    if wanted is None and found.numbers > 9 * wrong:
+        note = (
+            f"{field.name}: categorical, for {wrong} of its {found.present} values are "
+            f"no numbers, such as {_show(found)}; with columns.{field.name}.type: numeric those are missing"
+        )
+    spec = Spec(
+        field.kind,
+        field.name,
+        field.path,
+        numeric=False,
+        categories=tuple(kept),
+        distinct=distinct,
+        configured=configured,
+    )
+    return spec, note
+
+
+def _merged(counts: Mapping[str, int]) -> dict[str, int]:
+    """Put spellings of one value together (true and True, 1 and 1.0) as the decoders do.
+
+    The more frequent spelling gives the name; true and false are written small.
+    """
+    merged: dict[str, dict[str, int]] = {}
+    for text, count in counts.items():
+        key = text.lower() if text in {"True", "False"} else text
+        key = re.sub(r"^(-?\d{1,15})\.0$", r"\1", key)
+        merged.setdefault(key, {})[text] = count
+    named = {}
+    for key, group in merged.items():
+        best = key if key in {"true", "false"} else min(group, key=lambda text: (-group[text], text))
+        named[best] = sum(group.values())
+    return named
+
+
+def _show(found: Found) -> str:
+    if found.example is None:
+        return "true"
+    text, path, offset = found.example
+    shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+    return f"{shown!r} in {place(path, offset)}"
+
+
+def _amount(part: int, whole: int) -> str:
+    return "all" if part == whole else f"{part} of {whole}"

@@ -1,0 +1,234 @@
+"""A chunk of any format as one table: of each field its text, as the decoders read it, and its class.
+
+Classes: ``n`` a number, ``q`` a number written as text, ``s`` other text, ``b`` true or false, ``o`` an
+object or array; NULL where the value is missing. The table ``records`` has a row for each record with a
+timestamp that can be read: ``r``, its place in the chunk, and ``t0``, ``c0``, ``t1``, ``c1`` and so on.
+"""
+
+# ruff: noqa: S608 - names and values in the SQL are quoted by quote and literal
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import duckdb
+import numpy as np
+
+from drift_exporter.database import connect
+from drift_exporter.decode.csv import CsvDecoder
+from drift_exporter.decode.lines import line_spans, record_spans
+from drift_exporter.decode.ndjson_sql import objects_sql, pointer, reach, reader_sql
+from drift_exporter.decode.plan import FieldPath, Plan, literal, quote, timestamp_sql
+from drift_exporter.sources.chunk import Chunk
+from drift_exporter.sources.memory import MemoryFile
+
+_BOM = b"\xef\xbb\xbf"
+_NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
+_UNSIGNED = tuple("U" + name for name in _NUMERIC[:5])
+_NESTED = ("STRUCT", "MAP", "UNION")
+
+
+class ChunkTable(Protocol):
+    """Brings chunks of one format into the table ``records`` of ``connection``."""
+
+    connection: duckdb.DuckDBPyConnection
+
+    def keys(self, chunk: Chunk, prefix: FieldPath) -> list[str]:
+        """Names of the fields of the object at ``prefix``, in the order of their first appearance."""
+        ...
+
+    def load(self, chunk: Chunk, paths: Sequence[FieldPath], timestamp: FieldPath | None) -> None:
+        """Fill the table with the fields at ``paths``."""
+        ...
+
+    def offset(self, chunk: Chunk, row: int) -> int:
+        """Offset in the file of row ``r`` of the chunk just loaded."""
+        ...
+
+    def close(self) -> None:
+        """Give back what is held."""
+        ...
+
+
+def make_table(kind: str, line_limit: int) -> ChunkTable:
+    """Make a table for ``ndjson``, ``csv`` or ``parquet``."""
+    if kind == "csv":
+        return CsvTable(line_limit)
+    return ParquetTable() if kind == "parquet" else NdjsonTable(line_limit)
+
+
+class NdjsonTable:
+    """NDJSON: the classes are JSON's own types."""
+
+    def __init__(self, line_limit: int) -> None:
+        self.connection = connect()
+        self._memory = MemoryFile()
+        self._line_limit = line_limit
+
+    def close(self) -> None:
+        """Close the database and give the memory back."""
+        self.connection.close()
+        self._memory.close()
+
+    def keys(self, chunk: Chunk, prefix: FieldPath) -> list[str]:
+        """Keys of the object at ``prefix`` over all lines."""
+        self._memory.write(_without_mark(chunk).data)
+        found = self.connection.execute(
+            "SELECT k FROM (SELECT r, unnest(ks) AS k, generate_subscripts(ks, 1) AS p FROM (SELECT "
+            f"row_number() OVER () AS r, json_keys(json, {literal(pointer(prefix))}) AS ks "
+            f"FROM {objects_sql(self._memory.path, self._line_limit)})) GROUP BY k ORDER BY min((r, p))"
+        ).fetchall()
+        return [str(key) for (key,) in found]
+
+    def load(self, chunk: Chunk, paths: Sequence[FieldPath], timestamp: FieldPath | None) -> None:
+        """Fill the table."""
+        self._memory.write(_without_mark(chunk).data)
+        wanted = list(dict.fromkeys([*paths, *([] if timestamp is None else [timestamp])]))
+        reader = reader_sql(self._memory.path, dict.fromkeys(wanted, "JSON"), self._line_limit, lenient=True)
+        text = {path: f"(j{i} ->> '$')" for i, path in enumerate(wanted)}
+        classes = {
+            path: f"CASE WHEN {text[path]}[1] IN ('{{', '[') THEN 'o' ELSE CASE json_type(j{i}) "
+            f"WHEN 'VARCHAR' THEN {_text_class(text[path])} WHEN 'BOOLEAN' THEN 'b' ELSE 'n' END END"
+            for i, path in enumerate(wanted)
+        }
+        fields = "".join(f", {reach(path)} AS j{i}" for i, path in enumerate(wanted))
+        rows = f"(SELECT row_number() OVER () - 1 AS r{fields} FROM {reader})"
+        _create(self.connection, rows, [(text[p], classes[p]) for p in paths], text.get(timestamp or ()))
+
+    def offset(self, chunk: Chunk, row: int) -> int:
+        """Start of a line."""
+        return chunk.offset + int(line_spans(_without_mark(chunk).data)[0][row])
+
+
+class CsvTable(CsvDecoder):
+    """CSV: all is text, so what reads as a number is one."""
+
+    def __init__(self, line_limit: int) -> None:
+        super().__init__(Plan(), line_limit)
+        self.connection = self._connection
+        self._rejected: list[int] = []
+
+    def keys(self, chunk: Chunk, prefix: FieldPath) -> list[str]:
+        """Names in the header that start with ``prefix``."""
+        self._learn_header(chunk)
+        start = "".join(key + "." for key in prefix)
+        return [name.removeprefix(start) for name in self._names if name.startswith(start) and name != start]
+
+    def load(self, chunk: Chunk, paths: Sequence[FieldPath], timestamp: FieldPath | None) -> None:
+        """Fill the table."""
+        self._learn_header(chunk)
+        self._memory.write(chunk.header, chunk.data)
+
+        def text(path: FieldPath) -> str:
+            name = ".".join(path)
+            return quote(name) if name in self._names else "NULL::VARCHAR"
+
+        columns = [
+            (
+                text(path),
+                (
+                    f"CASE WHEN {text(path)}[1] IN ('{{', '[') THEN 'o' "
+                    f"WHEN try_cast({text(path)} AS DOUBLE) IS NULL THEN 's' ELSE 'n' END"
+                ),
+            )
+            for path in paths
+        ]
+        rows = f"(SELECT row_number() OVER () - 1 AS r, * FROM {self._reader(lenient=True)})"
+        try:
+            _create(self.connection, rows, columns, None if timestamp is None else text(timestamp))
+            self._rejected = [position - len(chunk.header) for position, _ in self._rejects()]
+        finally:
+            self._forget_rejects()
+
+    def offset(self, chunk: Chunk, row: int) -> int:
+        """Start of a record; the reader has left out those it rejected."""
+        starts, _ = record_spans(chunk.data)
+        rejected = np.searchsorted(starts, self._rejected, side="right") - 1
+        return chunk.offset + int(np.delete(starts, rejected)[row])
+
+    def _learn_header(self, chunk: Chunk) -> None:
+        if chunk.header != self._header:
+            self._learn(chunk.path, chunk.header)
+
+
+class ParquetTable:
+    """Parquet: the classes follow from the columns' types."""
+
+    def __init__(self) -> None:
+        self.connection = connect()
+
+    def close(self) -> None:
+        """Close the database."""
+        self.connection.close()
+
+    def keys(self, chunk: Chunk, prefix: FieldPath) -> list[str]:
+        """Members of the struct at ``prefix``, or columns whose names start with it."""
+        names = self._names(f"SELECT * FROM {_file(chunk)}")
+        if prefix and prefix[0] in names:
+            try:
+                return self._names(f"SELECT unnest({reach(prefix)}) FROM {_file(chunk)}")
+            except duckdb.BinderException:
+                return []
+        start = "".join(key + "." for key in prefix)
+        return [name.removeprefix(start) for name in names if name.startswith(start) and name != start]
+
+    def load(self, chunk: Chunk, paths: Sequence[FieldPath], timestamp: FieldPath | None) -> None:
+        """Fill the table."""
+        names = set(self._names(f"SELECT * FROM {_file(chunk)}"))
+        columns = [self._column(chunk, path, names) for path in paths]
+        times = None if timestamp is None else self._column(chunk, timestamp, names)[0]
+        rows = (
+            f"(SELECT file_row_number - {chunk.offset} AS r, * FROM read_parquet({literal(chunk.path)}, "
+            f"file_row_number = true) WHERE file_row_number >= {chunk.offset} "
+            f"AND file_row_number < {chunk.offset + chunk.rows})"
+        )
+        _create(self.connection, rows, columns, times)
+
+    def offset(self, chunk: Chunk, row: int) -> int:
+        """Number of a row."""
+        return chunk.offset + row
+
+    def _column(self, chunk: Chunk, path: FieldPath, names: set[str]) -> tuple[str, str]:
+        value = reach(path if path[0] in names else (".".join(path),))
+        try:
+            found = self.connection.execute(f"SELECT typeof({value}) FROM {_file(chunk)} LIMIT 1").fetchone()
+        except duckdb.BinderException:
+            found = None
+        if found is None:
+            return "NULL::VARCHAR", "NULL::VARCHAR"
+        kind, text = str(found[0]), f"CAST({value} AS VARCHAR)"
+        if kind.endswith("]") or kind.startswith(_NESTED):
+            return text, "'o'"
+        if kind.startswith((*_NUMERIC, *_UNSIGNED)):
+            return text, "'n'"
+        if kind == "BOOLEAN":
+            return text, "'b'"
+        return text, f"CASE WHEN {text}[1] IN ('{{', '[') THEN 'o' ELSE {_text_class(text)} END"
+
+    def _names(self, query: str) -> list[str]:
+        return [str(name) for (name, *_) in self.connection.execute(f"DESCRIBE {query}").fetchall()]
+
+
+def _file(chunk: Chunk) -> str:
+    return f"read_parquet({literal(chunk.path)})"
+
+
+def _text_class(text: str) -> str:
+    return f"CASE WHEN try_cast({text} AS DOUBLE) IS NULL THEN 's' ELSE 'q' END"
+
+
+def _create(
+    connection: duckdb.DuckDBPyConnection, rows: str, columns: Sequence[tuple[str, str]], times: str | None
+) -> None:
+    select = "".join(
+        f", {text} AS t{i}, CASE WHEN {text} IS NOT NULL THEN {kind} END AS c{i}"
+        for i, (text, kind) in enumerate(columns)
+    )
+    where = "" if times is None else f" WHERE {timestamp_sql(times)} IS NOT NULL"
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE records AS SELECT r{select} FROM {rows}{where}")
+
+
+def _without_mark(chunk: Chunk) -> Chunk:
+    if chunk.offset == 0 and chunk.data.startswith(_BOM):
+        return replace(chunk, data=b" " * len(_BOM) + chunk.data[len(_BOM) :])
+    return chunk

@@ -1,0 +1,87 @@
+"""A reference as a table for the terminal."""
+
+from datetime import UTC, datetime
+
+from drift_exporter.reference.model import Column, NumericColumn, Reference
+
+_WIDTH = 100
+_BARS = "▁▂▃▄▅▆▇█"
+_PLAIN_BARS = ".:-=+*#@"
+_TOP = 4
+_BARS_SHOWN = 12
+_NAME = 24
+
+
+def show_reference(reference: Reference, *, ascii_only: bool = False) -> str:
+    """A table of at most 100 characters a line: what the reference was built from, and a line per column."""
+    lines = [*_header(reference), ""]
+    width = min(_NAME, max([6, *(len(column.name) for column in reference.columns)]))
+    lines.append(
+        f"{'column':<{width}}  {'kind':<10}  {'type':<11}  {'bins':>4}  {'missing':>7}  {'shape':<12}  values"
+    )
+    lines += [_line(column, reference.rows, width, ascii_only=ascii_only) for column in reference.columns]
+    return "\n".join(_fit(line, ascii_only=ascii_only) for line in lines)
+
+
+def _header(reference: Reference) -> list[str]:
+    found = [f"model        {reference.model}", f"rows         {reference.rows:,}"]
+    if reference.start is not None and reference.end is not None:
+        found.append(f"time         {_time(reference.start)} to {_time(reference.end)}")
+    found.append(f"built        {_time(reference.created)}")
+    found.append(f"fingerprint  {reference.fingerprint[:16]}")
+    if reference.sample is not None:
+        found.append(f"sample       {reference.sample}")
+    if reference.performance:
+        metrics = [f"{name} {value:.4g}" for name, value in reference.performance.items()]
+        found.append(f"performance  {', '.join(metrics)}")
+    return found + [f"note         {note}" for note in reference.notes]
+
+
+def _line(column: Column, rows: int, width: int, *, ascii_only: bool) -> str:
+    missing = f"{100 * column.missing / rows:.1f} %" if rows else ""
+    counts = column.export(column.counts).tolist()
+    if isinstance(column, NumericColumn):
+        kind, counts = "numeric", counts[:-1]
+        bins = len(counts)
+        values = (
+            f"{column.mean:.4g} ± {column.standard_deviation:.4g}, "
+            f"{column.minimum:.4g} to {column.maximum:.4g}"
+        )
+    else:
+        kind, counts = "categorical", counts[: min(len(column.categories), _BARS_SHOWN)]
+        bins = len(column.categories)
+        values = ", ".join(
+            f"{_fold(category)} {100 * count / rows:.0f} %"
+            for category, count in zip(column.categories[:_TOP], counts, strict=False)
+        )
+    bars = _bars(counts, ascii_only=ascii_only)
+    return (
+        f"{_cut(column.name, width):<{width}}  {column.kind:<10}  {kind:<11}  {bins:>4}  {missing:>7}  "
+        f"{bars:<{_BARS_SHOWN}}  {values}"
+    )
+
+
+def _bars(counts: list[int], *, ascii_only: bool) -> str:
+    marks = _PLAIN_BARS if ascii_only else _BARS
+    most = max(counts, default=0)
+    return "".join(
+        " " if not count else marks[min(len(marks) - 1, count * len(marks) // (most + 1))] for count in counts
+    )
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _fold(text: str) -> str:
+    return _cut("".join(c if c.isprintable() else "?" for c in text), 16)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def _fit(line: str, *, ascii_only: bool) -> str:
+    if ascii_only:
+        line = line.replace("±", "+-").encode("ascii", "replace").decode()
+    return _cut(line.rstrip(), _WIDTH)
