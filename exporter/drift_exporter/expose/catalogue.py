@@ -127,8 +127,7 @@ DRIFT_CONFIDENCE = MetricDefinition(
     "model_drift_confidence",
     "gauge",
     "ratio in [0, 1]",
-    "How sure it is that the column's drift is larger than tolerated, "
-    "adjusted for the number of columns (Benjamini-Hochberg).",
+    "How sure it is, for this column taken alone, that its drift is larger than tolerated.",
     (*_COLUMN, "window"),
 )
 COLUMN_BIN = MetricDefinition(

@@ -179,7 +179,7 @@ def _window_drift(
                 for method, score in drift.scores.items()
             ),
             (catalogue.DRIFT_TOLERANCE, (*labels, "psi"), drift.tolerance),
-            (catalogue.DRIFT_CONFIDENCE, (*labels, window.name), drift.adjusted_confidence),
+            (catalogue.DRIFT_CONFIDENCE, (*labels, window.name), drift.confidence),
         ):
             yield (drift.column.kind, drift.column.name), series
 

@@ -106,8 +106,21 @@ class CategoricalColumn:
 
     @cached_property
     def bins(self) -> tuple[str, ...]:
-        """Names of the exported bins; a category that is itself called "missing" or "other" gets a suffix."""
-        named = (f"{c} (category)" if c in SPECIAL_BINS else c for c in self.categories)
+        """Names of the exported bins, all different and none empty.
+
+        A category that is itself called "missing" or "other" gets a suffix, and the empty text is "(empty)":
+        to Prometheus an empty label is none.
+        """
+        named: dict[str, None] = {}
+        taken = {*SPECIAL_BINS, *self.categories} - {""}
+        for category in self.categories:
+            name = category
+            if category in SPECIAL_BINS or not category:
+                name = f"{category} (category)" if category else "(empty)"
+                while name in taken:
+                    name += " (category)"
+                taken.add(name)
+            named[name] = None
         return (*named, OTHER, MISSING)
 
     def export(self, counts: NDArray[np.integer]) -> IntArray:

@@ -42,10 +42,10 @@ class ParquetFile:
 
     def read(
         self,
-        chunk_size: int,
+        chunk_size: int,  # noqa: ARG002  # stretches are rows, not bytes
         *,
-        final: bool,
-        memory: MemoryFile | None = None,  # noqa: ARG002
+        final: bool,  # noqa: ARG002  # a Parquet file is always final
+        memory: MemoryFile | None = None,  # noqa: ARG002  # the decoder reads the file itself
     ) -> Iterator[Chunk]:
         """Chunks that name stretches of rows; their data is read by the decoder."""
         status = os.stat(self.path)
