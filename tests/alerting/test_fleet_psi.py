@@ -63,10 +63,10 @@ def test_two_scraped_replicas_give_the_psi_of_all_their_records(tmp_path: Path) 
     """Real scrapes of two targets, counted up twice; the shipped ranges, only evaluated more often."""
     first = np.array([400, 300, 200, 50, 0, 20, 0, 0])
     second = np.array([300, 350, 280, 90, 0, 15, 0, 0])
-    short_rules().shorten_rules(RULES, tmp_path / "rules", interval="200ms")
+    files = short_rules().shorten_rules(RULES, tmp_path / "rules", interval="200ms")
     with StaticTarget(exposition(first * 0)) as a, StaticTarget(exposition(first * 0)) as b:
         config = prometheus_config({"drift-exporter": [a.address, b.address]}, interval="200ms")
-        with prometheus(tmp_path / "prometheus", config, rules=[tmp_path / "rules" / "psi.yml"]) as server:
+        with prometheus(tmp_path / "prometheus", config, rules=files) as server:
 
             def recorded(expected: float) -> Callable[[], bool]:
                 query = f"model:column_drift_psi:increase1h{{{COLUMN}}}"

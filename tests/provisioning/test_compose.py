@@ -1,0 +1,142 @@
+"""docker-compose.yml: valid, pinned, on the loopback only, and everything it mounts is there."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from support.alerting import ROOT
+
+COMPOSE = ROOT / "docker-compose.yml"
+SERVICES = ("exporter", "prometheus", "alertmanager", "grafana")
+
+
+def compose() -> dict[str, Any]:
+    return dict(yaml.safe_load(COMPOSE.read_text(encoding="utf-8")))
+
+
+def mounts(service: str) -> dict[str, str]:
+    """What a service mounts: path in the container to what is outside."""
+    split = [
+        re.fullmatch(r"(\$\{[^}]*\}|[^:]+):([^:]+)(:ro)?", v)
+        for v in compose()["services"][service]["volumes"]
+    ]
+    return {m[2]: m[1] for m in split if m}
+
+
+def test_it_follows_the_compose_specification() -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "check_jsonschema",
+        "--builtin-schema",
+        "vendor.compose-spec",
+        str(COMPOSE),
+    ]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert {*SERVICES} == {*compose()["services"]}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_is_pinned_confined_checked_and_on_the_loopback_only(service: str) -> None:
+    config = compose()["services"][service]
+    assert re.fullmatch(r"[\w/-]+:v?\d+\.\d+\.\d+", config["image"])
+    assert config["read_only"] is True
+    assert config["cap_drop"] == ["ALL"]
+    assert all(re.fullmatch(r"127\.0\.0\.1:(\d+):\1", port) for port in config["ports"])
+    assert len(config["ports"]) == 1
+    if service == "exporter":
+        assert "HEALTHCHECK" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    else:
+        assert config["ports"][0].split(":")[1] in config["healthcheck"]["test"][-1]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_a_service_mounts_is_in_the_checkout_or_a_volume_or_said_by_the_user(service: str) -> None:
+    found = mounts(service)
+    assert len(found) == len(compose()["services"][service]["volumes"])
+    for outside in found.values():
+        if outside.startswith("./"):
+            assert (ROOT / outside).exists(), outside
+        elif outside.startswith("${"):
+            assert ":?" in outside
+        else:
+            assert outside in compose()["volumes"]
+
+
+def test_there_is_no_password_and_no_default_for_one() -> None:
+    for secret in compose()["secrets"].values():
+        assert re.fullmatch(r"\$\{SECRETS:\?[^}]+\}/\w+", secret["file"])
+    environment = compose()["services"]["grafana"]["environment"]
+    assert ("GF_SECURITY_ADMIN_PASSWORD__FILE", "/run/secrets/grafana_admin_password") in environment.items()
+    assert [name for name in environment if "PASSWORD" in name and not name.endswith("__FILE")] == []
+
+
+def test_alertmanager_gets_the_secrets_that_its_configuration_names() -> None:
+    text = (ROOT / "alerting/alertmanager/alertmanager.yml").read_text(encoding="utf-8")
+    named = set(re.findall(r"/run/secrets/(\w+)", text))
+    assert named == {*compose()["services"]["alertmanager"]["secrets"]}
+    assert named | {"grafana_admin_password"} == {*compose()["secrets"]}
+
+
+def test_alertmanager_remembers_longer_than_its_longest_repetition() -> None:
+    (retention,) = re.findall(
+        r"--data\.retention=(\d+)h", " ".join(compose()["services"]["alertmanager"]["command"])
+    )
+    text = (ROOT / "alerting/alertmanager/alertmanager.yml").read_text(encoding="utf-8")
+    assert int(retention) > max(int(h) for h in re.findall(r"repeat_interval: (\d+)h", text))
+
+
+@pytest.mark.servers
+def test_prometheus_configuration_is_valid_with_the_paths_of_the_container(tmp_path: Path) -> None:
+    text = (ROOT / "provisioning/prometheus/prometheus.compose.yml").read_text(encoding="utf-8")
+    inside = {**mounts("prometheus")}
+    assert inside["/etc/prometheus/prometheus.yml"] == "./provisioning/prometheus/prometheus.compose.yml"
+    text = text.replace("/etc/prometheus/rules", str(ROOT / inside["/etc/prometheus/rules"]))
+    (tmp_path / "prometheus.yml").write_text(text)
+    command = ["promtool", "check", "config", str(tmp_path / "prometheus.yml")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "6 rule files found" in result.stdout
+    targets = re.findall(r"targets: \['(\w+):(\d+)'\]", text)
+    assert {name for name, _ in targets} == {"exporter", "alertmanager"}
+    for name, port in targets:
+        assert compose()["services"][name]["ports"] == [f"127.0.0.1:{port}:{port}"]
+
+
+def test_runbooks_are_served_where_notifications_link_to() -> None:
+    prometheus = compose()["services"]["prometheus"]
+    (assets,) = re.findall(r"--web\.user-assets=(\S+)", " ".join(prometheus["command"]))
+    assert mounts("prometheus")[f"{assets}/runbooks"] == "./alerting/runbooks"
+    links = yaml.safe_load((ROOT / "alerting/rules/links.yml").read_text(encoding="utf-8"))
+    urls = links["groups"][0]["rules"][0]["labels"]
+    ports = {name: compose()["services"][name]["ports"][0].split(":")[1] for name in SERVICES}
+    assert urls == {
+        "grafana": f"http://localhost:{ports['grafana']}",
+        "exporter": f"http://localhost:{ports['exporter']}",
+        "runbooks": f"http://localhost:{ports['prometheus']}/user/runbooks",
+    }
+
+
+def test_grafana_finds_its_dashboards_and_data_sources() -> None:
+    folder = ROOT / "provisioning/grafana"
+    (provider,) = yaml.safe_load((folder / "dashboards/drift-exporter.yml").read_text())["providers"]
+    inside = mounts("grafana")
+    assert inside[provider["options"]["path"]] == "./dashboards/json"
+    assert inside["/etc/grafana/provisioning/dashboards"] == "./provisioning/grafana/dashboards"
+    assert inside["/etc/grafana/provisioning/datasources"] == "./provisioning/grafana/datasources"
+    environment = compose()["services"]["grafana"]["environment"]
+    sources = yaml.safe_load((folder / "datasources/drift-exporter.yml").read_text())["datasources"]
+    for source in sources:
+        name, port = re.fullmatch(
+            r"http://(\w+):(\d+)", environment[source["url"].removeprefix("$")]
+        ).groups()
+        assert name == source["type"]
+        assert compose()["services"][name]["ports"] == [f"127.0.0.1:{port}:{port}"]
+    (prometheus,) = [s for s in sources if s["type"] == "prometheus"]
+    assert prometheus["jsonData"]["alertmanagerUid"] in {s["uid"] for s in sources}
