@@ -63,15 +63,10 @@ def test_no_reference_and_no_timestamp_are_warnings(tmp_path: Path) -> None:
     text = CONFIG.replace("    reference: references/fraud.json\n", "").replace("timestamp: ts, ", "")
     file = written(tmp_path, text)
     reference, timestamp = check_config(file).warnings
-    assert (
-        reference
-        == f"{file}:3: models[0]: there is no reference, so no drift is judged; name one as reference"
-    )
-    assert timestamp == (
-    place = f"{file}:3: models[0]"
-    assert reference == f"{place}: there is no reference, so no drift is judged; name one as reference"
-        "read; name one as timestamp"
-    )
+    no_reference = "there is no reference, so no drift is judged; name one as reference"
+    no_time = "there is no timestamp, so a record counts at the time it is read; name one as timestamp"
+    assert reference == f"{file}:3: models[0]: {no_reference}"
+    assert timestamp == f"{file}:7: models[0].predictions.fields: {no_time}"
 
 
 def test_labels_are_not_read(tmp_path: Path) -> None:
