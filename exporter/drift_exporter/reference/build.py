@@ -22,9 +22,9 @@ from drift_exporter.count.layout import make_layout
 from drift_exporter.decode.plan import CODE_FIRST, CODE_MISSING, CODE_OTHER
 from drift_exporter.errors import ReferenceFileError
 from drift_exporter.reference.bins import numeric_column
-from drift_exporter.reference.discover import Spec, discover
+from drift_exporter.reference.discover import Discovery, Spec, discover
 from drift_exporter.reference.document import fingerprint
-from drift_exporter.reference.inputs import Progress, Reader, find_inputs
+from drift_exporter.reference.inputs import Input, Progress, Reader, find_inputs
 from drift_exporter.reference.model import (
     CategoricalColumn,
     Column,
@@ -32,7 +32,7 @@ from drift_exporter.reference.model import (
     NumericColumn,
     Reference,
 )
-from drift_exporter.reference.reading import Decoding, FirstPass, make_reference_plan
+from drift_exporter.reference.reading import Decoding, FirstPass, Rejected, make_reference_plan
 from drift_exporter.reference.sample import TIMESTAMP, sample_names, sample_path, write_sample
 from drift_exporter.reference.store import save_reference
 from drift_exporter.reference.texts import RowTexts
@@ -60,10 +60,10 @@ def build_reference(  # noqa: PLR0913 - what the command line offers, and the cl
     what the configuration says.
     """
     own = _find_model(config, model)
-    reader = Reader(
-        find_inputs(inputs, own.predictions.source.format), config.limits.line, progress or _silent, passes=2
-    )
-    discovery = discover(config, own, reader)
+    files = find_inputs(inputs, own.predictions.source.format)
+    _check_output(output, files)
+    reader = Reader(files, config.limits.line, progress or _silent, passes=2)
+    discovery = _discover(config, own, reader)
     plan = make_reference_plan(own, discovery.specs)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -77,8 +77,8 @@ def build_reference(  # noqa: PLR0913 - what the command line offers, and the cl
     with Decoding(config, plan) as decoding, RowTexts(config.limits.line, plan.timestamp) as texts:
         for chunk, records in decoding.records(reader):
             first.add(chunk, records, texts)
-        rejected = decoding.rejected.told(first.rows)
-        _check_rows(own, first, decoding.rejected.count, rejected, len(discovery.specs))
+    _check_rows(own, first, decoding.rejected, len(discovery.specs))
+    rejected = decoding.rejected.told(first.rows)
     notes = [*([] if rejected is None else [rejected]), *discovery.notes]
     columns = _columns(discovery.specs, first, notes)
     extra = first.numeric.values[len(first.numeric_specs) :, : first.numeric.used]
@@ -87,6 +87,8 @@ def build_reference(  # noqa: PLR0913 - what the command line offers, and the cl
         None if score is None else first.numeric.values[score, : first.numeric.used],
         *(extra if first.labels.binary else (np.empty(0), np.empty(0))),
     )
+    if first.rows > first.numeric.used and "roc_auc" in performance:
+        said = (*said, f"performance: roc_auc is that of {first.numeric.used} rows, drawn uniformly")
     reference = Reference(
         model=own.name,
         rows=first.rows,
@@ -95,12 +97,13 @@ def build_reference(  # noqa: PLR0913 - what the command line offers, and the cl
         fingerprint=fingerprint(columns),
         start=None if first.start is None else first.start / 1e6,
         end=None if first.end is None else first.end / 1e6,
-        performance=performance,
+        # Sums depend on the order of adding them; what is stored does not.
+        performance={name: float(f"{value:.12g}") for name, value in performance.items()},
         notes=(*notes, *said),
         sample=sample_path(output).name,
         seed=seed,
     )
-    if first.rows > row_limit:
+    if first.rows > first.numeric.used:
         reference = _count_all(config, own, reference, first, reader)
     _write_sample(reference, first, sample_path(output))
     save_reference(reference, output)
@@ -119,11 +122,37 @@ def _find_model(config: Config, name: str) -> Model:
     raise ReferenceFileError(f"there is no model {name!r} in the configuration; there are: {known}")
 
 
-def _check_rows(model: Model, first: FirstPass, rejected: int, told: str | None, columns: int) -> None:
-    if rejected > first.rows:
+def _check_output(output: Path, files: Sequence[Input]) -> None:
+    for file in files:
+        if Path(file.path).resolve() in {output.resolve(), sample_path(output).resolve()}:
+            raise ReferenceFileError(
+                f"{file.path}: is an input and would be overwritten; name another output"
+            )
+
+
+def _discover(config: Config, model: Model, reader: Reader) -> Discovery:
+    """The columns. Where they cannot be found because most records cannot be read, that is the error."""
+    try:
+        return discover(config, model, reader)
+    except ReferenceFileError:
+        rows = 0
+        with Decoding(config, make_reference_plan(model, ())) as decoding:
+            for _, records in decoding.records(reader):
+                rows += records.rows
+        _check_rejected(model, rows, decoding.rejected)
+        raise
+
+
+def _check_rejected(model: Model, rows: int, rejected: Rejected) -> None:
+    if rejected.count > rows:
         raise ReferenceFileError(
-            f"{told}; check the format of the input and predictions.fields of model {model.name!r}"
+            f"{rejected.told(rows)}; check the format of the input and predictions.fields of model "
+            f"{model.name!r}"
         )
+
+
+def _check_rows(model: Model, first: FirstPass, rejected: Rejected, columns: int) -> None:
+    _check_rejected(model, first.rows, rejected)
     if not first.rows:
         raise ReferenceFileError("the input has no rows")
     if not columns:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from drift_exporter.config.schema import Config, Model
+from drift_exporter.config.schema import Config, Fields, Model
 from drift_exporter.decode.plan import FieldPath, parse_path
 from drift_exporter.errors import ReferenceFileError
 from drift_exporter.planning import feature_path, role_paths
@@ -56,7 +56,7 @@ def discover(config: Config, model: Model, reader: Reader) -> Discovery:
     fields = model.predictions.fields
     named = _named(model)
     pattern = parse_path(fields.features)[:-1] if isinstance(fields.features, str) else None
-    roles = [parse_path(path) for place, path in fields.paths.items() if place[0] != "features"]
+    roles = _role_fields(fields)
     timestamp = None if fields.timestamp is None else parse_path(fields.timestamp)
     by_path: dict[FieldPath, list[_Field]] = {}
     for field in named:
@@ -82,12 +82,26 @@ def discover(config: Config, model: Model, reader: Reader) -> Discovery:
             for path in survey.found
             if path not in known and path[: len(pattern)] == pattern and len(path) == len(pattern) + 1
         ]
+        if survey.rows and not any(path[: len(pattern)] == pattern for path in survey.found):
+            raise ReferenceFileError(
+                f"{'.'.join(pattern)}.* (predictions.fields.features) leads to no field in all {survey.rows} "
+                f"rows of the input; CSV and flat Parquet name such columns {'.'.join(pattern)}.NAME"
+            )
     specs, notes = [], []
+    named = named if survey.rows else []
     for field in named:
         spec, note = _decide(config, model, field, survey.found.get(field.path, Found()), survey.rows)
         specs += [] if spec is None else [spec]
         notes += [] if note is None else [note]
     return Discovery(tuple(specs), tuple(notes), survey.rows)
+
+
+def _role_fields(fields: Fields) -> list[FieldPath]:
+    """Fields that are no features, whatever object they stand in."""
+    paths = [getattr(fields, role) for role in type(fields).model_fields]
+    if fields.latency is not None:
+        paths.append(fields.latency.field)
+    return [parse_path(path) for path in paths if isinstance(path, str) and path != fields.features]
 
 
 def _named(model: Model) -> list[_Field]:
@@ -120,6 +134,7 @@ def _count_again(
     late: list[FieldPath],
 ) -> None:
     """Count the texts of fields that turned out to hold text only after a while."""
+    reader.passes += 1
     survey = Survey(config.limits.line, timestamp, lambda _path: "categorical")
     try:
         for chunk in reader.chunks():
@@ -135,11 +150,11 @@ def _decide(
 ) -> tuple[Spec | None, str | None]:
     """Make a column of a field, or say why not."""
     wanted = _wanted(model, field)
-    configured = field.name in model.columns or field.kind != "feature"
+    configured = field.name in model.columns or field.kind in {"prediction", "score"}
     usable = found.present - found.containers
     if not usable:
         why = f"holds objects or arrays, such as {_show(found)}" if found.containers else "has no value"
-        if configured or not isinstance(model.predictions.fields.features, str):
+        if configured:
             raise ReferenceFileError(
                 f"column {field.name!r} {why} in all {rows} rows of the input (field "
                 f"{'.'.join(field.path)}); correct predictions.fields, or leave the column out"
@@ -174,7 +189,7 @@ def _categorical(
     counts = {} if found.values is None else _merged(found.values.counts)
     distinct = 0 if found.values is None else min(found.values.distinct, found.present)
     limit = config.limits.categories
-    if not configured and distinct > limit and 2 * distinct > found.present:
+    if not configured and field.kind == "feature" and distinct > limit and 2 * distinct > found.present:
         return None, (
             f"{field.name}: left out, for it is like an id: about {distinct} different values in "
             f"{found.present} rows; name it in columns to keep it"
@@ -187,6 +202,8 @@ def _categorical(
             f"{field.name}: the {limit} most frequent of {about}{distinct} categories are told apart, "
             "the rest is other (limits.categories)"
         )
+    if found.containers:
+        note = f"{field.name}: {found.containers} values are objects or arrays; they count as missing"
     wrong = found.present - found.numbers
     if wanted is None and found.numbers > 9 * wrong:
         note = (

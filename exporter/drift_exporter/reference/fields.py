@@ -97,7 +97,8 @@ class NdjsonTable:
 
     def offset(self, chunk: Chunk, row: int) -> int:
         """Start of a line."""
-        return chunk.offset + int(line_spans(_without_mark(chunk).data)[0][row])
+        starts, _ = line_spans(_without_mark(chunk).data)
+        return chunk.offset + (int(starts[row]) if row < len(starts) else 0)
 
 
 class CsvTable(CsvDecoder):
@@ -144,7 +145,8 @@ class CsvTable(CsvDecoder):
         """Start of a record; the reader has left out those it rejected."""
         starts, _ = record_spans(chunk.data)
         rejected = np.searchsorted(starts, self._rejected, side="right") - 1
-        return chunk.offset + int(np.delete(starts, rejected)[row])
+        starts = np.delete(starts, rejected[rejected >= 0])
+        return chunk.offset + (int(starts[row]) if row < len(starts) else 0)
 
     def _learn_header(self, chunk: Chunk) -> None:
         if chunk.header != self._header:

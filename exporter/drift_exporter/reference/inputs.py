@@ -26,11 +26,12 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class Input:
-    """A file with its format (ndjson, csv, parquet) and size in bytes on the disk."""
+    """A file with its format (ndjson, csv, parquet), size in bytes on the disk and time of modification."""
 
     path: str
     format: str
     size: int
+    modified: float
 
 
 def find_inputs(paths: Sequence[Path], usual_format: str) -> tuple[Input, ...]:
@@ -63,9 +64,10 @@ def _input(name: str, usual_format: str) -> Input:
     if kind == "parquet" and plain != name.lower():
         raise ReferenceFileError(f"{name}: Parquet holds its own compression; unpack the file first")
     try:
-        return Input(name, kind, Path(name).stat().st_size)
+        status = Path(name).stat()
     except OSError as error:
         raise ReferenceFileError(f"{name}: cannot be read: {error.strerror or error}") from error
+    return Input(name, kind, status.st_size, status.st_mtime)
 
 
 class Reader:
@@ -93,6 +95,7 @@ class Reader:
                     length = length or max(1, _length(file))
                     share = min(1.0, (chunk.offset + chunk.size) / length)
                     self._tell(start + int(file.size * share))
+                _check_unchanged(file)
             except CorruptArchiveError as error:
                 raise ReferenceFileError(
                     f"{file.path}: compressed data is damaged or ends too early ({error})"
@@ -110,6 +113,14 @@ class Reader:
     def _tell(self, done: int) -> None:
         self._done = max(done, self._done)
         self._progress(self._done, max(self.passes * self._bytes, self._done))
+
+
+def _check_unchanged(file: Input) -> None:
+    status = Path(file.path).stat()
+    if (status.st_size, status.st_mtime) != (file.size, file.modified):
+        raise ReferenceFileError(
+            f"{file.path}: changed while it was read; build from files that are no longer written, or a copy"
+        )
 
 
 def place(path: str, offset: int) -> str:

@@ -1,6 +1,5 @@
 """The pass over all rows in which everything but the bins is found: counts, moments, samples, performance."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,6 @@ from drift_exporter.config.schema import Config, Model
 from drift_exporter.decode.formats import make_decoder
 from drift_exporter.decode.plan import CODE_FIRST, CODE_OTHER, CategoricalLeaf, NumericLeaf, Plan, parse_path
 from drift_exporter.decode.records import Decoder, Records
-from drift_exporter.errors import DecodeError, ReferenceFileError
 from drift_exporter.reference.discover import Spec
 from drift_exporter.reference.inputs import Reader, place
 from drift_exporter.reference.labels import LabelStudy
@@ -77,10 +75,7 @@ class Decoding:
             if decoder is None:
                 decoder = make_decoder(chunk.format, self.plan, self._line_limit)
                 self._decoders[chunk.format] = decoder
-            try:
-                records = decoder.decode(chunk)
-            except DecodeError as error:
-                raise ReferenceFileError(str(error)) from error
+            records = decoder.decode(chunk)
             self.rejected.add(records.rejections)
             if records.rows:
                 yield chunk, records
@@ -119,7 +114,6 @@ class FirstPass:
         self.codes: list[IntArray] = [
             np.zeros(CODE_FIRST + len(spec.categories), dtype=np.int64) for spec in self.categorical_specs
         ]
-        self.invalid: Counter[tuple[str, str]] = Counter()
         self.labels = LabelStudy(model.task, self.numeric_specs, self.categorical_specs)
         self._keys = Keys(seed)
         fields = len(self.numeric_specs)
@@ -140,7 +134,6 @@ class FirstPass:
             self.start = least if self.start is None else min(self.start, least)
             self.end = most if self.end is None else max(self.end, most)
             times = records.timestamps.astype(np.float64)
-        self.invalid.update(records.invalid)
         numeric = []
         for i, values in enumerate(records.numeric):
             finite = np.isfinite(values)

@@ -1,5 +1,6 @@
 """A reference as a table for the terminal."""
 
+import textwrap
 from datetime import UTC, datetime
 
 from drift_exporter.reference.model import Column, NumericColumn, Reference
@@ -8,8 +9,8 @@ _WIDTH = 100
 _BARS = "▁▂▃▄▅▆▇█"
 _PLAIN_BARS = ".:-=+*#@"
 _TOP = 4
-_BARS_SHOWN = 12
-_NAME = 24
+_BARS_SHOWN = 10
+_NAME = 18
 
 
 def show_reference(reference: Reference, *, ascii_only: bool = False) -> str:
@@ -17,7 +18,7 @@ def show_reference(reference: Reference, *, ascii_only: bool = False) -> str:
     lines = [*_header(reference), ""]
     width = min(_NAME, max([6, *(len(column.name) for column in reference.columns)]))
     lines.append(
-        f"{'column':<{width}}  {'kind':<10}  {'type':<11}  {'bins':>4}  {'missing':>7}  {'shape':<12}  values"
+        f"{'column':<{width}}  {'kind':<10}  {'type':<8}  {'bins':>4}  {'missing':>7}  {'shape':<12}  values"
     )
     lines += [_line(column, reference.rows, width, ascii_only=ascii_only) for column in reference.columns]
     return "\n".join(_fit(line, ascii_only=ascii_only) for line in lines)
@@ -33,8 +34,12 @@ def _header(reference: Reference) -> list[str]:
         found.append(f"sample       {reference.sample}")
     if reference.performance:
         metrics = [f"{name} {value:.4g}" for name, value in reference.performance.items()]
-        found.append(f"performance  {', '.join(metrics)}")
-    return found + [f"note         {note}" for note in reference.notes]
+        found += _wrapped("performance", ", ".join(metrics))
+    return found + [line for note in reference.notes for line in _wrapped("note", note)]
+
+
+def _wrapped(label: str, text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent=f"{label:<13}", subsequent_indent=" " * 13)
 
 
 def _line(column: Column, rows: int, width: int, *, ascii_only: bool) -> str:
@@ -48,7 +53,7 @@ def _line(column: Column, rows: int, width: int, *, ascii_only: bool) -> str:
             f"{column.minimum:.4g} to {column.maximum:.4g}"
         )
     else:
-        kind, counts = "categorical", counts[: min(len(column.categories), _BARS_SHOWN)]
+        kind, counts = "category", counts[: min(len(column.categories), _BARS_SHOWN)]
         bins = len(column.categories)
         values = ", ".join(
             f"{_fold(category)} {100 * count / rows:.0f} %"
@@ -56,7 +61,7 @@ def _line(column: Column, rows: int, width: int, *, ascii_only: bool) -> str:
         )
     bars = _bars(counts, ascii_only=ascii_only)
     return (
-        f"{_cut(column.name, width):<{width}}  {column.kind:<10}  {kind:<11}  {bins:>4}  {missing:>7}  "
+        f"{_cut(column.name, width):<{width}}  {column.kind:<10}  {kind:<8}  {bins:>4}  {missing:>7}  "
         f"{bars:<{_BARS_SHOWN}}  {values}"
     )
 
