@@ -191,6 +191,25 @@ def test_nested_below_nested_is_a_map(tmp_path: Path) -> None:
     assert fields.features == {"lat": "input.geo.lat", "a.b": "input.a\\.b"}
 
 
+def test_fields_that_clash_are_left_out(tmp_path: Path) -> None:
+    def make(i: int) -> Record:
+        return (
+            {"features": {"a": i} if i else "none", "x": i}
+            if i % 2
+            else {"A": i, "a": 1.5, "features": {"a": i}}
+        )
+
+    text = infer_config([ndjson(tmp_path / "a.ndjson", make)])
+    assert parsed(text, tmp_path).predictions.fields.features == "features.*"
+    log = ndjson(
+        tmp_path / "b.ndjson", lambda i: {"A": i % 7, "b": i % 5} if i % 3 else {"a": 1, "b": {"c": 1}}
+    )
+    text = infer_config([log])
+    assert parsed(text, tmp_path).predictions.fields.features == {"A": "A", "b": "b"}
+    assert "a clashes with another field" in text
+    assert "b.c clashes with another field" in text
+
+
 def test_bad_lines_are_skipped_and_counted(tmp_path: Path) -> None:
     log = tmp_path / "a.ndjson"
     good = [json.dumps(nested(i)).encode() for i in range(50)]

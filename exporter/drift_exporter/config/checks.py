@@ -38,26 +38,55 @@ def clashing_paths(paths: Mapping[tuple[str, ...], str]) -> Iterator[Part]:
                 break
 
 
-def unknown_columns(
-    columns: Collection[str], features: Mapping[str, str] | str | None, roles: Collection[str]
-) -> list[Part]:
-    """Columns that are neither a feature nor a role with a field. With a pattern any feature may exist."""
-    if isinstance(features, str):
-        return []
-    known = [*(features or {}), *(role for role in ROLE_COLUMNS if role in roles)]
-    hint = "name a feature or role of fields here" if not known else None
-    return [
-        ((name,), f"{shorten(name)} is no feature of this model; {hint or suggest(name, known)}")
-        for name in columns
-        if name not in known
-    ]
+def across(data: Mapping[str, Any]) -> Iterator[Part]:
+    """Problems between values that stand apart, from the file's data before it is validated.
+
+    So they are found even where other values are wrong; what is not of the type it should be is passed over.
+    """
+    for place, text in _repeated_windows(_items(data.get("windows"))):
+        yield ("windows", *place), text
+    models = _items(data.get("models"))
+    for place, text in _repeated_names(models):
+        yield ("models", *place), text
+    most = _mapping(data.get("limits")).get("models", 100)
+    if type(most) is int and 0 < most < len(models):
+        text = f"there are {len(models)} models, and limits.models is {most}; raise the limit or remove some"
+        yield ("models",), text
+    for index, model in enumerate(map(_mapping, models)):
+        for place, text in _within_model(model):
+            yield ("models", index, *place), text
 
 
-def repeated_names(models: Any) -> Iterator[Part]:  # noqa: ANN401 (the file's data before it is validated)
-    """Models called like an earlier one."""
+def _within_model(model: Mapping[str, Any]) -> Iterator[Part]:
+    fields = _mapping(_mapping(model.get("predictions")).get("fields"))
+    for place, text in clashing_paths(_record_paths(fields)):
+        yield ("predictions", "fields", *place), text
+    if fields and "labels" in model and "id" not in fields:
+        yield ("labels",), "labels are joined by id, and predictions.fields names none; add id there"
+    features = fields.get("features")
+    # With a pattern there may be a feature of any name.
+    if fields and (features is None or isinstance(features, dict)):
+        known = [*_mapping(features), *(role for role in ROLE_COLUMNS if role in fields)]
+        for name in _mapping(model.get("columns")):
+            if name not in known:
+                right = suggest(name, known) if known else "name its field in predictions.fields"
+                yield ("columns", name), f"{shorten(name)} is no feature of this model; {right}"
+
+
+def _record_paths(fields: Mapping[str, Any]) -> dict[tuple[str, ...], str]:
+    """Record paths by their place in the fields, a pattern for features among them."""
+    paths: dict[tuple[str, ...], Any] = {(role,): path for role, path in fields.items()}
+    for section in ("latency", "features"):
+        paths |= {
+            (section, key): path for key, path in _mapping(fields.get(section)).items() if key != "unit"
+        }
+    return {place: path for place, path in paths.items() if isinstance(path, str)}
+
+
+def _repeated_names(models: list[Any]) -> Iterator[Part]:
     seen: dict[str, int] = {}
-    for index, model in enumerate(models if isinstance(models, list) else []):
-        name = model.get("name") if isinstance(model, dict) else None
+    for index, model in enumerate(map(_mapping, models)):
+        name = model.get("name")
         if isinstance(name, str) and seen.setdefault(name, index) != index:
             yield (
                 (index, "name"),
@@ -65,13 +94,20 @@ def repeated_names(models: Any) -> Iterator[Part]:  # noqa: ANN401 (the file's d
             )
 
 
-def repeated_windows(windows: Any) -> Iterator[Part]:  # noqa: ANN401 (the file's data before it is validated)
-    """Windows of the same length as an earlier one."""
+def _repeated_windows(windows: list[Any]) -> Iterator[Part]:
     seen: dict[float, str] = {}
-    for index, window in enumerate(windows if isinstance(windows, list) else []):
+    for index, window in enumerate(windows):
         seconds = parse_duration(window) if isinstance(window, str) else None
         if seconds is not None and seconds in seen:
             same = "is given twice" if seen[seconds] == window else f"is as long as {shorten(seen[seconds])}"
             yield (index,), f"{shorten(window)} {same}; keep one"
         elif seconds is not None:
             seen[seconds] = window
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:  # noqa: ANN401 (data before it is validated)
+    return value if isinstance(value, dict) else {}
+
+
+def _items(value: Any) -> list[Any]:  # noqa: ANN401 (data before it is validated)
+    return value if isinstance(value, list) else []

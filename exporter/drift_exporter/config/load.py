@@ -1,11 +1,10 @@
 """From a file to a configuration, or to the list of everything that is wrong with it."""
 
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
-from drift_exporter.config.checks import repeated_names, repeated_windows
+from drift_exporter.config.checks import across
 from drift_exporter.config.document import read_document
 from drift_exporter.config.messages import problems_of
 from drift_exporter.config.positions import Document, Problem, show_path
@@ -28,7 +27,9 @@ def load_with_positions(path: Path | str) -> tuple[Config, Document]:
     document = read_document(_read_text(path))
     if document.data is None:
         raise configuration_error(path, document.problems)
-    problems = [*document.problems, *_repeated(document)]
+    problems = list(document.problems)
+    for place, text in across(document.data):
+        problems.append(Problem(document.line(place), show_path(place), text))
     config = None
     try:
         # The folder is not resolved: a mounted file is often a link into another folder.
@@ -62,10 +63,3 @@ def _read_text(path: Path) -> str:
         raise ConfigurationError(
             f"{path}:{line}: byte {error.start + 1} of the file is not UTF-8; save the file as UTF-8"
         ) from None
-
-
-def _repeated(document: Document) -> list[Problem]:
-    data: dict[str, Any] = document.data
-    found = [(("models", *at), text) for at, text in repeated_names(data.get("models"))]
-    found += [(("windows", *at), text) for at, text in repeated_windows(data.get("windows"))]
-    return [Problem(document.line(path), show_path(path), text) for path, text in found]

@@ -103,22 +103,30 @@ def assign(found: Sequence[Profile]) -> Roles:
 
 def _usable(found: Sequence[Profile], roles: Roles) -> list[Profile]:
     """Fields that a configuration can name, side by side."""
-    kept: dict[tuple[str, ...], Profile] = {}
-    for profile in sorted(found, key=lambda p: -p.present):
-        reason = None
-        if not _writable(profile.path):
-            reason = "has a name that cannot be written in a configuration"
-        elif not profile.present and snake_case(profile.path[-1]) not in _NAMES["error"]:
-            reason = "has no value in the sample"
-        elif profile.present and not profile.scalar:
-            reason = "is a list"
-        elif list(clashing_paths({p: join_path(p) for p in (*kept, profile.path)})):
-            reason = "clashes with another field: its name differs only in case, or it is an object elsewhere"
-        if reason is None:
-            kept[profile.path] = profile
-        else:
-            roles.left_out.append((profile.path, reason))
-    return [profile for profile in found if profile.path in kept]
+    reasons = {profile.path: reason for profile in found if (reason := _unusable(profile)) is not None}
+    below: dict[Keys, int] = {}
+    for profile in found:
+        for end in range(1, len(profile.path)):
+            below[profile.path[:end]] = max(below.get(profile.path[:end], 0), profile.present)
+    for profile in found:
+        if below.get(profile.path, 0) > profile.present:
+            reasons.setdefault(profile.path, "is an object in most records")
+    kept = sorted((p for p in found if p.path not in reasons), key=lambda p: -p.present)
+    for path, _ in clashing_paths({p.path: join_path(p.path) for p in kept}):
+        # A place is the path itself here.
+        reasons[tuple(map(str, path))] = "clashes with another field, by case or as an object"
+    roles.left_out += reasons.items()
+    return [profile for profile in found if profile.path not in reasons]
+
+
+def _unusable(profile: Profile) -> str | None:
+    """Why no role can be played by a field, whatever its name; None if one can."""
+    if not _writable(profile.path):
+        return "has a name that cannot be written in a configuration"
+    if profile.present:
+        return None if profile.scalar else "is a list"
+    # Errors are rare, so that a sample may well have none.
+    return None if snake_case(profile.path[-1]) in _NAMES["error"] else "has no value in the sample"
 
 
 def _writable(keys: Keys) -> bool:

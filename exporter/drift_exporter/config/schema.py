@@ -14,13 +14,10 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
-    ValidationInfo,
-    field_validator,
     model_validator,
 )
 from pydantic.functional_validators import AfterValidator, BeforeValidator
 
-from drift_exporter.config.checks import clashing_paths, unknown_columns
 from drift_exporter.config.fieldtypes import (
     ColumnType,
     Delay,
@@ -42,7 +39,7 @@ from drift_exporter.config.fieldtypes import (
     reference_form,
     reference_kind,
 )
-from drift_exporter.config.refusal import refuse, refuse_parts
+from drift_exporter.config.refusal import refuse
 from drift_exporter.config.values import Window
 
 DEFAULT_TOLERANCE = 0.05
@@ -129,28 +126,10 @@ class Fields(Section):
         None, description="an object's fields (features.*), or a map name: field"
     )
 
-    @property
-    def paths(self) -> dict[tuple[str, ...], str]:
-        """Record paths by their place in this section, the pattern for features among them."""
-        paths: dict[tuple[str, ...], str] = {
-            (role,): path
-            for role in type(self).model_fields
-            if role != "features" and isinstance(path := getattr(self, role), str)
-        }
-        if self.latency is not None:
-            paths["latency", "field"] = self.latency.field
-        if isinstance(self.features, str):
-            paths["features",] = self.features
-        elif self.features is not None:
-            paths |= {("features", name): path for name, path in self.features.items()}
-        return paths
-
     @model_validator(mode="after")
     def _checked(self) -> "Fields":
         if not self.model_fields_set:
             raise refuse("no field is named; name at least one, such as timestamp: ts")
-        if clashes := list(clashing_paths(self.paths)):
-            raise refuse_parts(clashes)
         return self
 
 
@@ -260,28 +239,6 @@ class Model(Section):
     fairness: Annotated[Fairness, NotSupported] | None = Field(None, description="groups to compare")
     anomaly: Annotated[Anomaly, NotSupported] | None = Field(None, description="detector of odd records")
 
-    @field_validator("columns")
-    @classmethod
-    def _known_columns(
-        cls, columns: Mapping[str, ColumnOptions], info: ValidationInfo
-    ) -> Mapping[str, ColumnOptions]:
-        predictions: Predictions | None = info.data.get("predictions")
-        if predictions is not None and (
-            parts := unknown_columns(
-                columns, predictions.fields.features, predictions.fields.model_fields_set
-            )
-        ):
-            raise refuse_parts(parts)
-        return columns
-
-    @field_validator("labels")
-    @classmethod
-    def _joinable(cls, labels: Labels | None, info: ValidationInfo) -> Labels | None:
-        predictions: Predictions | None = info.data.get("predictions")
-        if labels is not None and predictions is not None and predictions.fields.id is None:
-            raise refuse("labels are joined by id, and predictions.fields names none; add id there")
-        return labels
-
     def reference_file(self, version: str) -> Path | None:
         """The reference file of a version, None where there is none."""
         if isinstance(self.reference, Path):
@@ -311,12 +268,3 @@ class Config(Section):
     infrastructure: Annotated[Infrastructure, NotSupported] | None = Field(
         None, description="signals of what the models run on"
     )
-
-    @field_validator("models")
-    @classmethod
-    def _few_models(cls, models: tuple[Model, ...], info: ValidationInfo) -> tuple[Model, ...]:
-        limits: Limits | None = info.data.get("limits")
-        if limits is not None and len(models) > limits.models:
-            wrong = f"there are {len(models)} models, and limits.models is {limits.models}"
-            raise refuse(f"{wrong}; raise the limit or remove some")
-        return models

@@ -1,0 +1,101 @@
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+
+from drift_exporter.config import load_config
+from drift_exporter.config.schema import (
+    UNSUPPORTED,
+    ColumnOptions,
+    Config,
+    Fields,
+    FileSource,
+    LabelFields,
+    Labels,
+    Latency,
+    Limits,
+    Model,
+)
+
+TEXT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+HEADINGS: Mapping[str, type[BaseModel]] = {
+    "Top level": Config,
+    "`limits`": Limits,
+    "`models[*]`": Model,
+    "`models[*].predictions.source`, `models[*].labels.source`": FileSource,
+    "`models[*].predictions.fields`": Fields,
+    "`models[*].predictions.fields.latency`": Latency,
+    "`models[*].columns.<name>`": ColumnOptions,
+    "`models[*].labels`": Labels,
+    "`models[*].labels.fields`": LabelFields,
+}
+
+
+def sections(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 (a type)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+        for key, field in annotation.model_fields.items():
+            if key not in UNSUPPORTED:
+                yield from sections(field.annotation)
+    else:
+        for argument in get_args(annotation):
+            if argument is not Ellipsis:
+                yield from sections(argument)
+
+
+def table(heading: str) -> dict[str, str]:
+    """Keys with their defaults, as the table below a heading says."""
+    below = re.split(r"^#{2,3} ", TEXT.split(f"# {heading}\n")[1], flags=re.MULTILINE)[0]
+    return dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", below, re.MULTILINE))
+
+
+def test_every_section_is_documented() -> None:
+    known = {section.__name__ for section in sections(Config)} - {"Predictions", "RollingReference"}
+    assert known == {section.__name__ for section in HEADINGS.values()}
+
+
+@pytest.mark.parametrize("heading", HEADINGS)
+def test_every_key_is_documented_and_no_other(heading: str) -> None:
+    assert list(table(heading)) == [key for key in HEADINGS[heading].model_fields if key not in UNSUPPORTED]
+
+
+@pytest.mark.parametrize("heading", HEADINGS)
+def test_defaults_are_as_documented(heading: str) -> None:
+    shown = HEADINGS[heading].model_construct().model_dump(mode="json", warnings=False)
+    for key, said in table(heading).items():
+        field = HEADINGS[heading].model_fields[key]
+        assert field.is_required() == (said == "required")
+        if said == "none":
+            assert field.default is None
+        elif re.fullmatch("`[^`]+`", said):
+            default = shown[key]
+            listed = f"[{', '.join(default)}]" if isinstance(default, list) else default
+            written = '""' if listed == "" else str(listed)
+            assert said == f"`{written}`"
+
+
+@pytest.mark.parametrize("key", sorted(UNSUPPORTED))
+def test_reserved_keys_are_documented(key: str) -> None:
+    assert key in TEXT.split("## Reserved keys")[1]
+
+
+def test_there_are_examples() -> None:
+    assert len(EXAMPLES) >= 3
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_examples_load(example: str, tmp_path: Path) -> None:
+    file = tmp_path / "config.yml"
+    file.write_text(example, encoding="utf-8")
+    assert load_config(file).models
+
+
+def test_the_longest_example_has_every_key() -> None:
+    example = max(EXAMPLES, key=len)
+    for heading in HEADINGS:
+        for key in table(heading):
+            assert re.search(rf"\b{key}:", example), key
