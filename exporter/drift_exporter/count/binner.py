@@ -43,8 +43,9 @@ class Binner:
             self._comparisons = fullest
 
     def _cell(self, values: FloatArray) -> NDArray[np.intp]:
-        scaled = values - self._low
-        scaled *= self._scale
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = values - self._low
+            scaled *= self._scale
         # fmax and fmin also send NaN somewhere harmless; the caller takes it out.
         np.fmax(scaled, 0, out=scaled)
         np.fmin(scaled, self._cells, out=scaled)
@@ -55,8 +56,7 @@ class Binner:
         """Bin (0 to E) of each value; that of NaN means nothing."""
         if self._comparisons is None:
             return np.searchsorted(self.edges, values, side="left").astype(np.int64, copy=False)
-        with np.errstate(over="ignore", invalid="ignore"):
-            found = self._before.take(self._cell(values))
+        found = self._before.take(self._cell(values))
         for _ in range(self._comparisons):
             found += values > self._after.take(found)
         return found.astype(np.int64, copy=False)

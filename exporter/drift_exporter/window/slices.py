@@ -82,7 +82,8 @@ def assign(
     if futures and after == np.iinfo(np.int64).min:
         nothing = np.zeros(len(timestamps), dtype=np.int64)
         return Assignment(nothing, np.array([-1]), np.array([0]), 0, futures, after)
-    late = timestamps <= newest - longest.length
+    # Before the first usable record newest is the smallest number there is, and subtracting wraps around.
+    late = (timestamps <= newest - longest.length) & ~future
     lates = int(np.count_nonzero(late))
 
     # Dense numbers: 0 for "in no window", then the slices of each level one after the other.
