@@ -1,4 +1,4 @@
-"""HTTP servers in a thread of the test: a scrape target with a settable text, a webhook that collects."""
+"""HTTP servers in a thread of this process: a scrape target with a settable text, a webhook that collects."""
 
 import json
 import threading

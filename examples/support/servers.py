@@ -1,6 +1,6 @@
-r"""Real servers for tests: Prometheus, Alertmanager, a webhook that collects, a swappable scrape target.
+r"""Real servers for demos and tests: Prometheus, Alertmanager, a webhook, a swappable scrape target.
 
-All listen on free ports of 127.0.0.1, keep their files in a folder the test gives, are ready when their
+All listen on free ports of 127.0.0.1, keep their files in a given folder, are ready when their
 context is entered and gone when it is left::
 
     with StaticTarget() as target, Webhook() as hook:
