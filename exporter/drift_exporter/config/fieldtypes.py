@@ -41,10 +41,12 @@ def _text(value: str) -> str:
     return printable(value)
 
 
+# Checks are composed as functions: releases of pydantic differ in the order of several validators.
 Text = Annotated[str, Field(strict=True), AfterValidator(_text)]
 
 
 def _name(value: str) -> str:
+    _text(value)
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", value):
         raise refuse(f"{shorten(value)} cannot be a name; use letters, digits, _, . and - only")
     if len(value) > _LONGEST_NAME:
@@ -54,7 +56,7 @@ def _name(value: str) -> str:
     return value
 
 
-Name = Annotated[Text, AfterValidator(_name)]
+Name = Annotated[str, Field(strict=True), AfterValidator(_name)]
 
 
 def _duration(value: object) -> float:
@@ -157,22 +159,22 @@ def _file(value: object, info: ValidationInfo) -> Path:
 
 def _file_pattern(value: str, info: ValidationInfo) -> str:
     # Brackets in the folder's own name are not part of the pattern.
-    return str(Path(glob.escape(str(_folder(info)))) / _local(value))
+    return str(Path(glob.escape(str(_folder(info)))) / _local(_text(value)))
 
 
 File = Annotated[Path, BeforeValidator(_file), PlainSerializer(str)]
-FilePattern = Annotated[Text, AfterValidator(_file_pattern)]
+FilePattern = Annotated[str, Field(strict=True), AfterValidator(_file_pattern)]
 
 
 def _record_path(value: str) -> str:
-    if "" in split_path(value):
+    if "" in split_path(_text(value)):
         raise refuse(f"{shorten(value)} has an empty part; write a field, or nested ones by dots: a.b")
     if value == "*" or value.endswith(".*"):
         raise refuse(f"{shorten(value)} is a pattern; name one field here")
     return value
 
 
-RecordPath = Annotated[Text, AfterValidator(_record_path)]
+RecordPath = Annotated[str, Field(strict=True), AfterValidator(_record_path)]
 
 
 def _features(value: object) -> object:
