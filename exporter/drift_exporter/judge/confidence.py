@@ -14,17 +14,11 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
+from drift_exporter.judge.pooling import pool
 from drift_exporter.judge.scores import Counts
 from drift_exporter.reference.model import FloatArray
-
-# A bin is well filled where so many records are expected in it on the smaller side: Cochran (1954), Some
-# methods for strengthening the common chi-square tests, Biometrics 10(4).
-WELL_FILLED = 5.0
-
-BoolArray = NDArray[np.bool_]
 
 
 class DriftStatistic(NamedTuple):
@@ -35,20 +29,34 @@ class DriftStatistic(NamedTuple):
     size: float
 
 
-def drift_p_value(reference: Counts, current: Counts, tolerance: float, design_effect: float = 1.0) -> float:
+def drift_p_value(
+    reference: Counts,
+    current: Counts,
+    tolerance: float,
+    design_effect: float = 1.0,
+    *,
+    quantiles: bool = False,
+) -> float:
     """P-value of "the true PSI is at most ``tolerance``" from counts (B,) and (B,), in [0, 1].
 
     ``design_effect`` (at least 1) divides both numbers of records where the records are not independent: d
-    records of a stream tell as much as one independent one. Without a record on either side it is 1.
+    records of a stream tell as much as one independent one. ``quantiles`` says that the bins were laid at
+    quantiles of the reference, as those of a numeric column are. Without a record on either side it is 1.
     """
-    return float(p_values([drift_statistic(reference, current, design_effect)], [tolerance])[0])
+    statistic = drift_statistic(reference, current, design_effect, quantiles=quantiles)
+    return float(p_values([statistic], [tolerance])[0])
 
 
 def drift_confidence(
-    reference: Counts, current: Counts, tolerance: float, design_effect: float = 1.0
+    reference: Counts,
+    current: Counts,
+    tolerance: float,
+    design_effect: float = 1.0,
+    *,
+    quantiles: bool = False,
 ) -> float:
     """1 - p: how sure one may be that the true PSI is above ``tolerance``, in [0, 1]."""
-    return 1.0 - drift_p_value(reference, current, tolerance, design_effect)
+    return 1.0 - drift_p_value(reference, current, tolerance, design_effect, quantiles=quantiles)
 
 
 def p_values(statistics: list[DriftStatistic], tolerances: list[float]) -> FloatArray:
@@ -62,70 +70,37 @@ def p_values(statistics: list[DriftStatistic], tolerances: list[float]) -> Float
     return np.where(testable, np.clip(1.0 - below, 0.0, 1.0), 1.0)
 
 
-def drift_statistic(reference: Counts, current: Counts, design_effect: float = 1.0) -> DriftStatistic:
+def drift_statistic(
+    reference: Counts, current: Counts, design_effect: float = 1.0, *, quantiles: bool = False
+) -> DriftStatistic:
     """T, the number of bins it has, and N from counts (B,) and (B,).
 
-    A bin counts as sparse where fewer than 5 records are expected in it on the smaller side, were both sides
-    alike. Sparse bins are pooled with each other, the fuller ones first, into bins that are well filled; no
-    well filled bin is ever touched. What stays sparse in the end is the rest bin. Which bins are pooled
-    depends on the sums of both sides only, never on their difference, so pooling does not bias the test.
-
-    The rest bin's part of T, rest against all others, is capped by what an exact test makes of it: the square
-    of the normal deviate that has the p-value of its count on one side given the count on both (Przyborowski
-    and Wilenski (1940), Homogeneity of results in testing samples from Poisson series, Biometrika 31). So a
-    single record of a rare category, which makes a large PSI, does not alarm, but a mass that was never seen
-    in the reference does as soon as it cannot be chance.
+    Sparse bins are pooled. What the rest bin, which is still sparse, adds to T against all others is capped
+    by what an exact test makes of it: the square of the normal deviate that has the p-value of its count on
+    one side given the count on both (Przyborowski and Wilenski (1940), Homogeneity of results in testing
+    samples from Poisson series, Biometrika 31). So a single record of a rare category, which makes a large
+    PSI, does not alarm, but a mass that was never seen in the reference does once it cannot be chance.
     """
     m, n = int(reference.sum()), int(current.sum())
     if not m or not n:
         return DriftStatistic(0.0, 1, 0.0)
     size = m * n / (m + n) / design_effect
-    both = reference + current
-    enough = WELL_FILLED * design_effect * (m + n) / min(m, n)
-    seen = both > 0
-    sparse = seen & (both < enough)
-    rest = False
-    if sparse.any():
-        reference, current, rest = _pool(reference, current, seen & ~sparse, sparse, enough)
-    else:
-        reference, current = reference[seen], current[seen]
-    if len(reference) < 2:
+    pooled = pool(reference, current, design_effect=design_effect, quantiles=quantiles)
+    bins = len(pooled.reference)
+    if bins < 2:
         return DriftStatistic(0.0, 1, size)
-    p = (reference + 0.5) / (m + 0.5 * len(reference))
-    q = (current + 0.5) / (n + 0.5 * len(current))
+    p = (pooled.reference + 0.5) / (m + 0.5 * bins)
+    q = (pooled.current + 0.5) / (n + 0.5 * bins)
     value = size * float(np.dot(q - p, np.log(q / p)))
-    if rest:
+    if pooled.rest:
         alone = size * float((q[-1] - p[-1]) * (special.logit(q[-1]) - special.logit(p[-1])))
-        cap = _exact_deviate(reference[-1] / design_effect, current[-1] / design_effect, n / (m + n))
+        cap = _exact_deviate(
+            float(pooled.reference[-1]) / design_effect,
+            float(pooled.current[-1]) / design_effect,
+            n / (m + n),
+        )
         value -= alone - min(alone, cap)
-    return DriftStatistic(max(value, 0.0), len(reference), size)
-
-
-def _pool(
-    reference: Counts, current: Counts, kept: BoolArray, sparse: BoolArray, enough: float
-) -> tuple[Counts, Counts, bool]:
-    """Counts with the sparse bins pooled into bins of ``enough``, the rest bin last; whether there is one."""
-    fullest_first = np.flatnonzero(sparse)
-    both = reference[fullest_first] + current[fullest_first]
-    order = np.argsort(-both, kind="stable")
-    fullest_first = fullest_first[order]
-    starts = [0]
-    filled = 0
-    for position, records in enumerate(both[order].tolist(), start=1):
-        filled += records
-        if filled >= enough:
-            starts.append(position)
-            filled = 0
-    rest = starts[-1] < len(fullest_first)
-    if not rest:
-        starts.pop()
-    pooled_reference = np.add.reduceat(reference[fullest_first], starts)
-    pooled_current = np.add.reduceat(current[fullest_first], starts)
-    return (
-        np.concatenate([reference[kept], pooled_reference]),
-        np.concatenate([current[kept], pooled_current]),
-        rest,
-    )
+    return DriftStatistic(max(value, 0.0), bins, size)
 
 
 def _exact_deviate(reference: float, current: float, share: float) -> float:

@@ -1,0 +1,210 @@
+"""How often drift confidence alarms without drift, at the tolerated drift, and with drift.
+
+Run it: python benchmarks/false_alarms.py [--windows 1000]. It prints the tables of docs/statistics.md.
+
+Every cell judges windows of n records against references of m = 1,000, 10,000 and 100,000 records, each drawn
+anew, and says in how many of them confidence reaches 0.95. A window's counts are drawn by the true
+probabilities of the reference's bins, which is what counting n independent records gives.
+"""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize, special
+
+from drift_exporter.judge.confidence import drift_statistic, p_values
+from drift_exporter.judge.evaluate import DEFAULT_TOLERANCE, DRIFTED_CONFIDENCE
+from drift_exporter.reference.bins import categorical_column, numeric_column
+from drift_exporter.reference.model import Column, FloatArray, NumericColumn
+
+REFERENCE_SIZES = (1_000, 10_000, 100_000)
+WINDOW_SIZES = (50, 100, 300, 1_000, 10_000, 100_000, 1_000_000)
+TOLERANCES = (0.0, 0.01, 0.05)
+WINDOWS_PER_REFERENCE = 10
+# PSI of a shifted normal distribution on its ten deciles.
+DECILES = special.ndtri(np.arange(1, 10) / 10)
+
+Generator = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A kind of column: how to draw a reference, and the true probabilities now of that reference's bins."""
+
+    name: str
+    reference: Callable[[Generator, int], Column]
+    current: Callable[[Column], FloatArray]
+
+
+def normal(name: str, missing: float = 0.0, shift: float = 0.0) -> Shape:
+    """A numeric column with a share of missing values, with its mean now ``shift`` deviations off."""
+
+    def reference(random: Generator, size: int) -> Column:
+        values = random.normal(size=size)
+        values[random.random(size) < missing] = np.nan
+        return numeric_column(name, "feature", values)
+
+    def current(column: Column) -> FloatArray:
+        return numeric_probabilities(special.ndtr(edges_of(column) - shift), missing)
+
+    return Shape(name, reference, current)
+
+
+def zero_inflated(name: str, zeros: float) -> Shape:
+    """A numeric column of zeros and, else, exponential values."""
+
+    def reference(random: Generator, size: int) -> Column:
+        values = np.where(random.random(size) < zeros, 0.0, random.exponential(size=size))
+        return numeric_column(name, "feature", values)
+
+    def current(column: Column) -> FloatArray:
+        edges = edges_of(column)
+        positive = -np.expm1(-np.maximum(edges, 0.0))
+        return numeric_probabilities(np.where(edges < 0, 0.0, zeros + (1 - zeros) * positive), 0.0)
+
+    return Shape(name, reference, current)
+
+
+def categorical(name: str, weights: FloatArray, missing: float = 0.0) -> Shape:
+    """A categorical column with a share of missing values."""
+    shares = np.append(weights / weights.sum() * (1 - missing), missing)
+    categories = [f"c{i}" for i in range(len(weights))]
+
+    def reference(random: Generator, size: int) -> Column:
+        *seen, absent = random.multinomial(size, shares).tolist()
+        return categorical_column(name, "feature", dict(zip(categories, seen, strict=True)), absent, 50)
+
+    def current(column: Column) -> FloatArray:
+        share_of = dict(zip(categories, shares, strict=False))
+        known = np.array([share_of[category] for category in column.bins[:-2]])
+        unseen = max(1 - missing - float(known.sum()), 0.0)
+        return np.append(known, [unseen, missing])
+
+    return Shape(name, reference, current)
+
+
+def edges_of(column: Column) -> FloatArray:
+    """Exported edges (B-1,) of a numeric column."""
+    if not isinstance(column, NumericColumn):
+        raise TypeError(f"{column.name} has no edges")
+    return column.edges
+
+
+def numeric_probabilities(below: FloatArray, missing: float) -> FloatArray:
+    """Probabilities (B+1,) of the bins and missing from the distribution function (B-1,) at the edges."""
+    return np.append(np.diff(below, prepend=0.0, append=1.0) * (1 - missing), missing)
+
+
+def zipf(categories: int, exponent: float) -> FloatArray:
+    """Unnormalised weights (categories,)."""
+    return 1 / np.arange(1, categories + 1) ** exponent
+
+
+SHAPES = (
+    normal("numeric, 10 bins"),
+    normal("numeric, 0.1 % missing", missing=0.001),
+    zero_inflated("numeric, 60 % zeros", zeros=0.6),
+    categorical("2 categories, even", np.array([1.0, 1.0])),
+    categorical("2 categories, 99:1", np.array([99.0, 1.0])),
+    categorical("2 categories, 999:1", np.array([999.0, 1.0])),
+    categorical("5 categories", zipf(5, 1.5)),
+    categorical("5 categories, 0.5 % missing", zipf(5, 1.5), missing=0.005),
+    categorical("50 categories, skewed", zipf(50, 1.0)),
+    categorical("50 categories, very skewed", zipf(50, 3.0)),
+)
+
+
+def alarms(
+    shape: Shape, sizes: tuple[int, int], windows: int, tolerances: tuple[float, ...], turned: float = 0.0
+) -> FloatArray:
+    """Share of windows with confidence of at least 0.95, for each tolerance (k,).
+
+    ``sizes`` are the numbers of records of the reference and the window; ``turned`` is the share of records
+    whose value is now missing.
+    """
+    random = np.random.default_rng([*sizes, windows])
+    statistics = []
+    for _ in range(max(1, windows // WINDOWS_PER_REFERENCE)):
+        column = shape.reference(random, sizes[0])
+        reference = column.export(column.counts)
+        probabilities = shape.current(column) * (1 - turned)
+        probabilities[-1] += turned
+        counts = random.multinomial(sizes[1], probabilities / probabilities.sum(), WINDOWS_PER_REFERENCE)
+        quantiles = isinstance(column, NumericColumn)
+        statistics += [drift_statistic(reference, own, quantiles=quantiles) for own in counts]
+    return np.array(
+        [np.mean(p_values(statistics, [t] * len(statistics)) <= 1 - DRIFTED_CONFIDENCE) for t in tolerances]
+    )
+
+
+def shifted_psi(shift: float) -> float:
+    """PSI of a normal distribution shifted by so many standard deviations, on ten deciles."""
+    moved = np.diff(special.ndtr(DECILES - shift), prepend=0.0, append=1.0)
+    return float(np.sum((moved - 0.1) * np.log(moved / 0.1)))
+
+
+def shift_of(psi: float) -> float:
+    """The shift that has this PSI."""
+    return float(optimize.brentq(lambda shift: shifted_psi(shift) - psi, 0.0, 5.0))
+
+
+def table(title: str, first: str, rows: list[tuple[str, list[float]]]) -> None:
+    """Print a Markdown table of percentages by window size."""
+    print(f"\n{title}\n")
+    print(f"| {first} | " + " | ".join(f"n = {size:,}" for size in WINDOW_SIZES) + " |")
+    print("|---|" + "---:|" * len(WINDOW_SIZES))
+    for name, shares in rows:
+        print(f"| {name} | " + " | ".join(f"{100 * share:.1f} %" for share in shares) + " |", flush=True)
+
+
+def main() -> None:
+    """Print all tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--windows", type=int, default=1000, help="windows a cell (default 1000)")
+    windows = parser.parse_args().windows
+
+    silent = {
+        shape.name: [
+            np.max([alarms(shape, (m, n), windows, TOLERANCES) for m in REFERENCE_SIZES], axis=0)
+            for n in WINDOW_SIZES
+        ]
+        for shape in SHAPES
+    }
+    for i, tolerance in enumerate(TOLERANCES):
+        rows = [(name, [float(cell[i]) for cell in cells]) for name, cells in silent.items()]
+        table(f"No drift, tolerance {tolerance:g}, most of the three references", "column", rows)
+
+    for m in REFERENCE_SIZES:
+        rows = []
+        for shift in (0.1, 0.2, shift_of(DEFAULT_TOLERANCE), 0.3, 0.5, 1.0):
+            shape = normal(f"{shift:.3g} sd: PSI {shifted_psi(shift):.3f}", shift=shift)
+            cells = [float(alarms(shape, (m, n), windows, (DEFAULT_TOLERANCE,))[0]) for n in WINDOW_SIZES]
+            rows.append((shape.name, cells))
+        table(f"The mean has moved, tolerance {DEFAULT_TOLERANCE}, m = {m:,}", "shift", rows)
+
+    rows = []
+    for shape in (SHAPES[0], SHAPES[4], SHAPES[8]):
+        for turned in (0.02, 0.05, 0.3):
+            cells = [
+                float(
+                    np.min(
+                        [
+                            alarms(shape, (m, n), windows, (DEFAULT_TOLERANCE,), turned)
+                            for m in REFERENCE_SIZES
+                        ]
+                    )
+                )
+                for n in WINDOW_SIZES
+            ]
+            rows.append((f"{shape.name}: {turned:.0%}", cells))
+    table(
+        f"Values turn missing, tolerance {DEFAULT_TOLERANCE}, least of the three references", "column", rows
+    )
+
+
+if __name__ == "__main__":
+    main()
