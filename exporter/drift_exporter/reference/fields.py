@@ -2,7 +2,7 @@
 
 Classes: ``n`` a number, ``q`` a number written as text, ``s`` other text, ``b`` true or false, ``o`` an
 object or array; NULL where the value is missing. The table ``records`` has a row for each record with a
-timestamp that can be read: ``r``, its place in the chunk, and ``t0``, ``c0``, ``t1``, ``c1`` and so on.
+timestamp that can be read: ``r``, its place in the chunk, values ``v0``, ``v1``.. and classes ``c0``, ``c1``..
 """
 
 # ruff: noqa: S608 - names and values in the SQL are quoted by quote and literal
@@ -39,6 +39,10 @@ class ChunkTable(Protocol):
 
     def load(self, chunk: Chunk, paths: Sequence[FieldPath], timestamp: FieldPath | None) -> None:
         """Fill the table with the fields at ``paths``."""
+        ...
+
+    def text(self, field: int) -> str:
+        """SQL for the text of a field in the table."""
         ...
 
     def offset(self, chunk: Chunk, row: int) -> int:
@@ -85,15 +89,16 @@ class NdjsonTable:
         self._memory.write(_without_mark(chunk).data)
         wanted = list(dict.fromkeys([*paths, *([] if timestamp is None else [timestamp])]))
         reader = reader_sql(self._memory.path, dict.fromkeys(wanted, "JSON"), self._line_limit, lenient=True)
-        text = {path: f"(j{i} ->> '$')" for i, path in enumerate(wanted)}
-        classes = {
-            path: f"CASE WHEN {text[path]}[1] IN ('{{', '[') THEN 'o' ELSE CASE json_type(j{i}) "
-            f"WHEN 'VARCHAR' THEN {_text_class(text[path])} WHEN 'BOOLEAN' THEN 'b' ELSE 'n' END END"
-            for i, path in enumerate(wanted)
-        }
-        fields = "".join(f", {reach(path)} AS j{i}" for i, path in enumerate(wanted))
+        value = {path: f"j{i}" for i, path in enumerate(wanted)}
+        fields = "".join(f", {reach(path)} AS {name}" for path, name in value.items())
         rows = f"(SELECT row_number() OVER () - 1 AS r{fields} FROM {reader})"
-        _create(self.connection, rows, [(text[p], classes[p]) for p in paths], text.get(timestamp or ()))
+        # The texts of numbers are many and seldom wanted; they are made where they are.
+        times = None if timestamp is None else f"({value[timestamp]} ->> '$')"
+        _create(self.connection, rows, [(value[path], _json_class(value[path])) for path in paths], times)
+
+    def text(self, field: int) -> str:
+        """Strings as they are, other values as JSON."""
+        return f"(v{field} ->> '$')"
 
     def offset(self, chunk: Chunk, row: int) -> int:
         """Start of a line."""
@@ -141,6 +146,10 @@ class CsvTable(CsvDecoder):
         finally:
             self._forget_rejects()
 
+    def text(self, field: int) -> str:
+        """The field itself."""
+        return f"v{field}"
+
     def offset(self, chunk: Chunk, row: int) -> int:
         """Start of a record; the reader has left out those it rejected."""
         starts, _ = record_spans(chunk.data)
@@ -186,6 +195,10 @@ class ParquetTable:
         )
         _create(self.connection, rows, columns, times)
 
+    def text(self, field: int) -> str:
+        """The value as text."""
+        return f"v{field}"
+
     def offset(self, chunk: Chunk, row: int) -> int:
         """Number of a row."""
         return chunk.offset + row
@@ -219,12 +232,21 @@ def _text_class(text: str) -> str:
     return f"CASE WHEN try_cast({text} AS DOUBLE) IS NULL THEN 's' ELSE 'q' END"
 
 
+def _json_class(value: str) -> str:
+    text = f"({value} ->> '$')"
+    return (
+        f"CASE json_type({value}) WHEN 'VARCHAR' THEN CASE WHEN {text}[1] IN ('{{', '[') THEN 'o' "
+        f"ELSE {_text_class(text)} END WHEN 'OBJECT' THEN 'o' WHEN 'ARRAY' THEN 'o' WHEN 'BOOLEAN' THEN 'b' "
+        "WHEN 'NULL' THEN NULL ELSE 'n' END"
+    )
+
+
 def _create(
     connection: duckdb.DuckDBPyConnection, rows: str, columns: Sequence[tuple[str, str]], times: str | None
 ) -> None:
     select = "".join(
-        f", {text} AS t{i}, CASE WHEN {text} IS NOT NULL THEN {kind} END AS c{i}"
-        for i, (text, kind) in enumerate(columns)
+        f", {value} AS v{i}, CASE WHEN {value} IS NOT NULL THEN {kind} END AS c{i}"
+        for i, (value, kind) in enumerate(columns)
     )
     where = "" if times is None else f" WHERE {timestamp_sql(times)} IS NOT NULL"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE records AS SELECT r{select} FROM {rows}{where}")

@@ -8,7 +8,7 @@ from drift_exporter.reference.model import Column, NumericColumn, Reference
 _WIDTH = 100
 _BARS = "▁▂▃▄▅▆▇█"
 _PLAIN_BARS = ".:-=+*#@"
-_TOP = 4
+_TOP = 3
 _BARS_SHOWN = 10
 _NAME = 18
 
@@ -43,7 +43,7 @@ def _wrapped(label: str, text: str) -> list[str]:
 
 
 def _line(column: Column, rows: int, width: int, *, ascii_only: bool) -> str:
-    missing = f"{100 * column.missing / rows:.1f} %" if rows else ""
+    missing = _percent(column.missing, rows)
     counts = column.export(column.counts).tolist()
     if isinstance(column, NumericColumn):
         kind, counts = "numeric", counts[:-1]
@@ -55,10 +55,9 @@ def _line(column: Column, rows: int, width: int, *, ascii_only: bool) -> str:
     else:
         kind, counts = "category", counts[: min(len(column.categories), _BARS_SHOWN)]
         bins = len(column.categories)
-        values = ", ".join(
-            f"{_fold(category)} {100 * count / rows:.0f} %"
-            for category, count in zip(column.categories[:_TOP], counts, strict=False)
-        )
+        shares = [(_fold(name), count) for name, count in zip(column.categories[:_TOP], counts, strict=False)]
+        shares = [*shares, ("other", column.other)] if column.other else shares
+        values = ", ".join(f"{name} {_percent(count, rows)}" for name, count in shares)
     bars = _bars(counts, ascii_only=ascii_only)
     return (
         f"{_cut(column.name, width):<{width}}  {column.kind:<10}  {kind:<8}  {bins:>4}  {missing:>7}  "
@@ -72,6 +71,11 @@ def _bars(counts: list[int], *, ascii_only: bool) -> str:
     return "".join(
         " " if not count else marks[min(len(marks) - 1, count * len(marks) // (most + 1))] for count in counts
     )
+
+
+def _percent(part: int, whole: int) -> str:
+    share = 100 * part / whole if whole else 0.0
+    return f"{share:.0f} %" if share >= 10 or not share else f"{share:.1f} %" if share >= 0.1 else "<0.1 %"
 
 
 def _time(seconds: float) -> str:

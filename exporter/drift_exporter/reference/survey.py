@@ -165,13 +165,13 @@ class Survey:
 
 def _example(table: ChunkTable, chunk: Chunk, i: int) -> tuple[str, str, int] | None:
     found = table.connection.execute(
-        f"SELECT t{i}, r FROM records WHERE c{i} IN ('s', 'o') ORDER BY r LIMIT 1"
+        f"SELECT {table.text(i)}, r FROM records WHERE c{i} IN ('s', 'o') ORDER BY r LIMIT 1"
     ).fetchone()
     return None if found is None else (str(found[0]), chunk.path, table.offset(chunk, int(found[1])))
 
 
 def _count_texts(table: ChunkTable, i: int, texts: Texts) -> None:
     rows = table.connection.execute(
-        f"SELECT t{i}, hash(t{i}), count(*) FROM records WHERE c{i} <> 'o' GROUP BY t{i}"
+        f"SELECT {table.text(i)} AS t, hash(t), count(*) FROM records WHERE c{i} <> 'o' GROUP BY t"
     ).fetchall()
     texts.add([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])

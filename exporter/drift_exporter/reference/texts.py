@@ -36,7 +36,8 @@ class RowTexts:
         if table is None:
             table = self._tables[chunk.format] = make_table(chunk.format, self._line_limit)
         table.load(chunk, [path], self._timestamp)
-        found = table.connection.execute("SELECT r, t0 FROM records ORDER BY r").fetchall()
+        query = f"SELECT r, {table.text(0)} FROM records ORDER BY r"  # noqa: S608 - our own text
+        found = table.connection.execute(query).fetchall()
         if len(found) != records.rows:
             # Without a timestamp, lines that are no records have rows of their own.
             rejected = {rejection.offset for rejection in records.rejections}
