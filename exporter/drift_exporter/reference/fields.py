@@ -2,7 +2,7 @@
 
 Classes: ``n`` a number, ``q`` a number written as text, ``s`` other text, ``b`` true or false, ``o`` an
 object or array; NULL where the value is missing. The table ``records`` has a row for each record with a
-timestamp that can be read: ``r``, its place in the chunk, values ``v0``, ``v1``.. and classes ``c0``, ``c1``..
+timestamp that can be read: ``r``, its place in the chunk, values ``v0``, ``v1``.., classes ``c0``, ``c1``..
 """
 
 # ruff: noqa: S608 - names and values in the SQL are quoted by quote and literal
