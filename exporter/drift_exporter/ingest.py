@@ -36,6 +36,7 @@ MAXIMUM_VERSIONS = 100
 OTHER_VERSION = "other"
 _BLOCK_CELLS = 1 << 22
 _EXEMPLAR_ROWS = 2048
+_HEAD = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -114,12 +115,11 @@ class ModelIngest:
                 columns = totals.columns if same_bins else np.zeros(size, dtype=np.int64)
                 self.totals[version] = replace(totals, columns=columns)
 
-    def first_time(self, kind: str, line: bytes) -> int | None:
-        """Event time (microseconds) of a line, None where it has none."""
-        if self.plan.timestamp is None or not line.strip():
+    def first_time(self, kind: str, header: bytes, lines: bytes) -> int | None:
+        """Event time (microseconds) of the first good record in some lines, None where there is none."""
+        if self.plan.timestamp is None or not lines.strip():
             return None
-        header, _, rest = line.partition(b"\n") if kind == "csv" else (b"", b"", line)
-        records = self._decoder.decode(Chunk("", kind, 1, rest, header=header + b"\n" if header else b""))
+        records = self._decoder.decode(Chunk("", kind, 1, lines, header=header, size=len(lines)))
         return None if records.timestamps is None or not records.rows else int(records.timestamps[0])
 
     def ingest(self, chunk: Chunk, reject: Callable[[Sequence[Rejection]], None]) -> int | None:
@@ -158,15 +158,24 @@ class ModelIngest:
     def _decode(self, chunk: Chunk) -> Records:
         if not chunk.data and chunk.memory is None and not chunk.rows:
             return Records(rows=0)
+        if self.plan.version is not None and not self.plan.versions:
+            # A look at the first lines spares decoding the whole chunk twice.
+            self._learn_versions(chunk.head(_HEAD))
         records = self._decoder.decode(chunk)
         if records.versions is not None and (records.versions == CODE_OTHER).any():
-            known = self.plan.versions
-            if len(known) < MAXIMUM_VERSIONS:
-                new = self._decoder.unknown_versions(chunk)[: MAXIMUM_VERSIONS - len(known)]
-                if new:
-                    self._plan_versions((*known, *new))
-                    records = self._decoder.decode(chunk)
+            if self._learn_versions(chunk):
+                records = self._decoder.decode(chunk)
         return records
+
+    def _learn_versions(self, chunk: Chunk) -> bool:
+        """Tell apart the versions in a chunk that are new; whether there are any (and room for them)."""
+        known = self.plan.versions
+        if len(known) >= MAXIMUM_VERSIONS:
+            return False
+        new = self._decoder.unknown_versions(chunk)[: MAXIMUM_VERSIONS - len(known)]
+        if new:
+            self._plan_versions((*known, *new))
+        return bool(new)
 
     def _plan_versions(self, versions: Sequence[str]) -> None:
         self.plan = make_plan(self.model, list(self.references.values()), versions)

@@ -7,7 +7,7 @@ import numpy as np
 
 from drift_exporter.count.binner import Binner
 from drift_exporter.count.layout import CategoricalSlot, Layout, NumericSlot
-from drift_exporter.decode.records import CodeArray
+from drift_exporter.decode.plan import CodeArray
 from drift_exporter.reference.model import FloatArray, IntArray, Kind
 
 

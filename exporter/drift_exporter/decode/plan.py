@@ -8,10 +8,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from drift_exporter.errors import ConfigurationError
 from drift_exporter.reference.model import CategoricalColumn, Column, Kind
 
 FieldPath = tuple[str, ...]
+CodeArray = NDArray[np.uint16]
 
 UNREADABLE = -(2**63)
 """Stands for a timestamp that is absent or cannot be read; no real one has this value."""
@@ -127,34 +131,43 @@ def error_sql(text: str) -> str:
     return f"CASE WHEN {text} IS NULL OR lower({text}) IN ('', 'false', '0', 'null') THEN 0 ELSE 1 END"
 
 
+def known_spellings(categories: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """All spellings of the categories and, for each, the number of its category (from 0).
+
+    A spelling that is itself another category means that category.
+    """
+    number: dict[str, int] = {category: position for position, category in enumerate(categories)}
+    for position, category in enumerate(categories):
+        for spelling in spellings(category):
+            number.setdefault(spelling, position)
+    return tuple(number), tuple(number.values())
+
+
 def category_sql(text: str, categories: tuple[str, ...]) -> str:
-    """SQL for a category's code.
+    """SQL for a category's raw code: as in ``CODE_FIRST``, but numbering the known spellings.
 
     list_position is several times faster here than a cast to an ENUM, which formats an error for every value
     that it does not know.
     """
-    known: list[str] = []
-    codes: list[int] = []
-    for position, category in enumerate(categories):
-        for spelling in spellings(category):
-            if spelling not in known:
-                known.append(spelling)
-                codes.append(CODE_FIRST + position)
-    # A spelling that is itself another category means that category.
-    for position, category in enumerate(categories):
-        codes[known.index(category)] = CODE_FIRST + position
+    known, _ = known_spellings(categories)
     unknown = (
         f"CASE WHEN {text} IS NULL THEN {CODE_MISSING} WHEN {text}[1] IN ('{{', '[') THEN {CODE_INVALID} "
         f"ELSE {CODE_OTHER} END"
     )
     if not known:
         return f"({unknown})::USMALLINT"
-    found = f"nullif(list_position([{', '.join(map(literal, known))}], {text}), 0)"
-    if codes == list(range(CODE_FIRST, CODE_FIRST + len(codes))):
-        code = f"{found} + {CODE_FIRST - 1}"
-    else:
-        code = f"({codes!r})[{found}]"
-    return f"coalesce({code}, {unknown})::USMALLINT"
+    position = f"nullif(list_position([{', '.join(map(literal, known))}], {text}), 0)"
+    return f"coalesce({position} + {CODE_FIRST - 1}, {unknown})::USMALLINT"
+
+
+def codes_of(raw: CodeArray, categories: tuple[str, ...]) -> CodeArray:
+    """Codes (see ``CODE_FIRST``) from the raw codes of ``category_sql``, both (rows,)."""
+    _, numbers = known_spellings(categories)
+    if numbers == tuple(range(len(categories))):
+        return raw
+    table = [CODE_MISSING, CODE_OTHER, CODE_INVALID, *(CODE_FIRST + number for number in numbers)]
+    codes: CodeArray = np.array(table, dtype=np.uint16).take(raw)
+    return codes
 
 
 def select_sql(

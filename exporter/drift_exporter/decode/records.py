@@ -8,11 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from drift_exporter.decode.plan import CODE_INVALID, CODE_MISSING, UNREADABLE, Plan
+from drift_exporter.decode.plan import CODE_INVALID, CODE_MISSING, UNREADABLE, CodeArray, Plan, codes_of
 from drift_exporter.reference.model import FloatArray, IntArray, Kind
 from drift_exporter.sources.chunk import Chunk, Rejection
-
-CodeArray = NDArray[np.uint16]
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ def from_columns(
     counts = dict(invalid)
     categorical = []
     for i, leaf in enumerate(plan.categorical):
-        codes = picked[f"k{i}"]
+        codes = codes_of(picked[f"k{i}"], leaf.categories)
         wrong = codes == CODE_INVALID
         found = int(np.count_nonzero(wrong))
         if found:
@@ -90,7 +88,7 @@ def from_columns(
     return Records(
         rows=len(first),
         timestamps=picked.get("ts"),
-        versions=picked.get("version"),
+        versions=None if plan.version is None else codes_of(picked["version"], plan.versions),
         numeric=tuple(picked[f"n{i}"] for i in range(len(plan.numeric))),
         categorical=tuple(categorical),
         latency=picked.get("latency"),

@@ -1,6 +1,6 @@
 """What a source hands on: raw bytes with the place they came from."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from drift_exporter.sources.memory import MemoryFile
 
@@ -45,6 +45,14 @@ class Chunk:
     rows: int = 0
     size: int = 0
     rejections: tuple[Rejection, ...] = field(default=())
+
+    def head(self, length: int) -> "Chunk":
+        """The first lines, about ``length`` bytes of them; Parquet as it is."""
+        if not self.size or self.format == "parquet":
+            return self
+        data = self.data[:length] if self.memory is None else self.memory.head(length)
+        whole = data[: data.rfind(b"\n") + 1]
+        return replace(self, data=whole, memory=None, size=len(whole), rejections=())
 
     @property
     def content(self) -> bytes:
