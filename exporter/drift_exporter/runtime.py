@@ -22,7 +22,7 @@ from drift_exporter.reference.model import Reference
 from drift_exporter.reference.store import load_reference
 from drift_exporter.snapshot import ModelSnapshot, Snapshot, SourceSnapshot
 from drift_exporter.sources.chunk import Rejection
-from drift_exporter.sources.file import File, FileSource
+from drift_exporter.sources.file import FileSource
 from drift_exporter.window.slices import MICROSECONDS
 
 log = logging.getLogger(__name__)
@@ -63,11 +63,11 @@ class ModelRuntime:
                 except (DecodeError, duckdb.Error) as error:
                     # Of the file itself; the other files of this source go on.
                     reason = str(error).splitlines()[0]
-                    self.source.set_aside(chunk.path, reason)
+                    self.source.set_aside(reason)
                     continue
                 self.bytes += chunk.size if chunk.format != "parquet" else 0
                 if newest is not None:
-                    self.source.note_time(chunk.path, newest)
+                    self.source.note_time(newest)
                 if stop():
                     break
         except OSError as error:
@@ -119,13 +119,13 @@ class ModelRuntime:
         )
 
     def adopt(self, old: "ModelRuntime") -> None:
-        """Take over what still holds: the counters, and the positions where the source is the same.
+        """Take over what still holds: the counters, and the positions in files of the same format.
 
         Counts by bin are kept for versions whose bins are the same; windows also where they are.
         """
         self.durations, self.bytes = old.durations, old.bytes
         self.ingest.adopt(old.ingest)
-        if (self.source.pattern, self.source.format) == (old.source.pattern, old.source.format):
+        if self.source.format == old.source.format:
             self.source.adopt(old.source)
 
     def close(self) -> None:
@@ -173,10 +173,9 @@ def make_model(
     return ModelRuntime(model, ingest, files, config.dead_letter, clock)
 
 
-def _first_time(ingest: ModelIngest, kind: str, file: File, line: bytes) -> int | None:
-    del file
+def _first_time(ingest: ModelIngest, kind: str, header: bytes, lines: bytes) -> int | None:
     try:
-        return ingest.first_time(kind, line)
+        return ingest.first_time(kind, header, lines)
     except (DecodeError, duckdb.Error):
         return None
 

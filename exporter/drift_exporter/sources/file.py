@@ -1,12 +1,17 @@
 """Log files under a pattern, read as they grow.
 
 Files are told apart by device and inode, so a file that is renamed keeps its place and a new one under an old
-name is read from its beginning. Where several files have something to read, the one whose records are oldest
-goes first: event time then moves forward, and no record is late only because of the order of the files.
+name is read from its beginning. A file that is renamed out of the pattern, or deleted, is read on for a
+while, since its writer may still hold it open. Where several files have something to read, the one whose
+records are oldest goes first: event time then moves forward, and no record is late only because of the order
+of the files.
 """
 
+import errno
 import glob
 import os
+import stat
+import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 
@@ -18,7 +23,8 @@ from drift_exporter.sources.parquet import ParquetFile
 from drift_exporter.sources.text import CorruptArchiveError, TextFile
 
 File = TextFile | ParquetFile
-FirstTime = Callable[[File, bytes], int | None]
+FileKey = tuple[int, int]
+FirstTime = Callable[[bytes, bytes], int | None]
 _OPEN_FILES = 200
 
 
@@ -26,9 +32,10 @@ _OPEN_FILES = 200
 class FileSource:
     """All files under ``pattern``.
 
-    ``first_time`` tells the event time (microseconds) of a file's first line, to order files by; None where
-    it cannot be told. ``final`` says that the files do not grow any more: their last lines are taken even if
-    they do not end in a newline.
+    ``first_time`` tells the event time (microseconds) of the first record in some lines (given the CSV header
+    and the lines), to order files by; None where it cannot be told. ``final`` says that the files do not grow
+    any more: their last lines are taken even if they do not end in a newline. A file whose name is gone is
+    read on until it has not grown for ``grace`` seconds.
     """
 
     pattern: str
@@ -36,13 +43,17 @@ class FileSource:
     line_limit: int
     chunk_size: int = 32 << 20
     final: bool = False
-    first_time: FirstTime = lambda _file, _line: None
+    first_time: FirstTime = lambda _header, _lines: None
+    grace: float = 60.0
+    clock: Callable[[], float] = time.monotonic
     problem: str | None = None
     lost_bytes: int = 0
-    files: dict[tuple[int, int], File] = field(default_factory=dict)
-    gone: set[tuple[int, int]] = field(default_factory=set)
+    files: dict[FileKey, File] = field(default_factory=dict)
+    gone: dict[FileKey, float] = field(default_factory=dict)
     _memory: MemoryFile = field(default_factory=MemoryFile)
-    _aside: dict[tuple[int, int], tuple[int, float]] = field(default_factory=dict)
+    _aside: dict[FileKey, tuple[int, float]] = field(default_factory=dict)
+    _adopted: set[FileKey] = field(default_factory=set)
+    _current: FileKey | None = None
 
     def poll(self) -> Generator[Chunk]:
         """Hand on what there is to read now, oldest file first, chunk by chunk.
@@ -50,7 +61,7 @@ class FileSource:
         A file that cannot be read is named in ``problem``; the others go on.
         """
         self._refresh()
-        readers: dict[tuple[int, int], Iterator[Chunk]] = {}
+        readers: dict[FileKey, Iterator[Chunk]] = {}
         waiting = [key for key, file in self.files.items() if self._guarded(file, self._has_unread, key)]
         for key in waiting:
             file = self.files[key]
@@ -60,9 +71,10 @@ class FileSource:
             key = min(waiting, key=lambda k: (self.files[k].time or 0, self.files[k].path))
             file = self.files[key]
             reader = readers.get(key) or file.read(
-                self.chunk_size, final=self.final or key in self.gone, memory=self._memory
+                self.chunk_size, final=self._is_final(key), memory=self._memory
             )
             readers[key] = reader
+            self._current = key
             try:
                 chunk = next(reader, None)
             except (OSError, duckdb.Error) as error:
@@ -77,24 +89,23 @@ class FileSource:
                     # Closing the reader without asking it for more leaves the offset before this chunk.
                     waiting.remove(key)
 
-    def note_time(self, path: str, time: int) -> None:
-        """Remember the newest event time (microseconds) read from a file."""
-        for file in self.files.values():
-            if file.path == path:
-                file.time = time
+    def note_time(self, time: int) -> None:
+        """Remember the newest event time (microseconds) read from the file that the last chunk is of."""
+        if self._current in self.files:
+            self.files[self._current].time = time
 
-    def set_aside(self, path: str, reason: str) -> None:
-        """Leave a file alone until it changes, since what it holds cannot be used."""
-        for key, file in self.files.items():
-            if file.path == path:
-                file.problem = reason
-                self._aside[key] = _state_of(file)
-                self._say(f"{path}: {reason}")
+    def set_aside(self, reason: str) -> None:
+        """Leave the file that the last chunk is of alone until it changes: what it holds cannot be used."""
+        if self._current in self.files:
+            file = self.files[self._current]
+            file.problem = reason
+            self._aside[self._current] = file.state()
+            self._say(f"{file.path}: {reason}")
 
     def unread_bytes(self) -> int:
-        """How much there is that was not read yet."""
+        """How much there is that was not read yet. May be called while another thread reads."""
         total = 0
-        for file in self.files.values():
+        for file in list(self.files.values()):
             try:
                 total += file.unread_bytes()
             except OSError:
@@ -102,9 +113,15 @@ class FileSource:
         return total
 
     def adopt(self, old: "FileSource") -> None:
-        """Go on where another source of the same files stopped; that one forgets them."""
+        """Go on where another source stopped; that one forgets its files.
+
+        Files that this source's pattern does not match any more are let go, unless they had only just gone.
+        """
         self.files, old.files = old.files, {}
         self.gone = old.gone
+        self.lost_bytes += old.lost_bytes
+        if self.pattern != old.pattern:
+            self._adopted = self.files.keys() - self.gone.keys()
         for file in self.files.values():
             if isinstance(file, TextFile):
                 file.line_limit = self.line_limit
@@ -117,78 +134,100 @@ class FileSource:
 
     def _refresh(self) -> None:
         self.problem = None
-        found: dict[tuple[int, int], str] = {}
+        found: dict[FileKey, str] = {}
         for path in sorted(glob.glob(self.pattern, recursive=True)):
             try:
                 status = os.stat(path)
             except OSError as error:
                 self._say(f"{path}: {error.strerror}")
                 continue
-            if not os.path.isdir(path):
+            if stat.S_ISREG(status.st_mode):
                 found.setdefault((status.st_dev, status.st_ino), path)
+            elif not stat.S_ISDIR(status.st_mode):
+                self._say(f"{path}: not a regular file")
         for identity, path in found.items():
             known = self.files.get(identity)
             if known is None:
                 self.files[identity] = self._new(path, identity)
             else:
                 known.path = path
-                self.gone.discard(identity)
-        self.gone |= self.files.keys() - found.keys()
+                self.gone.pop(identity, None)
+        for key in self.files.keys() - found.keys():
+            if key in self._adopted:
+                self._forget(key, self.files[key])
+            else:
+                self.gone.setdefault(key, self.clock() + self.grace)
+        self._adopted = set()
         if not found:
             self._say(f"no file matches {self.pattern}")
 
-    def _new(self, path: str, identity: tuple[int, int]) -> File:
+    def _is_final(self, key: FileKey) -> bool:
+        """Whether a file does not grow any more."""
+        return self.final or (key in self.gone and self.clock() >= self.gone[key])
+
+    def _new(self, path: str, identity: FileKey) -> File:
         if self.format == "parquet":
             return ParquetFile(path, identity)
         return TextFile(path, identity, self.format, self.line_limit)
 
-    def _has_unread(self, file: File, key: tuple[int, int]) -> bool:
+    def _has_unread(self, file: File, key: FileKey) -> bool:
+        if not file.is_open:
+            status = os.stat(file.path)
+            if (status.st_dev, status.st_ino) != key:
+                # Another file by the same name; it has an entry of its own.
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), file.path)
         if key in self._aside:
-            if self._aside[key] == _state_of(file):
+            if self._aside[key] == file.state():
                 self._say(f"{file.path}: {file.problem}")
+                if self._is_final(key) and key in self.gone:
+                    self._forget(key, file)
                 return False
             del self._aside[key]
-        if file.has_unread(final=self.final or key in self.gone):
+        if file.has_unread(final=self._is_final(key)):
             file.problem = None
+            if key in self.gone and not self._is_final(key):
+                self.gone[key] = self.clock() + self.grace
             return True
         if file.problem is not None:
             self._say(f"{file.path}: {file.problem}")
         self._after(key, file)
         return False
 
-    def _look_at_first(self, file: File, _key: tuple[int, int]) -> bool:
-        file.time = self.first_time(file, file.first_line())
+    def _look_at_first(self, file: File, _key: FileKey) -> bool:
+        file.time = self.first_time(*file.first_lines())
         return True
 
-    def _guarded(
-        self, file: File, action: Callable[[File, tuple[int, int]], bool], key: tuple[int, int]
-    ) -> bool:
+    def _guarded(self, file: File, action: Callable[[File, FileKey], bool], key: tuple[int, int]) -> bool:
         try:
             return action(file, key)
         except OSError as error:
-            self._note(file, error)
             if key in self.gone:
                 self._forget(key, file)
+            else:
+                self._note(file, error)
             return False
 
-    def _after(self, key: tuple[int, int], file: File) -> None:
+    def _after(self, key: FileKey, file: File) -> None:
         self.lost_bytes += file.lost_bytes
         file.lost_bytes = 0
         if key in self.gone:
-            self._forget(key, file)
+            # What is not held open could not be found again.
+            if self._is_final(key) or not file.is_open:
+                self._forget(key, file)
         elif len(self.files) > _OPEN_FILES:
             file.close()
 
-    def _forget(self, key: tuple[int, int], file: File) -> None:
+    def _forget(self, key: FileKey, file: File) -> None:
         file.close()
         self.files.pop(key, None)
-        self.gone.discard(key)
+        self.gone.pop(key, None)
+        self._aside.pop(key, None)
 
     def _note(self, file: File, error: Exception) -> None:
         if isinstance(error, CorruptArchiveError):
             reason = f"compressed data is damaged or ends too early ({error}); what came before it is counted"
             # It is tried again only when it has changed.
-            file.finished = _state_of(file)
+            file.finished = file.state()
         elif isinstance(error, OSError) and error.strerror:
             reason = error.strerror
         else:
@@ -198,8 +237,3 @@ class FileSource:
 
     def _say(self, text: str) -> None:
         self.problem = text if self.problem is None else self.problem
-
-
-def _state_of(file: File) -> tuple[int, float]:
-    status = os.stat(file.path)
-    return status.st_size, status.st_mtime

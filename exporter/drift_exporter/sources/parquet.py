@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from drift_exporter.database import connect
 from drift_exporter.sources.chunk import Chunk
@@ -24,21 +25,33 @@ class ParquetFile:
     finished: tuple[int, float] | None = None
     problem: str | None = None
 
+    _footer: bytes = b""
+
     def close(self) -> None:
         """Nothing is kept open between reads."""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the file is held open: never."""
+        return False
+
+    def state(self) -> tuple[int, float]:
+        """Size and modification time."""
+        status = os.stat(self.path)
+        return status.st_size, status.st_mtime
+
     def unread_bytes(self) -> int:
         """The size of the file until it is read."""
-        status = os.stat(self.path)
-        return 0 if self.finished == (status.st_size, status.st_mtime) else status.st_size
+        state = self.state()
+        return 0 if self.finished == state else state[0]
 
     def has_unread(self, *, final: bool) -> bool:  # noqa: ARG002  # a Parquet file is always final
         """Whether reading now could give anything."""
         return self.unread_bytes() > 0
 
-    def first_line(self) -> bytes:
+    def first_lines(self) -> tuple[bytes, bytes]:
         """Nothing: a Parquet file has no lines."""
-        return b""
+        return b"", b""
 
     def read(
         self,
@@ -48,7 +61,11 @@ class ParquetFile:
         memory: MemoryFile | None = None,  # noqa: ARG002  # the decoder reads the file itself
     ) -> Iterator[Chunk]:
         """Chunks that name stretches of rows; their data is read by the decoder."""
-        status = os.stat(self.path)
+        state = self.state()
+        footer = _digest_of_footer(self.path)
+        if footer != self._footer:
+            # Written anew under its old name.
+            self.offset, self._footer = 0, footer
         with connect() as connection:
             found = connection.execute(
                 "SELECT num_rows FROM parquet_file_metadata(?)", [self.path]
@@ -58,4 +75,14 @@ class ParquetFile:
             stretch = min(_ROWS, rows - self.offset)
             yield Chunk(self.path, self.format, self.offset, rows=stretch, size=stretch)
             self.offset += stretch
-        self.finished = (status.st_size, status.st_mtime)
+        self.finished = state
+
+
+def _digest_of_footer(path: str) -> bytes:
+    """Digest of the end of a file, where Parquet keeps its schema, sizes and statistics."""
+    with open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 8))
+        length = int.from_bytes(file.read(4), "little")
+        file.seek(max(0, size - 8 - length))
+        return blake2b(file.read(), digest_size=16).digest()

@@ -5,33 +5,32 @@ start of the first line that was not handed on, so a half-written line is simply
 is read from its new beginning; bytes cut off before anyone read them are gone, which is counted.
 """
 
-import gzip
-import io
 import os
-import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from drift_exporter.sources.chunk import RAW_LIMIT, Chunk, Rejection
+from drift_exporter.sources.compressed import CorruptArchiveError, blocks, open_compressed
+from drift_exporter.sources.csvrecords import Shape, shape_of
 from drift_exporter.sources.memory import MemoryFile
 
+__all__ = ["CorruptArchiveError", "TextFile", "open_compressed"]
+
 _BLOCK = 1 << 20
-_QUOTE = b'"'
+_HEAD = 1 << 10
+_FIRST = 1 << 16
 _BOM = b"\xef\xbb\xbf"
-
-
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
 
 
 @dataclass
 class TextFile:
     """A file's place in the world and how far it was read.
 
-    ``offset`` counts bytes of text (decompressed). ``finished`` is the size and modification time at which a
-    compressed file was read to its end. ``lost_bytes`` counts what a truncation took away unread.
+    ``offset`` counts bytes of text (decompressed). ``finished`` is the size and modification time at which
+    the file was read to its end. ``lost_bytes`` counts what a truncation took away unread. ``_head`` are the
+    file's first bytes: where they change, the file has new content, whatever its size.
     """
 
     path: str
@@ -47,8 +46,8 @@ class TextFile:
     problem: str | None = None
     _descriptor: int | None = None
     _skipped_to: int = 0
-    _stream: _Readable | None = field(default=None, repr=False)
-    _pending: bytes = b""
+    _head: bytes = b""
+    _shape: Shape | None = None
 
     @property
     def compressed(self) -> bool:
@@ -60,38 +59,46 @@ class TextFile:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-        self._stream = None
-        self._pending = b""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the file is held open, so that it can be read though its name is gone."""
+        return self._descriptor is not None
+
+    def state(self) -> tuple[int, float]:
+        """Size and modification time."""
+        # Another thread may close the file meanwhile.
+        descriptor = self._descriptor
+        status = os.stat(self.path) if descriptor is None else os.fstat(descriptor)
+        return status.st_size, status.st_mtime
 
     def unread_bytes(self) -> int:
         """How much more there is to read; for a compressed file the size of the file until it is read."""
-        status = self._status()
+        state = self.state()
         if self.compressed:
-            return 0 if self.finished == (status.st_size, status.st_mtime) else status.st_size
-        return max(0, status.st_size - self.offset)
+            return 0 if self.finished == state else state[0]
+        return max(0, state[0] - self.offset)
 
     def has_unread(self, *, final: bool) -> bool:
         """Whether reading now could give anything."""
-        status = self._status()
-        if self.compressed:
-            return self.finished != (status.st_size, status.st_mtime)
-        if status.st_size < self.offset or status.st_size < self.known_size:
-            return True
-        if status.st_size == self.known_size and not final:
-            return False
-        return status.st_size > self.offset
+        state = self.state()
+        return self.finished != state or (final and not self.compressed and state[0] > self.offset)
 
-    def first_line(self) -> bytes:
-        """The line at the current offset, as far as it can be had cheaply."""
+    def first_lines(self) -> tuple[bytes, bytes]:
+        """Header (CSV) and some lines from the current offset on."""
         if self.compressed:
-            with open_compressed(self.path) as stream:
-                data = stream.read(_BLOCK)
+            with closing(blocks(self.path, self.offset, _BLOCK)) as stream:
+                data = next(stream, b"")
         else:
             data = os.pread(self._open(), _BLOCK, self.offset)
-        if self.format == "csv":
-            head, _, data = data.partition(b"\n")
-            return head + b"\n" + data.partition(b"\n")[0] + b"\n"
-        return data.partition(b"\n")[0] + b"\n"
+        header = self.header
+        if self.offset == 0:
+            data = data.removeprefix(_BOM)
+            if self.format == "csv":
+                end = data.find(b"\n") + 1
+                header, data = data[:end], data[end:]
+        cut = data.find(b"\n", _FIRST) + 1 or data.rfind(b"\n") + 1 or len(data)
+        return header, data[:cut]
 
     def read(self, chunk_size: int, *, final: bool, memory: MemoryFile | None = None) -> Iterator[Chunk]:
         """Chunks of whole lines, until there is nothing more to read now.
@@ -110,39 +117,66 @@ class TextFile:
             self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         return self._descriptor
 
-    def _status(self) -> os.stat_result:
-        return os.fstat(self._descriptor) if self._descriptor is not None else os.stat(self.path)
-
     def _read_plain(self, chunk_size: int, *, final: bool, memory: MemoryFile | None) -> Iterator[Chunk]:
         descriptor = self._open()
-        size = os.fstat(descriptor).st_size
-        if size < max(self.offset, self.known_size):
+        state = self.state()
+        size = state[0]
+        head = os.pread(descriptor, _HEAD, 0)
+        if size < self.offset or size < self.known_size or not head.startswith(self._head):
             self.lost_bytes += max(0, self.known_size - self.offset)
-            self.offset, self._skipped_to, self.header = 0, 0, b""
+            self._begin_anew()
+        length = chunk_size
         while self.offset < size:
             if (
                 quick := self._read_quickly(descriptor, memory, min(chunk_size, size - self.offset))
             ) is not None:
                 yield quick
-                self.offset += quick.size
+                self._advance(quick.size, head)
                 continue
-            data = os.pread(descriptor, chunk_size, self.offset)
+            data = os.pread(descriptor, min(length, size - self.offset), self.offset)
             if not data:
                 break
             at_end = self.offset + len(data) >= size
-            cut = whole_records(data, self.format)
-            if cut == 0 and len(data) > self.line_limit:
+            chunk = self._take(data, ended=final and at_end)
+            if chunk is None and len(data) > self.line_limit and b"\n" not in data:
                 chunk = self._too_long(descriptor, data, size, final=final)
-                if chunk is None:
+            if chunk is None:
+                if at_end or length > chunk_size:
                     break
-            elif cut == 0 and not (final and at_end):
-                break
-            else:
-                chunk = self._chunk(data if final and at_end else data[:cut])
+                # A header and a record of full length fit into this.
+                length = max(chunk_size + 1, 2 * self.line_limit + 2)
+                continue
+            length = chunk_size
             yield chunk
-            self.offset += chunk.size
+            self._advance(chunk.size, head)
         # Only now: a reader that stopped half-way must not take the rest for seen.
-        self.known_size = size
+        self.known_size, self.finished = size, state
+
+    def _begin_anew(self) -> None:
+        self.offset, self.known_size, self._skipped_to = 0, 0, 0
+        self.header, self._head, self._shape = b"", b"", None
+
+    def _advance(self, size: int, head: bytes) -> None:
+        self.offset += size
+        if len(self._head) < _HEAD:
+            self._head = head if self.compressed else head[: self.offset]
+
+    def _take(self, data: bytes, *, ended: bool) -> Chunk | None:
+        """The whole records that ``data`` begins with; None where there is none yet."""
+        begin = 0
+        if self.format == "csv":
+            if self.offset == 0:
+                begin = data.find(b"\n") + 1 or (len(data) if ended else 0)
+                if begin == 0:
+                    return None
+                self.header = data[:begin].removeprefix(_BOM)
+                self._shape = None
+            if self._shape is None:
+                self._shape = shape_of(self.header, self.line_limit)
+            end = begin + self._shape.whole(data[begin:], ended=ended)
+        else:
+            end = len(data) if ended else data.rfind(b"\n") + 1
+        return self._chunk(data[begin:end], begin) if end else None
 
     def _read_quickly(self, descriptor: int, memory: MemoryFile | None, length: int) -> Chunk | None:
         """Whole lines in ``memory`` without a look at each; None where that would not do."""
@@ -158,14 +192,11 @@ class TextFile:
             return None
         return Chunk(self.path, self.format, self.offset, memory=memory, size=memory.size)
 
-    def _chunk(self, data: bytes) -> Chunk:
-        size, offset = len(data), self.offset
-        if self.format == "csv" and offset == 0:
-            end = data.find(b"\n") + 1 or len(data)
-            self.header = data[:end].removeprefix(_BOM)
-            data = data[end:]
-            offset = end
-        data, rejections = reject_long_lines(self.path, offset, data, self.line_limit, self.format)
+    def _chunk(self, data: bytes, begin: int) -> Chunk:
+        offset, size = self.offset + begin, begin + len(data)
+        rejections: tuple[Rejection, ...] = ()
+        if self.format != "csv":
+            data, rejections = reject_long_lines(self.path, offset, data, self.line_limit)
         return Chunk(
             self.path, self.format, offset, data, header=self.header, size=size, rejections=rejections
         )
@@ -191,86 +222,39 @@ class TextFile:
         )
 
     def _read_compressed(self, chunk_size: int) -> Iterator[Chunk]:
-        status = self._status()
-        stream = open_compressed(self.path)
-        try:
-            _discard(stream, self.offset)
-            pending, length, ended = b"", 0, False
-            while not ended:
-                try:
-                    block = stream.read(chunk_size)
-                except (EOFError, zlib.error, OSError, ValueError) as error:
-                    raise CorruptArchiveError(str(error)) from error
-                ended = not block
+        state = self.state()
+        with Path(self.path).open("rb") as file:
+            head = file.read(_HEAD)
+        if not head.startswith(self._head):
+            self._begin_anew()
+        # Of a line over the limit only the head is kept; ``dropped`` is how much of it was seen.
+        pending, long_head, dropped = b"", b"", 0
+        with closing(blocks(self.path, self.offset, chunk_size)) as stream:
+            while True:
+                block = next(stream, b"")
                 data = pending + block
-                cut = len(data) if ended else whole_records(data, self.format)
-                if cut == 0 and len(data) > self.line_limit:
-                    # Only the head of a line over the limit is kept in memory.
-                    length += len(data) - self.line_limit - 1
-                    pending = data[: self.line_limit + 1]
-                    continue
-                if cut == 0:
+                if long_head:
+                    end = data.find(b"\n")
+                    if end < 0 and block:
+                        dropped += len(data)
+                        continue
+                    end = len(data) if end < 0 else end
+                    stop = self.offset + dropped + end
+                    data = data[end + 1 :]
+                    yield (chunk := self._skip(long_head, stop + bool(block), stop))
+                    self._advance(chunk.size, head)
+                    long_head, dropped = b"", 0
+                if (taken := self._take(data, ended=not block)) is not None:
+                    pending = data[taken.size :]
+                    yield taken
+                    self._advance(taken.size, head)
+                else:
                     pending = data
-                    continue
-                if length:
-                    end = data.find(b"\n") + 1 or len(data)
-                    rejection = too_long(self.path, self.offset, data, end - 1 + length, self.line_limit)
-                    chunk = Chunk(
-                        self.path, self.format, self.offset, size=end + length, rejections=(rejection,)
-                    )
-                    yield chunk
-                    self.offset += chunk.size
-                    pending, length = data[end:], 0
-                    continue
-                chunk = self._chunk(data[:cut])
-                pending = data[cut:]
-                yield chunk
-                self.offset += chunk.size
-            if pending:
-                yield (chunk := self._chunk(pending))
-                self.offset += chunk.size
-            self.finished = (status.st_size, status.st_mtime)
-        finally:
-            stream.close()
-
-
-class CorruptArchiveError(OSError):
-    """A compressed file ends too early or is damaged; what came before it was handed on."""
-
-
-def open_compressed(path: str) -> io.BufferedIOBase:
-    """Open a .gz or .zst file for reading its content."""
-    if path.endswith(".gz"):
-        return gzip.open(path)
-    import zstandard  # noqa: PLC0415  # only where a .zst file is read
-
-    return io.BufferedReader(
-        zstandard.ZstdDecompressor().stream_reader(Path(path).open("rb"), read_across_frames=True)
-    )
-
-
-def _discard(stream: io.BufferedIOBase, length: int) -> None:
-    while length > 0:
-        block = stream.read(min(_BLOCK, length))
-        if not block:
-            return
-        length -= len(block)
-
-
-def whole_records(data: bytes, kind: str) -> int:
-    """Length of the part of ``data`` that is whole records: up to the last newline.
-
-    In CSV a newline within quotes is no end; quotes are balanced before one that is.
-    """
-    cut = data.rfind(b"\n") + 1
-    if kind != "csv" or cut == 0:
-        return cut
-    quotes = data.count(_QUOTE, 0, cut)
-    while cut > 0 and quotes % 2:
-        before = data.rfind(b"\n", 0, cut - 1) + 1
-        quotes -= data.count(_QUOTE, before, cut)
-        cut = before
-    return cut
+                if not block:
+                    break
+                if len(pending) > self.line_limit and b"\n" not in pending:
+                    pending, long_head, dropped = b"", pending[:RAW_LIMIT], len(pending)
+        self.finished = state
 
 
 def too_long(path: str, offset: int, raw: bytes, length: int, limit: int) -> Rejection:
@@ -285,24 +269,22 @@ def too_long(path: str, offset: int, raw: bytes, length: int, limit: int) -> Rej
     )
 
 
-def reject_long_lines(
-    path: str, offset: int, data: bytes, limit: int, kind: str
-) -> tuple[bytes, tuple[Rejection, ...]]:
-    """Blank out the lines over ``limit`` bytes; the others keep their place.
-
-    Lines are not measured one by one where every stretch of half the limit holds a newline.
-    """
-    step = max(1, limit // 2)
-    if all(data.find(b"\n", start, start + step) >= 0 for start in range(0, len(data) - step, step)):
+def reject_long_lines(path: str, offset: int, data: bytes, limit: int) -> tuple[bytes, tuple[Rejection, ...]]:
+    """Blank out the lines of NDJSON over ``limit`` bytes; the others keep their place."""
+    if not may_hold_long_lines(data, limit):
         return data, ()
-    # A line of spaces is blank in NDJSON; in CSV it would be a value.
-    blank = b"\n" if kind == "csv" else b" "
     blanked, rejections, start = bytearray(data), [], 0
     while start < len(data):
         end = data.find(b"\n", start)
         end = len(data) if end < 0 else end
         if end - start > limit:
             rejections.append(too_long(path, offset + start, data[start:end], end - start, limit))
-            blanked[start:end] = blank * (end - start)
+            blanked[start:end] = b" " * (end - start)
         start = end + 1
     return bytes(blanked), tuple(rejections)
+
+
+def may_hold_long_lines(data: bytes, limit: int) -> bool:
+    """Whether a line could be over ``limit`` bytes: not every stretch of half of that holds a newline."""
+    step = max(1, limit // 2)
+    return any(data.find(b"\n", start, start + step) < 0 for start in range(0, len(data) - step + 1, step))
