@@ -1,12 +1,10 @@
 """Fleet PSI from counters, in a real Prometheus, against the exporter's own score and the definition."""
 
-import importlib.util
 import math
 import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import promql_parser
@@ -15,24 +13,15 @@ import yaml
 from numpy.typing import NDArray
 
 from drift_exporter.judge.scores import psi
-from support.alerting import ROOT, RULES, rules
+from support.alerting import RULES, rules
 from support.servers import StaticTarget, prometheus, prometheus_config, until
+from support.short_rules import seconds, shorten_expression, shorten_rules
 
 BINS = ("0", "1", "2", "3", "4", "5", "6", "missing")
 # Bin 4 is in the reference only, bin 5 in current only, bin 6 and missing in neither.
 REFERENCE = np.array([250, 250, 300, 100, 100, 0, 0, 0])
 COLUMN = 'model="fraud",version="v1",column="amount",kind="feature"'
 Counts = NDArray[np.int64]
-
-
-def short_rules() -> ModuleType:
-    path = ROOT / "examples" / "support" / "short_rules.py"
-    spec = importlib.util.spec_from_file_location("short_rules", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def definition(current: Counts) -> float:
@@ -63,7 +52,7 @@ def test_two_scraped_replicas_give_the_psi_of_all_their_records(tmp_path: Path) 
     """Real scrapes of two targets, counted up twice; the shipped ranges, only evaluated more often."""
     first = np.array([400, 300, 200, 50, 0, 20, 0, 0])
     second = np.array([300, 350, 280, 90, 0, 15, 0, 0])
-    files = short_rules().shorten_rules(RULES, tmp_path / "rules", interval="200ms")
+    files = shorten_rules(RULES, tmp_path / "rules", interval="200ms")
     with StaticTarget(exposition(first * 0)) as a, StaticTarget(exposition(first * 0)) as b:
         config = prometheus_config({"drift-exporter": [a.address, b.address]}, interval="200ms")
         with prometheus(tmp_path / "prometheus", config, rules=files) as server:
@@ -165,9 +154,8 @@ def test_the_windows_differ_in_nothing_but_the_window() -> None:
 
 
 def test_short_rules_wait_less_and_say_so(tmp_path: Path) -> None:
-    module = short_rules()
     links = {"exporter": "http://127.0.0.1:1"}
-    written = module.shorten_rules(
+    written = shorten_rules(
         RULES, tmp_path, wait={"ModelDrift": "3s"}, keep_firing="1s", range_factor=1 / 60, links=links
     )
     result = subprocess.run(
@@ -192,7 +180,7 @@ def test_short_rules_wait_less_and_say_so(tmp_path: Path) -> None:
     assert urls["exporter"] == "http://127.0.0.1:1"
     assert urls["grafana"] == "http://localhost:3000"
     with pytest.raises(FileNotFoundError, match="no rule files"):
-        module.shorten_rules(tmp_path / "nowhere", tmp_path)
+        shorten_rules(tmp_path / "nowhere", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -205,11 +193,11 @@ def test_short_rules_wait_less_and_say_so(tmp_path: Path) -> None:
     ],
 )
 def test_ranges_subqueries_and_offsets_are_scaled(expression: str, factor: float, expected: str) -> None:
-    assert short_rules().shorten_expression(expression, factor) == expected
+    assert shorten_expression(expression, factor) == expected
 
 
 def test_durations_are_read_as_prometheus_writes_them() -> None:
-    assert short_rules().seconds("1h30m") == 5400
-    assert short_rules().seconds("250ms") == 0.25
+    assert seconds("1h30m") == 5400
+    assert seconds("250ms") == 0.25
     with pytest.raises(ValueError, match="not a duration"):
-        short_rules().seconds("5 minutes")
+        seconds("5 minutes")
