@@ -114,7 +114,7 @@ def _without_values(name: str, missing: int) -> str:
 
 def _exported_edges(values: FloatArray, counts: IntArray) -> FloatArray:
     if len(values) == 1:
-        return _finite_edges(np.array([np.nextafter(values[0], -np.inf), values[0]]))
+        return _finite_edges(np.append(_just_below(values), values))
     if len(values) <= EXPORTED_BINS:
         return values[:-1]
     return values[_even_cuts(np.cumsum(counts), 0, len(values), EXPORTED_BINS)]
@@ -124,7 +124,7 @@ def _fine_edges(
     values: FloatArray, counts: IntArray, edges: FloatArray, standard_deviation: float
 ) -> FloatArray:
     heavy = np.flatnonzero(counts * FINE_BINS > counts.sum())
-    atoms = np.concatenate([values[heavy], np.nextafter(values[heavy], -np.inf)])
+    atoms = np.append(values[heavy], _just_below(values[heavy]))
     if len(values) <= FINE_BINS:
         return _finite_edges(np.concatenate([values[:-1], edges, atoms]))
     cumulated = np.cumsum(counts)
@@ -220,6 +220,11 @@ def _even_cuts(cumulated: IntArray, start: int, stop: int, parts: int) -> IntArr
         cuts.append(cut)
         done, first = int(cumulated[cut]), cut + 1
     return np.array(cuts, dtype=np.int64)
+
+
+def _just_below(values: FloatArray) -> FloatArray:
+    with np.errstate(over="ignore"):  # below the smallest number is -inf, which is no edge
+        return np.nextafter(values, -np.inf)
 
 
 def _finite_edges(edges: FloatArray) -> FloatArray:
