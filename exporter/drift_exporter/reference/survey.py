@@ -141,7 +141,7 @@ class Survey:
 
     def _count(self, table: ChunkTable, chunk: Chunk) -> None:
         select = "".join(
-            f", count_if(c{i} = '{letter}')" for i in range(len(self.found)) for letter in _CLASSES
+            f", count(*) FILTER (c{i} = '{letter}')" for i in range(len(self.found)) for letter in _CLASSES
         )
         row = table.connection.execute(f"SELECT count(*){select} FROM records").fetchone()
         assert row is not None  # noqa: S101 - an aggregate without groups has one row
