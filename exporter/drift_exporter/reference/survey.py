@@ -128,7 +128,9 @@ class Survey:
         if pattern is not None:
             for key in table.keys(chunk, pattern):
                 path = (*pattern, key)
-                if not any(role[: len(path)] == path for role in roles):
+                # A flat column may spell a whole path.
+                whole = chunk.format != "ndjson" and any(".".join(role) == ".".join(path) for role in roles)
+                if not whole and not any(role[: len(path)] == path for role in roles):
                     self.found.setdefault(path, Found())
             if len(self.found) > FIELDS:
                 raise ReferenceFileError(
