@@ -35,6 +35,7 @@ MAXIMUM_VERSIONS = 100
 
 OTHER_VERSION = "other"
 _BLOCK_CELLS = 1 << 22
+_NEVER = np.iinfo(np.int64).min
 _EXEMPLAR_ROWS = 2048
 _HEAD = 1 << 18
 
@@ -125,15 +126,15 @@ class ModelIngest:
     def ingest(self, chunk: Chunk, reject: Callable[[Sequence[Rejection]], None]) -> int | None:
         """Count a chunk; returns the event time of its last record (microseconds), None where it has none.
 
-        ``reject`` stores what could not be counted. It is called before anything is counted, so that
-        nothing is counted where it fails; such a chunk can be given again.
+        ``reject`` stores what could not be counted. It is called when nothing else can fail and before
+        anything is counted, so that a chunk for which this raises can be given again.
         """
         records = self._decode(chunk)
         rejections = (*chunk.rejections, *records.rejections)
         reasons = Counter(rejection.reason for rejection in rejections)
-        if rejections:
-            reject(rejections)
         if not records.rows:
+            if rejections:
+                reject(rejections)
             with self.lock:
                 self.rejected.update(reasons)
             return None
@@ -144,12 +145,14 @@ class ModelIngest:
         horizon = round((now + FUTURE_TOLERANCE) * MICROSECONDS)
         assignment = assign(timestamps, self.watermark, horizon, self.windows)
         names, version = self._versions_of(records)
-        parts = self._traffic(chunk, records, timestamps, names, version)
+        parts = self._traffic(chunk, records, timestamps, (names, version), horizon)
         counted = [
             (name, count)
             for index, name in enumerate(names)
             for count in self._count(name, records, assignment, version == index, single=len(names) == 1)
         ]
+        if rejections:
+            reject(rejections)
         with self.lock:
             self.rejected.update(reasons)
             self._merge(records, assignment, parts, counted)
@@ -162,10 +165,21 @@ class ModelIngest:
             # A look at the first lines spares decoding the whole chunk twice.
             self._learn_versions(chunk.head(_HEAD))
         records = self._decoder.decode(chunk)
-        if records.versions is not None and (records.versions == CODE_OTHER).any():
-            if self._learn_versions(chunk):
-                records = self._decoder.decode(chunk)
-        return records
+        unknown = records.versions is not None and (records.versions == CODE_OTHER).any()
+        if unknown and self._learn_versions(chunk):
+            records = self._decoder.decode(chunk)
+        if records.latency is None:
+            return records
+        wrong = (records.latency < 0) | np.isinf(records.latency)
+        found = int(np.count_nonzero(wrong))
+        if not found:
+            return records
+        key: tuple[Kind, str] = ("prediction", "latency")
+        return replace(
+            records,
+            latency=np.where(wrong, np.nan, records.latency),
+            invalid={**records.invalid, key: records.invalid.get(key, 0) + found},
+        )
 
     def _learn_versions(self, chunk: Chunk) -> bool:
         """Tell apart the versions in a chunk that are new; whether there are any (and room for them)."""
@@ -200,8 +214,14 @@ class ModelIngest:
         return names, number.take(records.versions)
 
     def _traffic(
-        self, chunk: Chunk, records: Records, timestamps: IntArray, names: list[str], version: IntArray
+        self,
+        chunk: Chunk,
+        records: Records,
+        timestamps: IntArray,
+        versions: tuple[list[str], IntArray],
+        horizon: int,
     ) -> list[_Part]:
+        names, version = versions
         count = len(names)
         rows = np.bincount(version, minlength=count)
         errors = (
@@ -214,8 +234,10 @@ class ModelIngest:
             latency = histogram_by(self._latency, records.latency, version, count)
         if self._score is not None:
             confidence = histogram_by(self._confidence, records.numeric[self._score], version, count)
-        last = np.full(count, np.iinfo(np.int64).min)
-        np.maximum.at(last, version, timestamps)
+        # A wrong clock must not make a silent model look alive.
+        past = timestamps <= horizon
+        last = np.full(count, _NEVER)
+        np.maximum.at(last, version[past], timestamps[past])
         exemplars = self._exemplars(chunk, records, timestamps, version)
         return [
             _Part(
@@ -224,7 +246,7 @@ class ModelIngest:
                 int(errors[i]),
                 None if latency is None else (latency[0][i], float(latency[1][i])),
                 None if confidence is None else (confidence[0][i], float(confidence[1][i])),
-                int(last[i]) if rows[i] else None,
+                int(last[i]) if last[i] != _NEVER else None,
                 {bucket: exemplar for (number, bucket), exemplar in exemplars.items() if number == i},
             )
             for i, name in enumerate(names)
@@ -257,6 +279,12 @@ class ModelIngest:
         """Counts of one version's records: the numbers of slices and what was counted in them."""
         layout = self.layout(name)
         if layout is None:
+            wrong = {
+                (leaf.kind, leaf.name): int(np.count_nonzero(np.isinf(values[mine])))
+                for leaf, values in zip(self.plan.numeric, records.numeric, strict=True)
+            }
+            nothing = np.zeros((0, 0), dtype=np.int64)
+            yield nothing[0:0, 0], GroupCounts(nothing, np.zeros((0, 0)), nothing[:, 0], wrong)
             return
         slices = len(assignment.level)
         block = max(1, _BLOCK_CELLS // max(1, layout.size))
@@ -299,7 +327,7 @@ class ModelIngest:
                         groups.sums[position],
                         int(groups.rows[position]),
                     )
-        if assignment.watermark > (np.iinfo(np.int64).min if self.watermark is None else self.watermark):
+        if assignment.watermark > (_NEVER if self.watermark is None else self.watermark):
             self.watermark = assignment.watermark
         if self.watermark is not None:
             for ring in self.rings.values():
@@ -321,5 +349,6 @@ class ModelIngest:
             totals.confidence += part.confidence[0]
             totals.confidence_sum += part.confidence[1]
         if part.last_timestamp is not None:
-            totals.last_timestamp = max(totals.last_timestamp or part.last_timestamp, part.last_timestamp)
+            known = totals.last_timestamp
+            totals.last_timestamp = part.last_timestamp if known is None else max(known, part.last_timestamp)
         totals.exemplars.update(part.exemplars)

@@ -1,23 +1,29 @@
 """CSV as RFC 4180 has it, with a header; the separator is a comma, semicolon, tab or bar.
 
-Empty fields, NA, null and NULL are missing values. Numbers and timestamps are read as in NDJSON.
+Empty fields, NA, null and NULL are missing values. Numbers and timestamps are read as in NDJSON. A clean
+chunk is read in one pass; where something is wrong, its records are told apart (``sources.csvrecords``).
 """
 
 import csv as standard_csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
 from drift_exporter.database import connect
-from drift_exporter.decode.lines import record_spans
+from drift_exporter.decode.lines import gather
 from drift_exporter.decode.plan import BAD_TIMESTAMP, FieldPath, Plan, leaf_types, literal, quote, select_sql
 from drift_exporter.decode.records import Records, Trace, from_columns, unreadable_rows, wrong_numbers
 from drift_exporter.errors import DecodeError
+from drift_exporter.reference.model import IntArray
 from drift_exporter.sources.chunk import RAW_LIMIT, Chunk, Rejection
+from drift_exporter.sources.csvrecords import Shape, shape_of
 from drift_exporter.sources.memory import MemoryFile
+from drift_exporter.sources.text import may_hold_long_lines, too_long
 
-_SEPARATORS = (",", ";", "\t", "|")
+Columns = Mapping[str, NDArray[Any]]
 _REJECTS = "rejected_records"
 
 
@@ -31,6 +37,7 @@ class CsvDecoder:
         self._memory = MemoryFile()
         self._line_limit = line_limit
         self._header: bytes | None = None
+        self._shape = Shape(",", (), line_limit)
         self._query = ""
         self._lenient = ""
 
@@ -43,7 +50,9 @@ class CsvDecoder:
         """Decode whole records. Bad ones are rejections, with their offset in the file."""
         if chunk.header != self._header:
             self._learn(chunk.path, chunk.header)
-        self._memory.write(chunk.header, chunk.data)
+        if may_hold_long_lines(chunk.data, self._line_limit):
+            return self._salvage(chunk)
+        self._memory.write(self._header_like(chunk.data), chunk.data)
         try:
             columns = self._connection.execute(self._query).fetchnumpy()
         except duckdb.Error:
@@ -51,8 +60,8 @@ class CsvDecoder:
         bad = unreadable_rows(columns)
         if not len(bad):
             return from_columns(self.plan, columns, None, {}, ())
-        starts, ends = record_spans(chunk.data)
-        if len(starts) != len(next(iter(columns.values()))):
+        starts, ends, wrong = self._shape.spans(chunk.data)
+        if wrong.any() or len(starts) != len(next(iter(columns.values()))):
             return self._salvage(chunk)
         rejections = tuple(self._timestamp(chunk, starts[row], ends[row]) for row in bad.tolist())
         keep = np.ones(len(starts), dtype=bool)
@@ -64,12 +73,13 @@ class CsvDecoder:
         names = {name: i for i, name in enumerate(self._names)}
         if self.plan.version is None or ".".join(self.plan.version) not in names:
             return ()
-        self._memory.write(chunk.header, chunk.data)
+        self._memory.write(*self._good(chunk))
         value = quote(".".join(self.plan.version))
         known = ", ".join(map(literal, self.plan.versions)) or "NULL"
         rows = self._connection.execute(
             f"SELECT {value} AS v, count(*) FROM {self._reader(lenient=True)} "
-            f"WHERE v IS NOT NULL AND coalesce(v NOT IN ({known}), true) GROUP BY v ORDER BY 2 DESC, 1"
+            f"WHERE v <> '' AND v[1] NOT IN ('{{', '[') AND coalesce(v NOT IN ({known}), true) "
+            "GROUP BY v ORDER BY 2 DESC, 1"
         ).fetchall()
         self._forget_rejects()
         return tuple(version for version, _ in rows)
@@ -79,11 +89,12 @@ class CsvDecoder:
         path = self.plan.trace_id
         if path is None or not rows or ".".join(path) not in self._names:
             return ()
-        starts, ends = record_spans(chunk.data)
-        if records.rejections:
-            rejected = [rejection.offset for rejection in records.rejections]
-            keep = ~np.isin(starts + chunk.offset, rejected)
-            starts, ends = starts[keep], ends[keep]
+        starts, ends, _ = self._shape.spans(chunk.data)
+        rejected = [rejection.offset for rejection in records.rejections]
+        keep = ~np.isin(starts + chunk.offset, rejected)
+        starts, ends = starts[keep], ends[keep]
+        if len(starts) != records.rows:
+            return ()
         column = self._names.index(".".join(path))
         found = []
         for row in rows:
@@ -100,15 +111,17 @@ class CsvDecoder:
             raise DecodeError(
                 f"{path}: the CSV header is not UTF-8 ({error.reason} at byte {error.start})"
             ) from error
-        self._separator = max(_SEPARATORS, key=text.count)
-        self._names = next(standard_csv.reader([text], delimiter=self._separator), [])
+        self._shape = shape_of(header, self._line_limit)
+        self._separator, self._names = self._shape.separator, list(self._shape.names)
+        if not text.strip():
+            raise DecodeError(f"{path}: the CSV header is empty; the first line must name the columns")
         folded = [name.lower() for name in self._names]
         twice = sorted({name for name in folded if folded.count(name) > 1})
         if twice or not all(folded):
             what = f"names {twice[0]!r} twice" if twice else "has a column without a name"
             raise DecodeError(f"{path}: the CSV header {what}; each column needs a name of its own")
-        self._query = self._sql(self._reader(lenient=False), "CAST", flags=False)
-        self._lenient = self._sql(self._reader(lenient=True), "TRY_CAST", flags=True)
+        self._query = self._sql(self._reader(lenient=False), flags=False)
+        self._lenient = self._sql(self._reader(lenient=True), flags=True)
         self._header = header
 
     def _reader(self, *, lenient: bool) -> str:
@@ -121,7 +134,7 @@ class CsvDecoder:
             f"{rejects if lenient else ''})"
         )
 
-    def _sql(self, reader: str, cast: str, *, flags: bool) -> str:
+    def _sql(self, reader: str, *, flags: bool) -> str:
         names = set(self._names)
 
         def text(path: FieldPath) -> str:
@@ -129,7 +142,10 @@ class CsvDecoder:
             return quote(name) if name in names else "NULL::VARCHAR"
 
         def number(path: FieldPath) -> str:
-            return f"{cast}({text(path)} AS DOUBLE)"
+            if not flags:
+                return f"CAST({text(path)} AS DOUBLE)"
+            truth = f"CASE lower({text(path)}) WHEN 'true' THEN 1.0 WHEN 'false' THEN 0.0 END"
+            return f"coalesce(TRY_CAST({text(path)} AS DOUBLE), {truth})"
 
         select = select_sql(self.plan, number, text)
         if flags:
@@ -137,39 +153,75 @@ class CsvDecoder:
                 f"({text(leaf.path)} IS NOT NULL AND {number(leaf.path)} IS NULL)::UTINYINT AS w{i}"
                 for i, leaf in enumerate(self.plan.numeric)
             ]
+            if (path := self.plan.latency) is not None:
+                select.append(f"({text(path)} IS NOT NULL AND {number(path)} IS NULL)::UTINYINT AS wl")
         return f"SELECT {', '.join(select)} FROM {reader}"
 
     def _salvage(self, chunk: Chunk) -> Records:
-        self._memory.write(chunk.header, chunk.data)
-        try:
-            columns = self._connection.execute(self._lenient).fetchnumpy()
-            rejected = self._rejects()
-        finally:
-            self._forget_rejects()
-        starts, ends = record_spans(chunk.data)
-        wrong = np.zeros(len(starts), dtype=bool)
-        rejections = []
-        for position, message in rejected:
-            # The record that holds the byte where reading it failed.
-            row = int(np.searchsorted(starts, position - len(chunk.header), side="right")) - 1
-            if row >= 0 and not wrong[row]:
-                wrong[row] = True
-                rejections.append(self._rejection(chunk, starts[row], ends[row], "malformed", message))
-        left = np.flatnonzero(~wrong)
-        rows = len(next(iter(columns.values())))
-        bad = unreadable_rows(columns)
-        if len(left) == rows:
-            rejections += [self._timestamp(chunk, starts[left[row]], ends[left[row]]) for row in bad.tolist()]
-        elif len(bad) or rows + len(rejections) < len(starts):
-            raise DecodeError(
-                f"{chunk.path}: the CSV records from byte {chunk.offset} on cannot be told apart; "
-                "is a quote left open?"
-            )
-        keep = np.ones(rows, dtype=bool)
-        keep[bad] = False
+        """Read a chunk that has something wrong in it."""
+        starts, ends, bad = self._shape.spans(chunk.data)
+        rejections = [self._bad_line(chunk, start, end) for start, end in _pairs(starts[bad], ends[bad])]
+        starts, ends = starts[~bad], ends[~bad]
+        columns, wrong = self._read_leniently(chunk.data, starts, ends)
+        rejections += [
+            self._rejection(chunk, starts[row], ends[row], "malformed", message)
+            for row, message in wrong.items()
+        ]
+        left = np.ones(len(starts), dtype=bool)
+        left[list(wrong)] = False
+        starts, ends = starts[left], ends[left]
+        rows = unreadable_rows(columns)
+        rejections += [self._timestamp(chunk, *pair) for pair in _pairs(starts[rows], ends[rows])]
+        rejections.sort(key=lambda rejection: rejection.offset)
+        keep = np.ones(len(starts), dtype=bool)
+        keep[rows] = False
         return from_columns(
             self.plan, columns, keep, wrong_numbers(self.plan, columns, keep), tuple(rejections)
         )
+
+    def _read_leniently(
+        self, data: bytes, starts: IntArray, ends: IntArray
+    ) -> tuple[Columns, dict[int, str]]:
+        """Columns of the records that can be read, and why not for the others, by number."""
+        header = self._header_like(b"")
+        self._memory.write(header, gather(data, starts, ends))
+        try:
+            columns: Columns = self._connection.execute(self._lenient).fetchnumpy()
+            rejected = self._rejects()
+        except duckdb.Error as error:
+            columns, rejected = {}, [(0, str(error).splitlines()[0])]
+        finally:
+            self._forget_rejects()
+        lengths = ends - starts + 1
+        place = np.cumsum(lengths) - lengths + len(header)
+        wrong: dict[int, str] = {}
+        for position, message in rejected:
+            # The record that holds the byte where reading it failed.
+            wrong.setdefault(int(np.searchsorted(place, position, side="right")) - 1, message)
+        if columns and len(next(iter(columns.values()))) == len(starts) - len(wrong) and -1 not in wrong:
+            return columns, wrong
+        if len(starts) <= 1:
+            # Whatever the reader made of a record that is wrong, it does not count.
+            empty = self._read_leniently(b"", starts[:0], ends[:0])[0] if len(starts) else columns
+            message = rejected[0][1] if rejected else "the record cannot be told from the next"
+            return empty, dict.fromkeys(range(len(starts)), message)
+        # The reader and we disagree on what a record is. Halve until the one at fault stands alone.
+        half = len(starts) // 2
+        first, wrong = self._read_leniently(data, starts[:half], ends[:half])
+        second, more = self._read_leniently(data, starts[half:], ends[half:])
+        wrong |= {half + row: message for row, message in more.items()}
+        return {name: np.concatenate([first[name], second[name]]) for name in first}, wrong
+
+    def _header_like(self, data: bytes) -> bytes:
+        """The header with the line ending of ``data``; the reader takes one kind only."""
+        end = data.find(b"\n")
+        header = (self._header or b"").rstrip(b"\r\n")
+        return header + (b"\r\n" if end > 0 and data[end - 1 : end] == b"\r" else b"\n")
+
+    def _good(self, chunk: Chunk) -> tuple[bytes, bytes]:
+        """Header and records of a chunk, those left out that are no records."""
+        starts, ends, bad = self._shape.spans(chunk.data)
+        return self._header_like(b""), gather(chunk.data, starts[~bad], ends[~bad])
 
     def _rejects(self) -> list[tuple[int, str]]:
         found = self._connection.execute(
@@ -194,6 +246,22 @@ class CsvDecoder:
                 reason = "timestamp_missing"
         return self._rejection(chunk, start, end, reason, BAD_TIMESTAMP)
 
+    def _bad_line(self, chunk: Chunk, start: int, end: int) -> Rejection:
+        if end - start > self._line_limit:
+            raw = chunk.data[start : min(end, start + RAW_LIMIT)]
+            return too_long(chunk.path, chunk.offset + start, raw, end - start, self._line_limit)
+        text = "a quote is not closed, or not where the field ends"
+        return self._rejection(chunk, start, end, "malformed", text)
+
     def _rejection(self, chunk: Chunk, start: int, end: int, reason: str, detail: str) -> Rejection:
         raw = chunk.data[start:end]
+        if reason == "malformed":
+            try:
+                raw.decode()
+            except UnicodeDecodeError as error:
+                reason, detail = "invalid_utf8", f"invalid UTF-8 at byte {error.start} of the record"
         return Rejection(chunk.path, chunk.offset + int(start), reason, detail, raw[:RAW_LIMIT], len(raw))
+
+
+def _pairs(starts: IntArray, ends: IntArray) -> list[tuple[int, int]]:
+    return list(zip(starts.tolist(), ends.tolist(), strict=True))

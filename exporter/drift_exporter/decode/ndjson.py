@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 
 from drift_exporter.database import connect
 from drift_exporter.decode.lines import gather, line_spans
-from drift_exporter.decode.ndjson_sql import inspect_sql, reach, reader_sql
+from drift_exporter.decode.ndjson_sql import inspect_sql, reader_sql
 from drift_exporter.decode.plan import (
     UNREADABLE,
     FieldPath,
     Plan,
     leaf_types,
     literal,
+    reach,
     select_sql,
     timestamp_sql,
 )
@@ -65,8 +66,11 @@ class NdjsonDecoder:
 
     def decode(self, chunk: Chunk) -> Records:
         """Decode whole lines. Bad ones are rejections, with their offset in the file."""
-        if chunk.offset == 0 and chunk.data.startswith(_BOM):
-            chunk = replace(chunk, data=b" " * len(_BOM) + chunk.data[len(_BOM) :])
+        if chunk.data.startswith(_BOM) or (chunk.memory is not None and chunk.memory.starts_with(_BOM)):
+            if chunk.offset > 0:
+                # The reader would skip it, but only a file may begin with one.
+                return self._salvage(chunk)
+            chunk = _without_mark(chunk)
         columns = self._read_strictly(chunk)
         if columns is None:
             return self._salvage(chunk)
@@ -108,12 +112,12 @@ class NdjsonDecoder:
         path = self.plan.version
         if path is None:
             return ()
-        self._memory.write(chunk.content)
+        self._memory.write(_without_mark(chunk).content)
         reader = reader_sql(self._memory.path, {path: "VARCHAR"}, self._line_limit, lenient=True)
         known = ", ".join(map(literal, self.plan.versions)) or "NULL"
         rows = self._connection.execute(
             f"SELECT {reach(path)} AS v, count(*) FROM {reader} "
-            f"WHERE v IS NOT NULL AND v[1] NOT IN ('{{', '[') AND coalesce(v NOT IN ({known}), true) "
+            f"WHERE v <> '' AND v[1] NOT IN ('{{', '[') AND coalesce(v NOT IN ({known}), true) "
             "GROUP BY v ORDER BY 2 DESC, 1"
         ).fetchall()
         return tuple(version for version, _ in rows)
@@ -141,7 +145,7 @@ class NdjsonDecoder:
         length = 1 << 20
         while True:
             data = chunk.data[-length:] if chunk.memory is None else chunk.memory.tail(length)
-            whole = len(data) == chunk.size
+            whole = len(data) < length
             cut = 0 if whole else data.find(b"\n") + 1
             starts, ends = line_spans(data[cut:])
             if records.rejections:
@@ -175,7 +179,8 @@ class NdjsonDecoder:
     def _salvage(self, chunk: Chunk) -> Records:
         """Read a chunk that has something wrong in it."""
         chunk = replace(chunk, data=chunk.content, memory=None)
-        self._memory.write(chunk.data)
+        # The blank line keeps a byte order mark from being taken for one.
+        self._memory.write(b"\n", chunk.data)
         starts, ends = line_spans(chunk.data)
         columns = self._connection.execute(self._lenient).fetchnumpy()
         suspicious = np.flatnonzero(columns["suspicious"])
@@ -204,6 +209,7 @@ class NdjsonDecoder:
         return self._connection.execute(self._lenient).fetchnumpy()
 
     def _without_bad_rows(self, columns: Columns, bad: IntArray, chunk: Chunk) -> Records:
+        chunk = replace(chunk, data=chunk.content, memory=None)
         starts, ends = line_spans(chunk.data)
         if len(starts) != len(next(iter(columns.values()))):
             return self._split(chunk, starts, ends)
@@ -218,7 +224,7 @@ class NdjsonDecoder:
     ) -> Records:
         """Records of ``columns`` after a close look at the suspicious rows."""
         starts, ends = spans[0][suspicious], spans[1][suspicious]
-        self._memory.write(gather(chunk.data, starts, ends))
+        self._memory.write(b"\n", gather(chunk.data, starts, ends))
         seen = self._connection.execute(self._inspect).fetchnumpy()
         malformed, wrong_type = seen["malformed"] == 1, seen["not_object"] == 1
         unreadable = (
@@ -260,6 +266,13 @@ class NdjsonDecoder:
         return from_columns(self.plan, columns, keep, invalid, rejections)
 
 
+def _without_mark(chunk: Chunk) -> Chunk:
+    """The chunk with spaces for the byte order mark that the file begins with."""
+    if chunk.offset > 0 or not chunk.content.startswith(_BOM):
+        return chunk
+    return replace(chunk, data=b" " * len(_BOM) + chunk.content[len(_BOM) :], memory=None)
+
+
 def _reason(*, malformed: bool, not_object: bool, missing: bool) -> str:
     if malformed:
         return "malformed"
@@ -269,6 +282,8 @@ def _reason(*, malformed: bool, not_object: bool, missing: bool) -> str:
 
 
 def _rejection(path: str, offset: int, raw: bytes, reason: str) -> Rejection:
+    if raw.strip() == b"null":
+        reason = "not_object"
     if reason == "malformed":
         detail = _why_malformed(raw)
         if detail.startswith("invalid UTF-8"):

@@ -12,14 +12,6 @@ def pointer(path: FieldPath) -> str:
     return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in path)
 
 
-def reach(path: FieldPath) -> str:
-    """SQL that reaches a path in the columns of the reader."""
-    sql = quote(path[0])
-    for key in path[1:]:
-        sql = f"struct_extract({sql}, {literal(key)})"
-    return sql
-
-
 def reader_sql(file: str, types: Mapping[FieldPath, str], line_limit: int, *, lenient: bool) -> str:
     """Table function that reads just these paths in these types; if ``lenient``, what is bad becomes NULL."""
     tree: dict[str, object] = {}
@@ -85,9 +77,8 @@ def _absent(path: FieldPath) -> str:
 
 def _not_a_number(path: FieldPath) -> str:
     text = f"json_extract_string(json, {literal(pointer(path))})"
-    wrong = (
-        f"(NOT {_absent(path)} AND try_cast({text} AS DOUBLE) IS NULL AND {text} NOT IN ('true', 'false'))"
-    )
+    other = f"coalesce({_json_type(path)}, 'NULL') NOT IN ('NULL', 'BOOLEAN')"
+    wrong = f"({other} AND try_cast({text} AS DOUBLE) IS NULL)"
     return f"coalesce({wrong}, false) OR {_bad_parent(path)}"
 
 

@@ -43,6 +43,14 @@ def literal(text: str) -> str:
     return " || chr(0) || ".join("'" + part.replace("'", "''") + "'" for part in text.split("\0"))
 
 
+def reach(path: FieldPath) -> str:
+    """SQL that reaches a path in the columns of a table."""
+    sql = quote(path[0])
+    for key in path[1:]:
+        sql = f"struct_extract({sql}, {literal(key)})"
+    return sql
+
+
 @dataclass(frozen=True)
 class NumericLeaf:
     """A number: becomes float64, NaN where missing."""
@@ -143,13 +151,12 @@ def known_spellings(categories: tuple[str, ...]) -> tuple[tuple[str, ...], tuple
     return tuple(number), tuple(number.values())
 
 
-def category_sql(text: str, categories: tuple[str, ...]) -> str:
+def category_sql(text: str, known: tuple[str, ...]) -> str:
     """SQL for a category's raw code: as in ``CODE_FIRST``, but numbering the known spellings.
 
     list_position is several times faster here than a cast to an ENUM, which formats an error for every value
     that it does not know.
     """
-    known, _ = known_spellings(categories)
     unknown = (
         f"CASE WHEN {text} IS NULL THEN {CODE_MISSING} WHEN {text}[1] IN ('{{', '[') THEN {CODE_INVALID} "
         f"ELSE {CODE_OTHER} END"
@@ -184,12 +191,15 @@ def select_sql(
     select = [
         f"coalesce({number(leaf.path)}, 'NaN'::DOUBLE) AS n{i}" for i, leaf in enumerate(plan.numeric)
     ] + [
-        f"{category_sql(text(leaf.path), leaf.categories)} AS k{i}" for i, leaf in enumerate(plan.categorical)
+        f"{category_sql(text(leaf.path), known_spellings(leaf.categories)[0])} AS k{i}"
+        for i, leaf in enumerate(plan.categorical)
     ]
     if plan.timestamp is not None:
         select.append(f"coalesce({timestamp(text(plan.timestamp))}, {UNREADABLE}) AS ts")
     if plan.version is not None:
-        select.append(f"{category_sql(text(plan.version), plan.versions)} AS version")
+        # Versions are names: 1.0 and 1 are two. An empty one is none.
+        version = category_sql(f"nullif({text(plan.version)}, '')", plan.versions)
+        select.append(f"{version} AS version")
     if plan.error is not None:
         select.append(f"{error_sql(text(plan.error))}::UTINYINT AS error")
     if plan.latency is not None:

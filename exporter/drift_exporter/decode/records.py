@@ -88,7 +88,7 @@ def from_columns(
     return Records(
         rows=len(first),
         timestamps=picked.get("ts"),
-        versions=None if plan.version is None else codes_of(picked["version"], plan.versions),
+        versions=picked.get("version"),
         numeric=tuple(picked[f"n{i}"] for i in range(len(plan.numeric))),
         categorical=tuple(categorical),
         latency=picked.get("latency"),
@@ -134,10 +134,12 @@ def concatenate(parts: Sequence[Records]) -> Records:
 def wrong_numbers(
     plan: Plan, columns: Mapping[str, NDArray[np.generic]], keep: NDArray[np.bool_]
 ) -> Mapping[tuple[Kind, str], int]:
-    """Count the values flagged as no number (columns w0..) among the rows that are kept."""
+    """Count the values flagged as no number (columns w0.., wl for the latency) in the rows to keep."""
     found = {}
     for i, leaf in enumerate(plan.numeric):
         wrong = int(np.count_nonzero((columns[f"w{i}"] == 1) & keep))
         if wrong:
             found[leaf.kind, leaf.name] = wrong
+    if "wl" in columns and (wrong := int(np.count_nonzero((columns["wl"] == 1) & keep))):
+        found["prediction", "latency"] = wrong
     return found

@@ -17,8 +17,8 @@ import numpy as np
 from drift_exporter.database import connect
 from drift_exporter.decode.csv import CsvDecoder
 from drift_exporter.decode.lines import line_spans, record_spans
-from drift_exporter.decode.ndjson_sql import objects_sql, pointer, reach, reader_sql
-from drift_exporter.decode.plan import FieldPath, Plan, literal, quote, timestamp_sql
+from drift_exporter.decode.ndjson_sql import objects_sql, pointer, reader_sql
+from drift_exporter.decode.plan import FieldPath, Plan, literal, quote, reach, timestamp_sql
 from drift_exporter.sources.chunk import Chunk
 from drift_exporter.sources.memory import MemoryFile
 
