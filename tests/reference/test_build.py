@@ -309,7 +309,7 @@ def test_no_rows(tmp_path: Path, name: str) -> None:
 def test_unknown_model(tmp_path: Path) -> None:
     with pytest.raises(ReferenceFileError) as caught:
         build_reference(make_config(tmp_path), "loan", [tmp_path], output=tmp_path / "r.json")
-    assert "there is no model 'loan' in the configuration; there are: loans" == str(caught.value)  # noqa: SIM300
+    assert "there is no model 'loan' in the configuration; there are: loans" == str(caught.value)
 
 
 def test_an_input_is_never_overwritten(tmp_path: Path) -> None:

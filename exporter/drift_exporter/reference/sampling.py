@@ -65,11 +65,6 @@ class Reservoir:
         """Slots in use, in the order of their rows in the stream."""
         return np.argsort(self._numbers[: self.used])
 
-    def smallest(self, count: int) -> IntArray:
-        """Slots of the ``count`` rows with the smallest keys, in the order of the stream."""
-        slots = np.argsort(self._keys[: self.used], kind="stable")[:count]
-        return slots[np.argsort(self._numbers[slots])]
-
     def _put(
         self,
         rows: IntArray,

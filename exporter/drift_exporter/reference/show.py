@@ -18,7 +18,8 @@ def show_reference(reference: Reference, *, ascii_only: bool = False) -> str:
     lines = [*_header(reference), ""]
     width = min(_NAME, max([6, *(len(column.name) for column in reference.columns)]))
     lines.append(
-        f"{'column':<{width}}  {'kind':<10}  {'type':<8}  {'bins':>4}  {'missing':>7}  {'shape':<12}  values"
+        f"{'column':<{width}}  {'kind':<10}  {'type':<8}  {'bins':>4}  {'missing':>7}  "
+        f"{'shape':<{_BARS_SHOWN}}  values"
     )
     lines += [_line(column, reference.rows, width, ascii_only=ascii_only) for column in reference.columns]
     return "\n".join(_fit(line, ascii_only=ascii_only) for line in lines)
@@ -55,7 +56,8 @@ def _line(column: Column, rows: int, width: int, *, ascii_only: bool) -> str:
     else:
         kind, counts = "category", counts[: min(len(column.categories), _BARS_SHOWN)]
         bins = len(column.categories)
-        shares = [(_fold(name), count) for name, count in zip(column.categories[:_TOP], counts, strict=False)]
+        top = [_cut(name, 16) for name in column.categories[:_TOP]]
+        shares = list(zip(top, counts, strict=False))
         shares = [*shares, ("other", column.other)] if column.other else shares
         values = ", ".join(f"{name} {_percent(count, rows)}" for name, count in shares)
     bars = _bars(counts, ascii_only=ascii_only)
@@ -75,15 +77,13 @@ def _bars(counts: list[int], *, ascii_only: bool) -> str:
 
 def _percent(part: int, whole: int) -> str:
     share = 100 * part / whole if whole else 0.0
-    return f"{share:.0f} %" if share >= 10 or not share else f"{share:.1f} %" if share >= 0.1 else "<0.1 %"
+    if 0 < share < 0.1:
+        return "<0.1 %"
+    return f"{share:.1f} %" if 0 < share < 10 else f"{share:.0f} %"
 
 
 def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _fold(text: str) -> str:
-    return _cut("".join(c if c.isprintable() else "?" for c in text), 16)
 
 
 def _cut(text: str, width: int) -> str:
@@ -91,6 +91,7 @@ def _cut(text: str, width: int) -> str:
 
 
 def _fit(line: str, *, ascii_only: bool) -> str:
+    line = "".join(character if character.isprintable() else "?" for character in line)
     if ascii_only:
         line = line.replace("±", "+-").encode("ascii", "replace").decode()
     return _cut(line.rstrip(), _WIDTH)
