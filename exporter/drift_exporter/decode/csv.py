@@ -5,17 +5,22 @@ chunk is read in one pass; where something is wrong, its records are told apart 
 """
 
 import csv as standard_csv
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import duckdb
 import numpy as np
-from numpy.typing import NDArray
 
 from drift_exporter.database import connect
 from drift_exporter.decode.lines import gather
 from drift_exporter.decode.plan import BAD_TIMESTAMP, FieldPath, Plan, leaf_types, literal, quote, select_sql
-from drift_exporter.decode.records import Records, Trace, from_columns, unreadable_rows, wrong_numbers
+from drift_exporter.decode.records import (
+    Columns,
+    Records,
+    Trace,
+    from_columns,
+    unreadable_rows,
+    wrong_numbers,
+)
 from drift_exporter.errors import DecodeError
 from drift_exporter.reference.model import IntArray
 from drift_exporter.sources.chunk import RAW_LIMIT, Chunk, Rejection
@@ -23,7 +28,6 @@ from drift_exporter.sources.csvrecords import Shape, shape_of
 from drift_exporter.sources.memory import MemoryFile
 from drift_exporter.sources.text import may_hold_long_lines, too_long
 
-Columns = Mapping[str, NDArray[Any]]
 _REJECTS = "rejected_records"
 
 

@@ -9,12 +9,11 @@ and false as 1 and 0. Where a key stands twice in a line, the first one counts.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import duckdb
 import numpy as np
-from numpy.typing import NDArray
 
 from drift_exporter.database import connect
 from drift_exporter.decode.lines import gather, line_spans
@@ -29,13 +28,12 @@ from drift_exporter.decode.plan import (
     select_sql,
     timestamp_sql,
 )
-from drift_exporter.decode.records import Records, Trace, concatenate, from_columns, unreadable_rows
+from drift_exporter.decode.records import Columns, Records, Trace, concatenate, from_columns, unreadable_rows
 from drift_exporter.reference.model import IntArray, Kind
 from drift_exporter.sources.chunk import RAW_LIMIT, Chunk, Rejection
 from drift_exporter.sources.memory import MemoryFile
 
 _TYPED_TIMESTAMP = "epoch_us({})".format
-Columns = Mapping[str, NDArray[np.generic]]
 _BOM = b"\xef\xbb\xbf"
 
 

@@ -18,7 +18,14 @@ from drift_exporter.decode.plan import (
     select_sql,
     timestamp_sql,
 )
-from drift_exporter.decode.records import Records, Trace, from_columns, unreadable_rows, wrong_numbers
+from drift_exporter.decode.records import (
+    Columns,
+    Records,
+    Trace,
+    from_columns,
+    unreadable_rows,
+    wrong_numbers,
+)
 from drift_exporter.reference.model import IntArray
 from drift_exporter.sources.chunk import RAW_LIMIT, Chunk, Rejection
 
@@ -43,6 +50,7 @@ class ParquetDecoder:
         check_paths(dict.fromkeys((*plan.number_paths(), *plan.text_paths()), ""))
         self._connection = connect()
         self._known: tuple[str, dict[FieldPath, _Leaf]] | None = None
+        self._prepared: str | None = None
 
     def close(self) -> None:
         """Close the database."""
@@ -57,7 +65,7 @@ class ParquetDecoder:
         )
         invalid = {}
         try:
-            columns = self._connection.execute(self._sql(rows, leaves, "CAST", flags=False)).fetchnumpy()
+            columns = self._read_strictly(chunk, leaves)
         except duckdb.ConversionException:
             columns = self._connection.execute(self._sql(rows, leaves, "TRY_CAST", flags=True)).fetchnumpy()
             keep = np.ones(len(next(iter(columns.values()))), dtype=bool)
@@ -69,6 +77,21 @@ class ParquetDecoder:
         keep = np.ones(len(next(iter(columns.values()))), dtype=bool)
         keep[bad] = False
         return from_columns(self.plan, columns, keep, invalid, self._rejections(chunk, rows, leaves, bad))
+
+    def _read_strictly(self, chunk: Chunk, leaves: dict[FieldPath, _Leaf]) -> Columns:
+        if self._prepared != chunk.path:
+            # Planning the query costs as much as reading thousands of rows; it is done once a file.
+            rows = (
+                f"(SELECT * FROM read_parquet({literal(chunk.path)}, file_row_number = true) "
+                "WHERE file_row_number >= $1 AND file_row_number < $2)"
+            )
+            if self._prepared is not None:
+                self._connection.execute("DEALLOCATE strict")
+                self._prepared = None
+            self._connection.execute("PREPARE strict AS " + self._sql(rows, leaves, "CAST", flags=False))
+            self._prepared = chunk.path
+        stretch = f"{chunk.offset}, {chunk.offset + chunk.rows}"
+        return self._connection.execute(f"EXECUTE strict({stretch})").fetchnumpy()
 
     def unknown_versions(self, chunk: Chunk) -> tuple[str, ...]:
         """Versions in a chunk that the plan does not know, most frequent first."""

@@ -120,7 +120,8 @@ def timestamp_sql(text: str) -> str:
     """SQL for microseconds since the epoch from a timestamp's text; NULL where it cannot be read.
 
     RFC 3339 (UTC where it names no offset), or a number of seconds, milliseconds, microseconds or
-    nanoseconds, told apart by magnitude: seconds reach 10^11 only in the year 5138.
+    nanoseconds, told apart by magnitude: seconds reach 10^11 only in the year 5138. Whatever else DuckDB takes
+    for a timestamp is one too, since the JSON reader, where it reads timestamps itself, is no stricter.
     """
     number = f"try_cast({text} AS DOUBLE)"
     scaled = (
@@ -130,7 +131,7 @@ def timestamp_sql(text: str) -> str:
     return (
         f"CASE WHEN {text}[5] = '-' THEN epoch_us(coalesce(try_cast({text} AS TIMESTAMPTZ), "
         f"try_cast(upper({text}) AS TIMESTAMPTZ))) "
-        f"ELSE try_cast(round({scaled}) AS BIGINT) END"
+        f"ELSE coalesce(try_cast(round({scaled}) AS BIGINT), epoch_us(try_cast({text} AS TIMESTAMPTZ))) END"
     )
 
 

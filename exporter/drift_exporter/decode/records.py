@@ -12,6 +12,9 @@ from drift_exporter.decode.plan import CODE_INVALID, CODE_MISSING, UNREADABLE, C
 from drift_exporter.reference.model import FloatArray, IntArray, Kind
 from drift_exporter.sources.chunk import Chunk, Rejection
 
+Columns = Mapping[str, NDArray[Any]]
+"""Columns of a query's result by name."""
+
 
 @dataclass(frozen=True)
 class Trace:
@@ -64,7 +67,7 @@ class Decoder(Protocol):
 
 def from_columns(
     plan: Plan,
-    columns: Mapping[str, NDArray[np.generic]],
+    columns: Columns,
     keep: NDArray[np.bool_] | None,
     invalid: Mapping[tuple[Kind, str], int],
     rejections: tuple[Rejection, ...],
@@ -98,7 +101,7 @@ def from_columns(
     )
 
 
-def unreadable_rows(columns: Mapping[str, NDArray[np.generic]]) -> IntArray:
+def unreadable_rows(columns: Columns) -> IntArray:
     """Rows whose timestamp is absent or cannot be read."""
     if "ts" not in columns:
         return np.empty(0, dtype=np.int64)
@@ -131,9 +134,7 @@ def concatenate(parts: Sequence[Records]) -> Records:
     )
 
 
-def wrong_numbers(
-    plan: Plan, columns: Mapping[str, NDArray[np.generic]], keep: NDArray[np.bool_]
-) -> Mapping[tuple[Kind, str], int]:
+def wrong_numbers(plan: Plan, columns: Columns, keep: NDArray[np.bool_]) -> Mapping[tuple[Kind, str], int]:
     """Count the values flagged as no number (columns w0.., wl for the latency) in the rows to keep."""
     found = {}
     for i, leaf in enumerate(plan.numeric):
