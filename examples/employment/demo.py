@@ -1,171 +1,206 @@
 """The demo: a real model's real drift, from log lines to the alert that a person gets.
 
-It builds the reference from 2015, replays 2016 and 2017 (nothing may alert), then 2018 with a shifted mix (the
-alert must come), through the running exporter, Prometheus and Alertmanager. Everything it writes is in
-build/demo. Days pass in a minute and a half, so Prometheus runs a copy of the alert rules with shorter waits; the
-shipped ones are tested at their real length by the tests in alerting/tests.
+It builds the reference from 2015, replays 2016 and 2017 (nothing may alert), then 2018 with a shifted mix
+(the alert must come), through the running exporter, Prometheus and Alertmanager. Everything it writes is in
+build/demo. Days pass in a minute and a half, so Prometheus runs a copy of the alert rules with shorter waits;
+the shipped ones are tested at their real length by the tests in alerting/tests.
 """
 
 import argparse
 import contextlib
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import requests
 import yaml
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent))
 
-from support.servers import (  # noqa: E402  # found through the line above
-    Prometheus,
-    Webhook,
-    alertmanager,
-    free_port,
-    prometheus,
-    prometheus_config,
-    until,
-)
-from support.short_rules import shorten_rules  # noqa: E402
-from traffic import Traffic, reference_lines, traffic  # noqa: E402
+from employment.traffic import Traffic, live, reference_lines, traffic  # noqa: E402  # found by the line above
+from support.handles import Prometheus, ServerError  # noqa: E402
+from support.stack import ANY_PORTS, Ports, Stack, awaited, received, replay, stack  # noqa: E402
 
 BUILD = ROOT / "build" / "demo"
-EXPORTER = [sys.executable, "-m", "drift_exporter.cli"]
-STABLE_SECONDS, SHIFTED_SECONDS, TICK = 45.0, 30.0, 0.5
-ALERT_SECONDS = 60.0
+WELL_KNOWN = Ports(exporter=10101, prometheus=9090, alertmanager=9093)
+FIRST_LINES = 100
+FAILED, INTERRUPTED = 1, 130
 
 
 class DemoError(RuntimeError):
     """The demo did not show what it should; the text says what was missing."""
 
 
-def main() -> int:
+@dataclass(frozen=True)
+class Pace:
+    """Seconds that the stable years and the shifted mix take, and seconds to wait for what must come."""
+
+    stable: float = 45.0
+    shifted: float = 30.0
+    patience: float = 60.0
+
+    def times(self, speed: float) -> "Pace":
+        """The same, ``speed`` times as fast; what must come has 15 seconds at the least."""
+        return Pace(self.stable / speed, self.shifted / speed, max(15.0, self.patience / speed))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What was seen. ``silent_until`` is when the stable years ended, in seconds since the epoch.
+
+    ``rejected`` of ``columns`` columns are drifted to a plain chi-square test of the stable years. The first
+    metric was in Prometheus, and the page at the webhook, so many seconds after the beginning.
+    """
+
+    stack: Stack
+    replayed: Traffic
+    silent_until: float
+    rejected: int
+    columns: int
+    page: Mapping[str, Any]
+    first_metric_seconds: float
+    page_seconds: float
+
+
+def main(arguments: list[str] | None = None) -> int:
     """Run the demo; with --once, exit as soon as the alert has arrived."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--once", action="store_true", help="exit when the alert has arrived")
-    once = parser.parse_args().once
+    parser.add_argument("--speed", type=float, default=1.0, help="replay this many times as fast")
+    parser.add_argument("--no-shift", action="store_true", help="replay 2018 as it was: the demo must fail")
+    parser.add_argument("--folder", type=Path, help="an empty folder to work in instead of build/demo")
+    options = parser.parse_args(arguments)
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _interrupt)
     try:
-        run(once=once)
+        folder = _empty(options.folder)
+        pace = Pace().times(options.speed)
+        with demo(folder, pace, WELL_KNOWN, shift=not options.no_shift, say=say) as shown:
+            tell(shown)
+            if not options.once:
+                stay_up(shown)
     except KeyboardInterrupt:
         say("stopped")
-    except (DemoError, TimeoutError) as error:
+        return INTERRUPTED
+    except (DemoError, ServerError, TimeoutError) as error:
         say(f"FAILED: {error}")
-        return 1
+        return FAILED
     return 0
 
 
-def run(*, once: bool) -> None:
-    """Build, replay, wait for the alert."""
-    began = time.monotonic()
-    log, config = prepare()
-    say("building the reference from the 68,785 people of 2015")
-    build_reference(config)
-    with running(config) as (exporter, server, hook):
-        say(f"exporter   {exporter}/metrics   report: {exporter}/models/employment")
-        say(f"Prometheus {server.url}/alerts")
-        replayed = traffic(time.time())
-        until(
-            lambda: server.query('up{job="drift-exporter"} == 1'), 30, what="Prometheus scrapes the exporter"
-        )
-        replay_stable(replayed, log, server, hook)
-        say(f"first records to metrics after {time.monotonic() - began:.0f} s")
-        replay_shifted(replayed, log, server, hook)
-        tell(exporter, server, hook, time.monotonic() - began)
-        if not once:
-            say("everything stays up until Ctrl-C")
-            while True:
-                time.sleep(1)
+def _interrupt(*_: object) -> None:
+    """End in order, once: what comes after must not disturb the ending of the servers."""
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
-def prepare() -> tuple[Path, Path]:
-    """An empty build folder with the configuration in it; returns the log and the configuration."""
-    shutil.rmtree(BUILD, ignore_errors=True)
-    (BUILD / "logs").mkdir(parents=True)
-    config = yaml.safe_load((HERE / "config.yml").read_text())
-    # The shipped file judges every 15 s; here a quarter of an hour passes in each tenth of a second.
-    config["evaluation_interval"] = "1s"
-    path = BUILD / "config.yml"
-    path.write_text(yaml.safe_dump(config, sort_keys=False))
-    return BUILD / "logs" / "predictions.ndjson", path
-
-
-def build_reference(config: Path) -> None:
-    """Write 2015 as a log and build the reference from it, as a user would."""
-    known_good = BUILD / "2015.ndjson"
-    known_good.write_bytes(b"".join(reference_lines()))
-    command = ["reference", "build", "--config", str(config), "--model", "employment"]
-    command += ["--input", str(known_good), "--output", str(BUILD / "reference.json")]
-    subprocess.run([*EXPORTER, *command], check=True)
+def _empty(folder: Path | None) -> Path:
+    """The folder to work in; a given one must be empty, the usual one is emptied."""
+    if folder is None:
+        shutil.rmtree(BUILD, ignore_errors=True)
+        folder = BUILD
+    elif folder.exists() and any(folder.iterdir()):
+        raise DemoError(f"{folder} is not empty")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder.resolve()
 
 
 @contextlib.contextmanager
-def running(config: Path) -> Iterator[tuple[str, Prometheus, Webhook]]:
-    """The exporter, Prometheus with the rules, and Alertmanager with a local webhook."""
-    rules = shorten_rules(ROOT / "alerting" / "rules", BUILD / "rules")
-    with Webhook() as hook, alertmanager(BUILD / "alertmanager", routing(hook.url)) as alerts:
-        address = f"127.0.0.1:{free_port()}"
-        with (BUILD / "exporter.log").open("wb") as output:
-            exporter = subprocess.Popen(
-                [*EXPORTER, "serve", "--config", str(config), "--web.listen-address", address],
-                stderr=output,
-            )
-        try:
-            scrape = prometheus_config({"drift-exporter": [address]}, alerts.address)
-            with prometheus(BUILD / "prometheus", scrape, rules) as server:
-                yield f"http://{address}", server, hook
-        finally:
-            exporter.terminate()
-            exporter.wait(timeout=10)
+def demo(
+    folder: Path,
+    pace: Pace,
+    ports: Ports = ANY_PORTS,
+    *,
+    shift: bool = True,
+    say: Callable[[str], None] = lambda _: None,
+) -> Iterator[Shown]:
+    """Build, replay, wait for the alert; then the shifted traffic goes on to the end of the context."""
+    began = time.monotonic()
+    log, config = prepare(folder)
+    say("building the reference from the 68,785 people of 2015")
+    build_reference(folder, config)
+    with stack(folder, config, ports) as running:
+        say(f"exporter     {running.exporter.url}/metrics")
+        say(f"Prometheus   {running.prometheus.url}/alerts")
+        say(f"Alertmanager {running.alertmanager.url}/#/alerts")
+        replayed = traffic(time.time(), shift=shift)
+        first_metric = replay_first(replayed, log, running.prometheus, pace) - began
+        say(f"first metric in Prometheus after {first_metric:.0f} s")
+        say(f"replaying {len(replayed.stable) - replayed.flaws:,} real records of 2016 and 2017")
+        silent_until = replay_stable(replayed, log, running, pace)
+        rejected, columns = plain_tests(running.prometheus)
+        say("silent, as it should be: no alert. A plain chi-square test at p < 0.05 calls")
+        say(f"{rejected} of {columns} columns drifted in the same records")
+        say(f"replaying {len(replayed.shifted):,} real records of 2018{DRAWN if shift else ', as they were'}")
+        page = replay_shifted(replayed, log, running, pace)
+        page_seconds = time.monotonic() - began
+        say(f"the page arrived after {page_seconds:.0f} s")
+        with live(replayed.shifted, log):
+            yield Shown(running, replayed, silent_until, rejected, columns, page, first_metric, page_seconds)
 
 
-def routing(hook: str) -> dict[str, object]:
-    """The shipped routing with every receiver replaced by the local webhook, and without its waits."""
-    shipped = yaml.safe_load((ROOT / "alerting" / "alertmanager" / "alertmanager.yml").read_text())
-    route = shipped["route"]
-    for part in (route, *route["routes"]):
-        part.update(group_wait="1s", group_interval="2s")
-    receivers = [
-        {"name": receiver["name"], "webhook_configs": [{"url": f"{hook}/{receiver['name']}"}]}
-        for receiver in shipped["receivers"]
-    ]
-    return {"route": route, "inhibit_rules": shipped["inhibit_rules"], "receivers": receivers}
+DRAWN = ", drawn so that people over 60 are 60 % instead of 24 %"
 
 
-def replay(lines: list[bytes], log: Path, seconds: float) -> None:
-    """Append the lines to the log, evenly over ``seconds``."""
-    start, written = time.monotonic(), 0
-    with log.open("ab") as file:
-        while written < len(lines):
-            due = min(len(lines), int(len(lines) * (time.monotonic() - start) / seconds) + 1)
-            file.write(b"".join(lines[written:due]))
-            file.flush()
-            written = due
-            time.sleep(TICK)
+def prepare(folder: Path) -> tuple[Path, Path]:
+    """Write the configuration into an empty folder; returns the log and the configuration."""
+    (folder / "logs").mkdir()
+    config = yaml.safe_load((HERE / "config.yml").read_text(encoding="utf-8"))
+    # The shipped file judges every 15 s; here a quarter of an hour passes in each tenth of a second.
+    config["evaluation_interval"] = "1s"
+    path = folder / "config.yml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    return folder / "logs" / "predictions.ndjson", path
 
 
-def replay_stable(replayed: Traffic, log: Path, server: Prometheus, hook: Webhook) -> None:
-    """Two real years without a drift worth an alarm: nothing may be heard."""
-    say(f"replaying {len(replayed.stable):,} real records of 2016 and 2017")
-    replay(replayed.stable, log, STABLE_SECONDS)
-    until(
-        lambda: server.query(f"sum(model_predictions_total) >= {len(replayed.stable)}"),
-        30,
-        what=f"all {len(replayed.stable)} records of 2016 and 2017 are counted",
+def build_reference(folder: Path, config: Path) -> None:
+    """Write 2015 as a log and build the reference from it, as a user would."""
+    known_good = folder / "2015.ndjson"
+    known_good.write_bytes(b"".join(reference_lines()))
+    command = [sys.executable, "-m", "drift_exporter.cli", "reference", "build", "--config", str(config)]
+    command += ["--model", "employment", "--input", str(known_good)]
+    built = subprocess.run([*command, "--output", str(folder / "reference.json")], check=False)
+    if built.returncode != 0:
+        raise DemoError(f"reference build ended with {built.returncode}")
+
+
+def replay_first(replayed: Traffic, log: Path, server: Prometheus, pace: Pace) -> float:
+    """Some lines first, to see the first metric in Prometheus; returns when it was there (monotonic)."""
+    replay(replayed.stable[:FIRST_LINES], log, 0)
+    awaited(
+        lambda: server.query(f"sum(model_predictions_total) >= {FIRST_LINES}"),
+        lambda: f"the first {FIRST_LINES} records are counted; scraped: {server.query('up')}",
+        pace.patience,
     )
-    heard = [alert for note in hook.notifications for alert in note.payload["alerts"]]
+    return time.monotonic()
+
+
+def replay_stable(replayed: Traffic, log: Path, running: Stack, pace: Pace) -> float:
+    """Two real years without a drift worth an alarm: nothing may be heard. Returns when they had ended."""
+    server = running.prometheus
+    replay(replayed.stable[FIRST_LINES:], log, pace.stable)
+    expected = len(replayed.stable) - replayed.unreadable
+    awaited(
+        lambda: server.query(f"sum(model_predictions_total) >= {expected}"),
+        lambda: f"all {expected} records are counted; counted: {server.query('model_predictions_total')}",
+        pace.patience,
+    )
+    heard = [alert["labels"] for note in running.hook.notifications for alert in note.payload["alerts"]]
+    heard += [alert["labels"] for alert in server.alerts("firing")]
     if heard:
-        raise DemoError(f"alerts on a stream without drift: {[alert['labels'] for alert in heard]}")
-    rejected, columns = plain_tests(server)
-    say(
-        f"silent, as it should be: no alert. A plain chi-square test at p < 0.05 calls {rejected} of {columns} "
-        "columns drifted in the same records"
-    )
+        raise DemoError(f"alerts on a stream without drift: {heard}")
+    return time.time()
 
 
 def plain_tests(server: Prometheus) -> tuple[int, int]:
@@ -189,47 +224,57 @@ def plain_tests(server: Prometheus) -> tuple[int, int]:
     return rejected, len(columns)
 
 
-def _bin(labels: dict[str, str]) -> tuple[str, str, str]:
+def _bin(labels: Mapping[str, str]) -> tuple[str, str, str]:
     return labels["column"], labels["kind"], labels["bin"]
 
 
-def replay_shifted(replayed: Traffic, log: Path, server: Prometheus, hook: Webhook) -> None:
-    """The mix shifts: the page must come."""
-    say(
-        f"replaying {len(replayed.shifted):,} real records of 2018, drawn so that people over 60 are 60 % instead "
-        "of 24 %"
+def replay_shifted(replayed: Traffic, log: Path, running: Stack, pace: Pace) -> Mapping[str, Any]:
+    """The mix shifts: the page must come. Returns the alert as it came to the webhook."""
+    replay(replayed.shifted, log, pace.shifted)
+    awaited(
+        lambda: received(running.hook, "/pages", "ModelDrift"),
+        lambda: f"a page for ModelDrift at the webhook; Prometheus has {running.prometheus.alerts()}",
+        pace.patience,
     )
-    replay(replayed.shifted, log, SHIFTED_SECONDS)
-    until(
-        lambda: any("ModelDrift" in note.alert_names for note in hook.to("/pages")),
-        ALERT_SECONDS,
-        what=f"a page for ModelDrift at the webhook; Prometheus has {server.alerts()}",
-    )
+    return received(running.hook, "/pages", "ModelDrift")[0]
 
 
-def tell(exporter: str, server: Prometheus, hook: Webhook, seconds: float) -> None:
+def tell(shown: Shown) -> None:
     """Print what a person would look at."""
-    say(f"the page arrived after {seconds:.0f} s")
-    note = next(note for note in hook.to("/pages") if "ModelDrift" in note.alert_names)
-    alert = next(alert for alert in note.payload["alerts"] if alert["labels"]["alertname"] == "ModelDrift")
+    running, alert = shown.stack, shown.page
     print()
     print("  labels      " + ", ".join(f"{key}={value}" for key, value in sorted(alert["labels"].items())))
     for name, value in sorted(alert["annotations"].items()):
         print(f"  {name:<11} " + value.replace("\n", "\n" + " " * 14))
     print()
-    for sample in server.query('topk(5, model_drift_score{method="psi",window="24h"})'):
-        labels = sample.labels
-        print(
-            f"  model_drift_score{{column={labels['column']!r},method='psi',window='24h'}} {sample.value:.3f}"
-        )
+    for sample in running.prometheus.query('topk(5, model_drift_score{method="psi",window="24h"})'):
+        labels = f"column={sample.labels['column']!r},method='psi',window='24h'"
+        print(f"  model_drift_score{{{labels}}} {sample.value:.3f}")
     print()
-    page = requests.get(f"{exporter}/models/employment", timeout=10)
+    report = f"{running.exporter.url}/models/employment"
+    page = requests.get(report, timeout=10)
     if not page.ok:
         raise DemoError(f"the report page answers {page.status_code}")
-    print(f"  report page  {exporter}/models/employment")
-    print(f"  metrics      {exporter}/metrics")
-    print(f"  Prometheus   {server.url}/graph?g0.expr=model_drift_confidence&g0.tab=0")
+    print(f"  report page  {report}")
+    print(f"  metrics      {running.exporter.url}/metrics")
+    print(f"  Prometheus   {running.prometheus.url}/graph?g0.expr=model_drift_confidence&g0.tab=0")
+    print(f"  Alertmanager {running.alertmanager.url}/#/alerts")
+    print("  The dashboard needs Grafana, which is not started here: docker compose up does.")
     print()
+
+
+def stay_up(shown: Shown) -> None:
+    """Wait for Ctrl-C, or for a server that ends."""
+    say("everything stays up, with live traffic of the shifted mix, until Ctrl-C")
+    servers = (shown.stack.exporter, shown.stack.prometheus, shown.stack.alertmanager)
+    try:
+        while True:
+            for server in servers:
+                if server.process.poll() is not None:
+                    raise DemoError(f"a server ended by itself: {server.log[-2000:]}")
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        say("stopped")
 
 
 def say(text: str) -> None:

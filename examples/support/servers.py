@@ -1,7 +1,7 @@
-r"""Real servers for demos and tests: Prometheus, Alertmanager, a webhook, a swappable scrape target.
+r"""Real servers for demos and tests: exporter, Prometheus, Alertmanager, a webhook, a swappable target.
 
-All listen on free ports of 127.0.0.1, keep their files in a given folder, are ready when their
-context is entered and gone when it is left::
+All listen on 127.0.0.1 (on ``port`` where it is given and free, else on any free one), keep their files in a
+given folder, are ready when their context is entered and gone when it is left::
 
     with StaticTarget() as target, Webhook() as hook:
         with alertmanager(tmp_path / "am", {"route": ..., "receivers": ...}) as am:
@@ -13,18 +13,18 @@ context is entered and gone when it is left::
 
 import contextlib
 import shutil
-import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
 import yaml
 
+from support.handles import HTTP_SECONDS, Alertmanager, Prometheus, Sample, Server, ServerError
 from support.listeners import Notification, StaticTarget, Webhook
 
 __all__ = [
@@ -32,11 +32,14 @@ __all__ = [
     "Notification",
     "Prometheus",
     "Sample",
+    "Server",
     "ServerError",
     "StaticTarget",
     "Webhook",
     "alertmanager",
+    "exporter",
     "free_port",
+    "is_free",
     "program",
     "prometheus",
     "prometheus_config",
@@ -45,12 +48,7 @@ __all__ = [
 
 T = TypeVar("T")
 READY_SECONDS = 30.0
-HTTP_SECONDS = 10.0
 START_ATTEMPTS = 3
-
-
-class ServerError(RuntimeError):
-    """A server did not start or did not answer as it should; the text holds the end of its log."""
 
 
 def until(check: Callable[[], T], timeout: float = 30.0, interval: float = 0.05, what: str = "") -> T:
@@ -72,112 +70,24 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def is_free(port: int) -> bool:
+    """Whether nobody listens on this port of 127.0.0.1 right now."""
+    with socket.socket() as probe:
+        # As servers do it: a connection that has just ended there is no hindrance.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
 def program(*names: str) -> str:
     """Path of the first of these programs that is installed; ServerError where none is."""
     for name in names:
         if found := shutil.which(name):
             return found
     raise ServerError(f"none of {', '.join(names)} is installed; `make servers` says how to get them")
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One series of an instant query's answer."""
-
-    labels: Mapping[str, str]
-    value: float
-    timestamp: float
-
-
-@dataclass(frozen=True)
-class Server:
-    """A running server. ``address`` is host:port, ``folder`` holds its files and its log."""
-
-    address: str
-    folder: Path
-    process: subprocess.Popen[bytes]
-
-    @property
-    def url(self) -> str:
-        """Base URL without a slash at the end."""
-        return f"http://{self.address}"
-
-    @property
-    def log(self) -> str:
-        """What the server has written so far."""
-        return (self.folder / "log").read_text(errors="replace")
-
-    def get(self, path: str, **parameters: str) -> Any:  # noqa: ANN401
-        """The JSON that a GET of ``path`` answers; ServerError where it does not answer 2xx."""
-        answer = requests.get(self.url + path, params=parameters, timeout=HTTP_SECONDS)
-        if not answer.ok:
-            raise ServerError(f"GET {path} {parameters}: {answer.status_code} {answer.text}")
-        return answer.json()
-
-    def reload(self) -> None:
-        """Read the configuration again; ServerError with the reason where the server refuses it."""
-        answer = requests.post(self.url + "/-/reload", timeout=HTTP_SECONDS)
-        if not answer.ok:
-            raise ServerError(f"reload refused: {answer.text}")
-
-    def stop(self) -> None:
-        """End the process and reap it."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-        self.process.wait(timeout=10)
-
-
-@dataclass(frozen=True)
-class Prometheus(Server):
-    """A running Prometheus."""
-
-    def query(self, expression: str, at: float | None = None) -> list[Sample]:
-        """Answer of an instant query (vector or scalar), now or ``at`` seconds since the epoch."""
-        parameters = {"query": expression} | ({} if at is None else {"time": f"{at:.3f}"})
-        data = self.get("/api/v1/query", **parameters)["data"]
-        if data["resultType"] == "scalar":
-            return [Sample({}, float(data["result"][1]), float(data["result"][0]))]
-        return [Sample(r["metric"], float(r["value"][1]), float(r["value"][0])) for r in data["result"]]
-
-    def query_range(self, expression: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
-        """Answer of a range query as the API gives it: dicts with ``metric`` and ``values``."""
-        answer = self.get(
-            "/api/v1/query_range",
-            query=expression,
-            start=f"{start:.3f}",
-            end=f"{end:.3f}",
-            step=f"{step:.3f}",
-        )
-        return list(answer["data"]["result"])
-
-    def alerts(self, state: str | None = None) -> list[dict[str, Any]]:
-        """Pending and firing alerts as the API gives them; only those in ``state`` where it is given."""
-        alerts = self.get("/api/v1/alerts")["data"]["alerts"]
-        return [a for a in alerts if state in (None, a["state"])]
-
-    def rule_problems(self) -> list[str]:
-        """The last error of every rule that could not be evaluated."""
-        groups = self.get("/api/v1/rules")["data"]["groups"]
-        return [f"{r['name']}: {r['lastError']}" for g in groups for r in g["rules"] if r.get("lastError")]
-
-
-@dataclass(frozen=True)
-class Alertmanager(Server):
-    """A running Alertmanager."""
-
-    def post(self, alerts: Sequence[Mapping[str, Any]]) -> None:
-        """Send alerts (``labels``, ``annotations``, ``startsAt``, ...) as Prometheus would."""
-        answer = requests.post(self.url + "/api/v2/alerts", json=list(alerts), timeout=HTTP_SECONDS)
-        if not answer.ok:
-            raise ServerError(f"alerts refused: {answer.text}")
-
-    def alerts(self) -> list[dict[str, Any]]:
-        """All alerts as the API gives them, inhibited and silenced ones too (see their ``status``)."""
-        return list(self.get("/api/v2/alerts"))
 
 
 def prometheus_config(
@@ -201,6 +111,7 @@ def prometheus(
     config: Mapping[str, Any] | str | Path,
     rules: Iterable[Path] = (),
     flags: Sequence[str] = (),
+    port: int | None = None,
 ) -> Iterator[Prometheus]:
     """Run Prometheus in ``folder``. ``config`` is a mapping, a text, or a file (used where it lies).
 
@@ -218,12 +129,13 @@ def prometheus(
             f"--config.file={path}",
             f"--storage.tsdb.path={folder / 'tsdb'}",
             f"--web.listen-address={address}",
+            f"--web.external-url=http://{address}",
             "--web.enable-lifecycle",
             "--log.level=warn",
             *flags,
         ]
 
-    server = _start(Prometheus, folder, command)
+    server = _start(Prometheus, folder, command, port)
     try:
         yield server
     finally:
@@ -232,7 +144,10 @@ def prometheus(
 
 @contextlib.contextmanager
 def alertmanager(
-    folder: Path, config: Mapping[str, Any] | str | Path, flags: Sequence[str] = ()
+    folder: Path,
+    config: Mapping[str, Any] | str | Path,
+    flags: Sequence[str] = (),
+    port: int | None = None,
 ) -> Iterator[Alertmanager]:
     """Run Alertmanager in ``folder``; ``config`` as for :func:`prometheus`, in ``alertmanager.yml``."""
     path = _written(folder, "alertmanager.yml", config)
@@ -243,11 +158,30 @@ def alertmanager(
             f"--config.file={path}",
             f"--storage.path={folder / 'data'}",
             f"--web.listen-address={address}",
+            f"--web.external-url=http://{address}",
             "--cluster.listen-address=",
             *flags,
         ]
 
-    server = _start(Alertmanager, folder, command)
+    server = _start(Alertmanager, folder, command, port)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextlib.contextmanager
+def exporter(
+    folder: Path, config: Path, flags: Sequence[str] = (), port: int | None = None
+) -> Iterator[Server]:
+    """Run ``drift-exporter serve`` with the configuration file ``config``; its log is in ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def command(address: str) -> list[str]:
+        serve = ["-m", "drift_exporter.cli", "serve", "--config", str(config)]
+        return [sys.executable, *serve, "--web.listen-address", address, *flags]
+
+    server = _start(Server, folder, command, port)
     try:
         yield server
     finally:
@@ -266,10 +200,12 @@ def _written(folder: Path, name: str, config: Mapping[str, Any] | str | Path) ->
 AnyServer = TypeVar("AnyServer", bound=Server)
 
 
-def _start(kind: type[AnyServer], folder: Path, command: Callable[[str], list[str]]) -> AnyServer:
-    """Start and wait until ready; another port where somebody else took the first one meanwhile."""
+def _start(
+    kind: type[AnyServer], folder: Path, command: Callable[[str], list[str]], port: int | None
+) -> AnyServer:
+    """Start and wait until ready; another port where somebody else has it, or took it meanwhile."""
     for attempt in range(START_ATTEMPTS):
-        address = f"127.0.0.1:{free_port()}"
+        address = f"127.0.0.1:{port if port is not None and is_free(port) else free_port()}"
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(command(address), stdout=log, stderr=subprocess.STDOUT)
         server = kind(address=address, folder=folder, process=process)

@@ -1,0 +1,120 @@
+"""A log's whole way: exporter, Prometheus with shortened rules, Alertmanager with a local webhook."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from support.handles import Alertmanager, Prometheus, Server
+from support.listeners import Webhook
+from support.servers import alertmanager, exporter, prometheus, prometheus_config
+from support.short_rules import shorten_rules
+
+ALERTING = Path(__file__).resolve().parents[2] / "alerting"
+GRAFANA = "http://localhost:3000"
+TICK_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Ports to use where they are free; without one, or where it is taken, any free one is used."""
+
+    exporter: int | None = None
+    prometheus: int | None = None
+    alertmanager: int | None = None
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The running servers; ``hook`` gets what people would get, one path for each receiver."""
+
+    exporter: Server
+    prometheus: Prometheus
+    alertmanager: Alertmanager
+    hook: Webhook
+
+
+ANY_PORTS = Ports()
+
+
+@contextlib.contextmanager
+def stack(
+    folder: Path,
+    config: Path,
+    ports: Ports = ANY_PORTS,
+    **shorter: Any,  # noqa: ANN401
+) -> Iterator[Stack]:
+    """Run all of them with their files in ``folder``, scraping and evaluating every second.
+
+    ``shorter`` goes to :func:`support.short_rules.shorten_rules`. Links in notifications are those of the
+    servers that run; Prometheus serves the runbooks. Grafana is not among them.
+    """
+    rules = folder / "rules"
+    assets = f"--web.user-assets={ALERTING}"
+    with (
+        Webhook() as hook,
+        alertmanager(folder / "alertmanager", routing(hook.url), port=ports.alertmanager) as alerts,
+        exporter(folder / "exporter", config, port=ports.exporter) as metrics,
+        prometheus(
+            folder / "prometheus",
+            prometheus_config(
+                {"drift-exporter": [metrics.address]}, alerts.address, rule_files=[str(rules / "*.yml")]
+            ),
+            flags=[assets],
+            port=ports.prometheus,
+        ) as server,
+    ):
+        links = {"grafana": GRAFANA, "exporter": metrics.url, "runbooks": f"{server.url}/user/runbooks"}
+        shorten_rules(ALERTING / "rules", rules, links=links, **shorter)
+        server.reload()
+        yield Stack(metrics, server, alerts, hook)
+
+
+def routing(hook: str) -> dict[str, object]:
+    """The shipped routing with every receiver replaced by a local webhook, and without its waits."""
+    shipped = yaml.safe_load((ALERTING / "alertmanager" / "alertmanager.yml").read_text(encoding="utf-8"))
+    route: dict[str, Any] = shipped["route"]
+    for part in (route, *route["routes"]):
+        part.update(group_wait="1s", group_interval="2s")
+    receivers = [
+        {"name": receiver["name"], "webhook_configs": [{"url": f"{hook}/{receiver['name']}"}]}
+        for receiver in shipped["receivers"]
+    ]
+    return {"route": route, "inhibit_rules": shipped["inhibit_rules"], "receivers": receivers}
+
+
+def replay(lines: Sequence[bytes], log: Path, seconds: float) -> None:
+    """Append the lines to the log, evenly over ``seconds``."""
+    start, written = time.monotonic(), 0
+    with log.open("ab") as file:
+        while written < len(lines):
+            passed = time.monotonic() - start
+            due = min(len(lines), int(len(lines) * passed / seconds) + 1) if seconds > 0 else len(lines)
+            file.write(b"".join(lines[written:due]))
+            file.flush()
+            written = due
+            if written < len(lines):
+                time.sleep(TICK_SECONDS)
+
+
+def received(hook: Webhook, path: str, alert: str) -> list[Mapping[str, Any]]:
+    """The alerts of this name in what came to ``path``, oldest notification first."""
+    return [
+        found
+        for note in hook.to(path)
+        for found in note.payload["alerts"]
+        if found["labels"]["alertname"] == alert
+    ]
+
+
+def awaited(check: Callable[[], object], what: Callable[[], str], timeout: float) -> None:
+    """Wait until ``check`` is true; TimeoutError with what was missing after ``timeout`` seconds."""
+    end = time.monotonic() + timeout
+    while not check():
+        if time.monotonic() > end:
+            raise TimeoutError(f"not within {timeout:g} s: {what()}")
+        time.sleep(TICK_SECONDS)
