@@ -139,7 +139,7 @@ class TextFile:
             at_end = self.offset + len(data) >= size
             chunk = self._take(data, ended=final and at_end)
             if chunk is None and len(data) > self.line_limit and b"\n" not in data:
-                chunk = self._too_long(descriptor, data, size, final=final)
+                chunk = self._too_long(descriptor, len(data), size, final=final)
             if chunk is None:
                 if at_end or length > chunk_size:
                     break
@@ -201,19 +201,21 @@ class TextFile:
             self.path, self.format, offset, data, header=self.header, size=size, rejections=rejections
         )
 
-    def _too_long(self, descriptor: int, head: bytes, size: int, *, final: bool) -> Chunk | None:
+    def _too_long(self, descriptor: int, seen: int, size: int, *, final: bool) -> Chunk | None:
         """Step over a line that is over the limit; None while its end is not there yet."""
-        position = max(self._skipped_to, self.offset + len(head))
+        position = max(self._skipped_to, self.offset + seen)
         while position < size:
             block = os.pread(descriptor, _BLOCK, position)
             newline = block.find(b"\n")
             if newline >= 0:
-                return self._skip(head, position + newline + 1, position + newline)
+                return self._skip(
+                    os.pread(descriptor, RAW_LIMIT, self.offset), position + newline + 1, position + newline
+                )
             if not block:
                 break
             position += len(block)
         self._skipped_to = position
-        return self._skip(head, position, position) if final else None
+        return self._skip(os.pread(descriptor, RAW_LIMIT, self.offset), position, position) if final else None
 
     def _skip(self, head: bytes, next_line: int, end: int) -> Chunk:
         rejection = too_long(self.path, self.offset, head, end - self.offset, self.line_limit)
@@ -235,6 +237,7 @@ class TextFile:
                 data = pending + block
                 if long_head:
                     end = data.find(b"\n")
+                    long_head += data[: min(RAW_LIMIT - len(long_head), end if end >= 0 else len(data))]
                     if end < 0 and block:
                         dropped += len(data)
                         continue
