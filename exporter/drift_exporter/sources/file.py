@@ -62,7 +62,9 @@ class FileSource:
         """
         self._refresh()
         readers: dict[FileKey, Iterator[Chunk]] = {}
-        waiting = [key for key, file in self.files.items() if self._guarded(file, self._has_unread, key)]
+        waiting = [
+            key for key, file in list(self.files.items()) if self._guarded(file, self._has_unread, key)
+        ]
         for key in waiting:
             file = self.files[key]
             if file.time is None and len(waiting) > 1:
@@ -79,6 +81,7 @@ class FileSource:
                 chunk = next(reader, None)
             except (OSError, duckdb.Error) as error:
                 self._note(file, error)
+                self.gone.update({key: self.clock()} if key in self.gone else {})
                 chunk = None
             if chunk is None:
                 waiting.remove(key)
@@ -183,10 +186,10 @@ class FileSource:
                     self._forget(key, file)
                 return False
             del self._aside[key]
+        if key in self.gone and file.has_unread(final=False):
+            self.gone[key] = self.clock() + self.grace
         if file.has_unread(final=self._is_final(key)):
             file.problem = None
-            if key in self.gone and not self._is_final(key):
-                self.gone[key] = self.clock() + self.grace
             return True
         if file.problem is not None:
             self._say(f"{file.path}: {file.problem}")

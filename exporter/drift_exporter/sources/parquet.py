@@ -9,7 +9,7 @@ from drift_exporter.database import connect
 from drift_exporter.sources.chunk import Chunk
 from drift_exporter.sources.memory import MemoryFile
 
-_ROWS = 1 << 16
+_ROWS = 1 << 17
 
 
 @dataclass
