@@ -71,10 +71,25 @@ def test_new_categories_are_kept_apart_in_a_small_window() -> None:
     assert pooled.rest
 
 
-def test_new_categories_join_the_rare_ones_in_a_large_window() -> None:
-    reference = np.array([900, 93, 1, 2, 4, 0])
-    current = np.array([9000, 900, 20, 30, 40, 10])
+def test_new_categories_join_the_rare_ones_in_a_large_window_but_missing_does_not() -> None:
+    reference = np.array([900, 93, 1, 2, 4, 0, 0])
+    current = np.array([9000, 900, 20, 30, 40, 10, 0])
     pooled = pool(reference, current, design_effect=1.0, quantiles=False)
     assert pooled.reference.tolist() == [900, 93, 7]
     assert pooled.current.tolist() == [9000, 900, 100]
     assert not pooled.rest
+
+    current[-1] = 500
+    pooled = pool(reference, current, design_effect=1.0, quantiles=False)
+    assert pooled.reference.tolist() == [900, 93, 7, 0]
+    assert pooled.current.tolist() == [9000, 900, 100, 500]
+    assert pooled.rest
+
+
+def test_what_is_rarely_missing_is_not_lost_among_rare_categories() -> None:
+    pooled = pool(
+        np.array([900, 40, 30, 28, 0, 2]), np.array([60, 5, 5, 2, 0, 28]), design_effect=1.0, quantiles=False
+    )
+    assert pooled.reference.tolist() == [900, 98, 2]
+    assert pooled.current.tolist() == [60, 12, 28]
+    assert pooled.rest

@@ -33,7 +33,7 @@ def pool(
     """Pool the sparse bins of counts (B,) and (B,); bins that neither side has seen are left out.
 
     With ``quantiles`` the bins were laid so as to hold a given share of the reference, and neighbours are
-    pooled. Else they are categories, frequent ones first; see ``_pool_categories`` for these.
+    pooled. Else they are categories, with ``missing`` last; see ``_pool_categories`` for these.
     """
     m, n = int(reference.sum()), int(current.sum())
     enough = WELL_FILLED * design_effect * m / min(m, n)
@@ -42,8 +42,13 @@ def pool(
     kept = seen & ~sparse
     if not sparse.any():
         return Pooled(reference[kept].astype(np.float64), current[kept].astype(np.float64), rest=False)
-    pooling = _pool_neighbours if quantiles else _pool_categories
-    pooled = pooling(reference[sparse], current[sparse], enough, window_is_smaller=n < m)
+    if quantiles:
+        pooled = _pool_neighbours(reference[sparse], current[sparse], enough)
+    else:
+        apart = (reference == 0) & (n < m)
+        apart[-1] = True
+        seen_once = int((reference[:-1] == 1).sum()) if n < m else 0
+        pooled = _pool_categories(reference[sparse], current[sparse], apart[sparse], seen_once, enough)
     return Pooled(
         np.concatenate([reference[kept], pooled.reference]),
         np.concatenate([current[kept], pooled.current]),
@@ -51,13 +56,7 @@ def pool(
     )
 
 
-def _pool_neighbours(
-    reference: NDArray[np.integer],
-    current: NDArray[np.integer],
-    enough: float,
-    *,
-    window_is_smaller: bool,  # noqa: ARG001 - of no consequence here
-) -> Pooled:
+def _pool_neighbours(reference: NDArray[np.integer], current: NDArray[np.integer], enough: float) -> Pooled:
     """Neighbouring sparse bins together until there are enough, again and again."""
     starts = [0]
     filled = 0
@@ -77,21 +76,24 @@ def _pool_neighbours(
 
 
 def _pool_categories(
-    reference: NDArray[np.integer], current: NDArray[np.integer], enough: float, *, window_is_smaller: bool
+    reference: NDArray[np.integer],
+    current: NDArray[np.integer],
+    apart: NDArray[np.bool_],
+    seen_once: int,
+    enough: float,
 ) -> Pooled:
-    """All sparse bins in one, in a small window but for those that the reference has never seen.
+    """All sparse bins in one, but for those ``apart``, which are the rest bin.
 
     Rare categories must not be sorted by how often the reference saw them: those it saw often it saw too
-    often, and those it never saw are not impossible. In a small window, where the rare ones together can be a
-    large share, the never seen ones are kept apart, as the rest bin, so that a new value is not lost among
-    them; as many are to be expected as there were categories seen once: Good (1953), The population
-    frequencies of species and the estimation of population parameters, Biometrika 40.
+    often, and those it never saw are not impossible. But together they can be a large share of a small
+    window, so there the never seen ones are apart, lest a new value be lost among them. As many of these are
+    to be expected as there were categories ``seen_once``: Good (1953), The population frequencies of species
+    and the estimation of population parameters, Biometrika 40. ``missing`` is no category and always apart.
     """
-    known, total = int(reference.sum()), float(current.sum())
-    if known < enough or not window_is_smaller:
-        return Pooled(np.array([float(known)]), np.array([total]), rest=known < enough)
-    seen_once = float((reference == 1).sum())
-    new = float(current[reference == 0].sum())
-    if not seen_once and not new:
-        return Pooled(np.array([float(known)]), np.array([total]), rest=False)
-    return Pooled(np.array([known - seen_once, seen_once]), np.array([total - new, new]), rest=True)
+    known, now = float(reference[~apart].sum()), float(current[~apart].sum())
+    rest_known, rest_now = float(reference[apart].sum()), float(current[apart].sum())
+    if known < enough:
+        return Pooled(np.array([known + rest_known]), np.array([now + rest_now]), rest=True)
+    if not (rest_known + rest_now + seen_once):
+        return Pooled(np.array([known]), np.array([now]), rest=False)
+    return Pooled(np.array([known - seen_once, rest_known + seen_once]), np.array([now, rest_now]), rest=True)
