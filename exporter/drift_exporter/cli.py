@@ -1,6 +1,7 @@
 """The command line. What a verb needs is imported when it is called, so that --help answers at once."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ OK, FAILED, WRONG_USAGE = 0, 1, 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit status: 0 fine, 1 an error, 2 wrong usage or configuration."""
-    parser = _parser()
+    parser = build_parser()
     options = parser.parse_args(arguments)
     if options.run is None:
         options.parser.print_help(sys.stderr)
@@ -22,18 +23,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     set_up_logs(options.log_format, options.log_level)
     try:
-        return int(options.run(options))
+        status = int(options.run(options))
+        sys.stdout.flush()
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return WRONG_USAGE
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; the interpreter must not complain about it at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
     except (DriftExporterError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         return 130
+    return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """All verbs and their options."""
     parser = argparse.ArgumentParser(
         prog="drift-exporter",
         description="Reads prediction logs of machine-learning models and exposes drift, confidence, latency "
@@ -135,12 +143,21 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _reference_build(options: argparse.Namespace) -> int:
+    from tqdm import tqdm  # noqa: PLC0415
+
     from drift_exporter.config import load_config  # noqa: PLC0415
     from drift_exporter.reference.build import build_reference  # noqa: PLC0415
 
-    reference = build_reference(
-        load_config(options.config), options.model, options.input, output=options.output, seed=options.seed
-    )
+    config = load_config(options.config)
+    with tqdm(unit="B", unit_scale=True, unit_divisor=1024, disable=None, leave=False) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        reference = build_reference(
+            config, options.model, options.input, output=options.output, seed=options.seed, progress=progress
+        )
     for note in reference.notes:
         print(f"note: {note}", file=sys.stderr)
     print(f"{options.output}: {reference.rows} rows, {len(reference.columns)} columns", file=sys.stderr)

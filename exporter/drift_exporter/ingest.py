@@ -130,7 +130,7 @@ class ModelIngest:
         anything is counted, so that a chunk for which this raises can be given again.
         """
         records = self._decode(chunk)
-        rejections = (*chunk.rejections, *records.rejections)
+        rejections = sorted((*chunk.rejections, *records.rejections), key=lambda rejection: rejection.offset)
         reasons = Counter(rejection.reason for rejection in rejections)
         if not records.rows:
             if rejections:
@@ -283,8 +283,8 @@ class ModelIngest:
                 (leaf.kind, leaf.name): int(np.count_nonzero(np.isinf(values[mine])))
                 for leaf, values in zip(self.plan.numeric, records.numeric, strict=True)
             }
-            nothing = np.zeros((0, 0), dtype=np.int64)
-            yield nothing[0:0, 0], GroupCounts(nothing, np.zeros((0, 0)), nothing[:, 0], wrong)
+            none = np.zeros(0, dtype=np.int64)
+            yield none, GroupCounts(np.zeros((0, 0), dtype=np.int64), np.zeros((0, 0)), none, wrong)
             return
         slices = len(assignment.level)
         block = max(1, _BLOCK_CELLS // max(1, layout.size))

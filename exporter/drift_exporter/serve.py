@@ -182,20 +182,25 @@ def serve(config_path: Path, host: str, port: int, *, lifecycle: bool) -> int:
         raise DriftExporterError(
             f"cannot listen on {host}:{port}; is the port taken? Choose another with --web.listen-address"
         ) from None
-    with _reload_on_hangup(exporter):
+    with _signals(exporter, server):
         exporter.start()
         try:
             log.info("listening on %s", _address(host, port))
             asyncio.run(server.serve(sockets=[listening]))
-        except KeyboardInterrupt:
-            pass
         finally:
             exporter.stop()
+            listening.close()
     return 0
 
 
 @contextlib.contextmanager
-def _reload_on_hangup(exporter: Exporter) -> Iterator[None]:
+def _signals(exporter: Exporter, server: uvicorn.Server) -> Iterator[None]:
+    """SIGHUP reloads; SIGINT and SIGTERM end in good order, whenever they come.
+
+    The server catches the last two while it runs and raises them once more when it has ended: without handlers
+    of our own that would end the process before the exporter is stopped.
+    """
+
     def reload() -> None:
         # Already in the log; the metrics tell it too.
         with contextlib.suppress(DriftExporterError):
@@ -205,11 +210,16 @@ def _reload_on_hangup(exporter: Exporter) -> Iterator[None]:
         # A handler interrupts whatever runs; the work is done on a thread of its own.
         threading.Thread(target=reload, name="reload", daemon=True).start()
 
-    before = signal.signal(signal.SIGHUP, on_hangup)
+    def on_end(_number: int, _frame: object) -> None:
+        server.should_exit = True
+
+    handlers = {signal.SIGHUP: on_hangup, signal.SIGINT: on_end, signal.SIGTERM: on_end}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
-        signal.signal(signal.SIGHUP, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _address(host: str, port: int) -> str:

@@ -1,0 +1,224 @@
+"""The command line, as a user calls it: real processes, real files, exit statuses."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from drift_exporter import __version__
+from support.servers import free_port, until
+
+CONFIG = """\
+evaluation_interval: 200ms
+windows: [1h]
+models:
+  - name: fraud
+    task: binary
+    predictions:
+      source: {type: file, path: logs/*.ndjson}
+      fields: {timestamp: ts, prediction: answer, features: features.*}
+"""
+
+
+def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "drift_exporter.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, timeout=120)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "config.yml").write_text(CONFIG)
+    (tmp_path / "logs").mkdir()
+    write(tmp_path / "logs" / "a.ndjson", range(100))
+    return tmp_path
+
+
+def write(path: Path, seconds: Sequence[int]) -> None:
+    with path.open("a") as file:
+        for i in seconds:
+            record = {"ts": 1_767_225_600 + i, "answer": i % 2, "features": {"amount": i, "country": "de"}}
+            file.write(json.dumps(record) + "\n")
+
+
+def sample(text: str, series: str) -> float | None:
+    for line in text.splitlines():
+        if line.startswith(series + " "):
+            return float(line.rpartition(" ")[2])
+    return None
+
+
+def test_version() -> None:
+    result = run("--version")
+    assert (0, f"drift-exporter {__version__}\n") == (result.returncode, result.stdout)
+
+
+@pytest.mark.parametrize("verb", [(), ("reference",)])
+def test_without_a_verb_help_and_wrong_usage(verb: tuple[str, ...]) -> None:
+    result = run(*verb)
+    assert (2, "") == (result.returncode, result.stdout)
+    assert "usage: drift-exporter" in result.stderr
+
+
+@pytest.mark.parametrize("verb", ["init", "serve", "once", "check-config", "reference"])
+def test_every_verb_has_help(verb: str) -> None:
+    result = run(verb, "--help")
+    assert 0 == result.returncode
+    assert f"usage: drift-exporter {verb}" in result.stdout
+
+
+def test_once_prints_the_metrics(folder: Path) -> None:
+    result = run("once", "--config", folder / "config.yml")
+    assert (0, "") == (result.returncode, result.stderr)
+    assert 100.0 == sample(result.stdout, 'model_predictions_total{model="fraud",version="unversioned"}')
+
+
+def test_once_tells_what_it_could_not_read_and_prints_the_rest(folder: Path) -> None:
+    (folder / "logs" / "a.ndjson").unlink()
+    result = run("once", "--config", folder / "config.yml")
+    assert 1 == result.returncode
+    assert f"error: source fraud/predictions: no file matches {folder}/logs/*.ndjson\n" in result.stderr
+    assert 0.0 == sample(result.stdout, 'drift_exporter_source_up{source="fraud/predictions"}')
+
+
+def test_a_wrong_configuration_is_status_2_with_its_place(folder: Path) -> None:
+    (folder / "config.yml").write_text(CONFIG.replace("task: binary", "task: binry"))
+    for verb in (["check-config"], ["once", "--config"], ["serve", "--config"]):
+        result = run(*verb, folder / "config.yml")
+        assert (2, "") == (result.returncode, result.stdout)
+        assert f"{folder}/config.yml:5: models[0].task" in result.stderr
+
+
+def test_check_config_is_fine_with_warnings(folder: Path) -> None:
+    result = run("check-config", folder / "config.yml")
+    assert (0, f"{folder}/config.yml: fine\n") == (result.returncode, result.stdout)
+    assert "warning: " in result.stderr
+
+
+def test_check_config_reads_the_references_too(folder: Path) -> None:
+    config = CONFIG.replace("task: binary", "task: binary\n    reference: reference.json")
+    (folder / "config.yml").write_text(config)
+    (folder / "reference.json").write_text("{}")
+    result = run("check-config", folder / "config.yml")
+    assert (1, "") == (result.returncode, result.stdout)
+    assert "reference.json" in result.stderr
+
+
+def test_from_a_log_to_scores(folder: Path) -> None:
+    log = folder / "logs" / "a.ndjson"
+    inferred = run("init", "--input", log, cwd=folder)
+    assert (0, "") == (inferred.returncode, inferred.stderr)
+    (folder / "config.yml").write_text(
+        CONFIG.replace("task: binary", "task: binary\n    reference: reference.json")
+    )
+    built = run(
+        "reference", "build", "--config", folder / "config.yml", "--model", "fraud",
+        "--input", log, "--output", folder / "reference.json",
+    )  # fmt: skip
+    assert 0 == built.returncode, built.stderr
+    shown = run("reference", "show", folder / "reference.json")
+    assert 0 == shown.returncode
+    assert "amount" in shown.stdout
+    result = run("once", "--config", folder / "config.yml")
+    series = 'column="amount",kind="feature",method="psi",model="fraud",version="unversioned",window="1h"'
+    assert 0.0 == sample(result.stdout, f"model_drift_score{{{series}}}")
+
+
+def test_a_closed_pipe_is_no_error(folder: Path) -> None:
+    once = f"{sys.executable} -m drift_exporter.cli once --config {folder}/config.yml"
+    command = f"{once} | head -1; exit ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+    assert (0, "") == (result.returncode, result.stderr)
+
+
+@contextmanager
+def serving(folder: Path, *more: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    address = f"127.0.0.1:{free_port()}"
+    command = [sys.executable, "-m", "drift_exporter.cli", "--log.format", "json", "serve"]
+    process = subprocess.Popen(
+        [*command, "--config", str(folder / "config.yml"), "--web.listen-address", address, *more],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        until(lambda: answers(f"http://{address}/-/ready"), what="ready")
+        yield f"http://{address}", process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=10).ok
+    except requests.ConnectionError:
+        return False
+
+
+def metric(url: str, series: str) -> float | None:
+    return sample(requests.get(f"{url}/metrics", timeout=10).text, series)
+
+
+PREDICTIONS = 'model_predictions_total{model="fraud",version="unversioned"}'
+RELOADED = "drift_exporter_config_last_reload_successful"
+
+
+def test_serve_follows_the_log_and_reloads_on_hangup(folder: Path) -> None:
+    with serving(folder) as (url, process):
+        until(lambda: metric(url, PREDICTIONS) == 100.0, what="the log is counted")
+        write(folder / "logs" / "b.ndjson", range(100, 150))
+        until(lambda: metric(url, PREDICTIONS) == 150.0, what="a new file is counted")
+
+        (folder / "config.yml").write_text("models: 1\n")
+        process.send_signal(signal.SIGHUP)
+        until(lambda: metric(url, RELOADED) == 0.0, what="a wrong configuration is refused")
+        assert 150.0 == metric(url, PREDICTIONS)
+
+        (folder / "config.yml").write_text(CONFIG.replace("task: binary", "task: binary\n    impact: high"))
+        process.send_signal(signal.SIGHUP)
+        until(lambda: metric(url, RELOADED) == 1.0, what="a right one is used")
+        until(lambda: 'impact="high"' in requests.get(f"{url}/metrics", timeout=10).text)
+        write(folder / "logs" / "b.ndjson", range(150, 160))
+        until(lambda: metric(url, PREDICTIONS) == 160.0, what="counters go on after a reload")
+        assert 403 == requests.post(f"{url}/-/reload", timeout=10).status_code
+
+        process.send_signal(signal.SIGTERM)
+        assert 0 == process.wait(timeout=20)
+
+
+def test_serve_reloads_over_http_where_allowed(folder: Path) -> None:
+    with serving(folder, "--web.enable-lifecycle") as (url, _):
+        assert 200 == requests.post(f"{url}/-/reload", timeout=10).status_code
+        (folder / "config.yml").write_text(CONFIG.replace("1h", "1x"))
+        refused = requests.post(f"{url}/-/reload", timeout=10)
+        assert 500 == refused.status_code
+        assert "config.yml:2: windows" in refused.text
+        assert "windows" in requests.get(f"{url}/config", timeout=10).text
+
+
+def test_a_port_that_is_taken_is_told(folder: Path) -> None:
+    with serving(folder) as (url, _):
+        address = url.removeprefix("http://")
+        result = run("serve", "--config", folder / "config.yml", "--web.listen-address", address)
+    assert 1 == result.returncode
+    assert f"error: cannot listen on {address}" in result.stderr
+
+
+@pytest.mark.parametrize("address", ["10101", "localhost:port", ":70000"])
+def test_a_wrong_listen_address_is_wrong_usage(folder: Path, address: str) -> None:
+    result = run("serve", "--config", folder / "config.yml", "--web.listen-address", address)
+    assert 2 == result.returncode
+    assert repr(address) in result.stderr
+
+
+def test_log_lines_are_json_where_wanted(folder: Path) -> None:
+    (folder / "logs" / "a.ndjson").unlink()
+    result = run("--log.format", "json", "once", "--config", folder / "config.yml")
+    entry = json.loads(result.stderr.splitlines()[0])
+    assert ("warning", "drift_exporter.runtime") == (entry["level"], entry["logger"])

@@ -1,0 +1,61 @@
+"""The README and the docs say what is so."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from drift_exporter.cli import build_parser
+from drift_exporter.config import load_config
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def test_the_readme_configuration_loads(tmp_path: Path) -> None:
+    (example,) = blocks(ROOT / "README.md", "yaml")
+    (tmp_path / "config.yml").write_text(example)
+    assert ["fraud"] == [model.name for model in load_config(tmp_path / "config.yml").models]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text())
+    assert [] == [link for link in links if not (page.parent / link).exists()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_exist(page: Path) -> None:
+    for block in blocks(page, "(?:console|sh|bash)?"):
+        for line in block.replace("\\\n", " ").splitlines():
+            if line.startswith("drift-exporter "):
+                command = re.split(r"\s[|>]\s", line)[0]
+                arguments = shlex.split(command, comments=True)[1:]
+                assert build_parser().parse_args(arguments) is not None
+
+
+def test_every_reason_for_rejection_is_documented() -> None:
+    package = ROOT / "exporter" / "drift_exporter"
+    modules = [*(package / "sources").glob("*.py"), *(package / "decode").glob("*.py")]
+    reasons = {
+        reason
+        for module in modules
+        for reason in re.findall(
+            r'"(malformed|not_object|invalid_utf8|too_long|timestamp_\w+)"', module.read_text()
+        )
+    }
+    operations = (ROOT / "docs" / "operations.md").read_text()
+    assert reasons == set(re.findall(r"^\| `(\w+)` \|", operations, flags=re.MULTILINE))
+
+
+def test_every_make_target_in_the_readme_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"\bmake ([a-z]+)", (ROOT / "README.md").read_text()))
+    assert set() == {
+        target for target in targets if not re.search(rf"^{target}:", makefile, flags=re.MULTILINE)
+    }
