@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -80,8 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--no-shift", action="store_true", help="replay 2018 as it was: the demo must fail")
     parser.add_argument("--folder", type=Path, help="an empty folder to work in instead of build/demo")
     options = parser.parse_args(arguments)
-    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, _interrupt)
+    stopped = _stop_by_signal()
     try:
         folder = _empty(options.folder)
         pace = Pace().times(options.speed)
@@ -89,20 +89,32 @@ def main(arguments: list[str] | None = None) -> int:
             tell(shown)
             if not options.once:
                 stay_up(shown)
-    except KeyboardInterrupt:
-        say("stopped")
-        return INTERRUPTED
-    except (DemoError, ServerError, TimeoutError) as error:
-        say(f"FAILED: {error}")
-        return FAILED
+    except (Exception, KeyboardInterrupt) as error:
+        # A query that is interrupted raises an error of its own.
+        if stopped.is_set():
+            say("stopped before the page had come")
+            return INTERRUPTED
+        if isinstance(error, DemoError | ServerError | TimeoutError):
+            say(f"FAILED: {error}")
+            return FAILED
+        raise
     return 0
 
 
-def _interrupt(*_: object) -> None:
-    """End in order, once: what comes after must not disturb the ending of the servers."""
-    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, signal.SIG_IGN)
-    raise KeyboardInterrupt
+def _stop_by_signal() -> threading.Event:
+    """End in order by a signal, once: those that come after must not disturb the ending of the servers."""
+    stopped = threading.Event()
+    endings = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def interrupt(*_: object) -> None:
+        for ending in endings:
+            signal.signal(ending, signal.SIG_IGN)
+        stopped.set()
+        raise KeyboardInterrupt
+
+    for ending in endings:
+        signal.signal(ending, interrupt)
+    return stopped
 
 
 def _empty(folder: Path | None) -> Path:

@@ -9,7 +9,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,8 @@ class Traffic:
     ``flaws`` more lines are among the stable ones, ``unreadable`` of them no JSON.
     """
 
-    stable: list[bytes]
-    shifted: list[bytes]
+    stable: list[bytes] = field(repr=False)
+    shifted: list[bytes] = field(repr=False)
     flaws: int
     unreadable: int
 

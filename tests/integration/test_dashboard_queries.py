@@ -1,51 +1,37 @@
-"""Every query of every dashboard, asked of a real Prometheus, has an answer."""
+"""Every query of every dashboard has an answer in the Prometheus of the demonstration."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.dashboard_feed import advancing_target, hasty_rules
+from employment.demo import Shown
 from support.dashboards import (
     ANYTHING,
     DASHBOARDS,
-    REPOSITORY,
     annotation_queries,
     ask,
     finite,
     label_values,
     panel_targets,
-    panels,
     variable_queries,
 )
-from support.servers import prometheus, prometheus_config, until
+from support.servers import until
 
-# The overview shows several models at once: this is what Grafana makes of them.
-VALUES = {
-    "models_overview": ANYTHING | {"model": "(fraud|ranker)"},
-    "model_detail": ANYTHING,
-}
+EMPLOYMENT = ANYTHING | {"model": "employment"}
 
-pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("dashboards")]
+pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("demo")]
 every_dashboard = pytest.mark.parametrize("path", DASHBOARDS, ids=lambda p: p.stem)
 
 Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def fed_prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Base URL of a Prometheus that scrapes an exporter's metrics and evaluates the rules."""
-    folder = tmp_path_factory.mktemp("dashboards")
-    rules = hasty_rules(REPOSITORY / "alerting" / "rules", folder / "rules")
-    with (
-        advancing_target() as target,
-        prometheus(
-            folder / "prometheus", prometheus_config({"drift-exporter": [target.address]}), rules=rules
-        ) as server,
-    ):
-        yield server.url
+def fed_prometheus(demo: Shown) -> str:
+    """Base URL of the demonstration's Prometheus."""
+    return demo.stack.prometheus.url
 
 
 Asked = list[tuple[str, Json]]
@@ -66,14 +52,14 @@ def unanswered(url: str, asked: Asked, values: Mapping[str, str]) -> list[str]:
 def test_every_panel_has_an_answer(fed_prometheus: str, path: Path) -> None:
     asked = panel_targets(path)
     assert len(asked) > 20
-    assert unanswered(fed_prometheus, asked, VALUES[path.stem]) == []
+    assert unanswered(fed_prometheus, asked, EMPLOYMENT) == []
 
 
 @every_dashboard
 def test_every_annotation_has_an_answer(fed_prometheus: str, path: Path) -> None:
     asked = [(name, {"expr": expr, "instant": False}) for name, expr in annotation_queries(path)]
     assert [name for name, _ in asked] == ["Alerts", "New versions"]
-    assert unanswered(fed_prometheus, asked, VALUES[path.stem]) == []
+    assert unanswered(fed_prometheus, asked, EMPLOYMENT) == []
 
 
 @every_dashboard
@@ -81,48 +67,26 @@ def test_every_variable_has_values(fed_prometheus: str, path: Path) -> None:
     queries = variable_queries(path)
     offered = until(
         lambda: (
-            all(label_values(fed_prometheus, *query) for query in queries.values())
-            and {name: label_values(fed_prometheus, *query) for name, query in queries.items()}
+            all(label_values(fed_prometheus, *query, EMPLOYMENT) for query in queries.values())
+            and {name: label_values(fed_prometheus, *query, EMPLOYMENT) for name, query in queries.items()}
         ),
         what="values of all variables",
     )
-    assert {"fraud", "ranker"} == set(offered["model"])
-    assert set(offered["window"]) >= {"24h", "7d"}
+    assert {"employment"} == set(offered["model"])
+    assert {"1h", "24h", "7d"} == set(offered["window"])
     if path.stem == "model_detail":
-        assert set(offered["version"]) == {"2.0.3", "2.1.0"}
-        assert set(offered["column"]) >= {"amount", "country", "prediction", "score"}
+        assert {"2015.1"} == set(offered["version"])
+        assert {"AGEP", "SEX", "prediction", "score"} <= set(offered["column"])
         assert "psi" in offered["method"]
     else:
-        assert set(offered["team"]) == {"risk-ml"}
+        assert {"labour-statistics"} == set(offered["team"])
 
 
-def key_of(series: Json, labels: set[str]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((k, v) for k, v in series["metric"].items() if k in labels))
-
-
-@every_dashboard
-def test_queries_of_a_table_join_to_one_line_each(fed_prometheus: str, path: Path) -> None:
-    """Grafana merges lines that agree in the labels that all queries have: none may be there twice."""
-    values = VALUES[path.stem]
-    for panel in panels(path):
-        targets = panel.get("targets", [])
-        if panel["type"] != "table" or len(targets) == 1:
-            continue
-        asked = [(panel["title"], target) for target in targets]
-        assert unanswered(fed_prometheus, asked, values) == []
-        answers = [ask(fed_prometheus, target, values) for target in targets]
-        common = set.intersection(*({k for s in answer for k in s["metric"]} for answer in answers))
-        assert common >= {"version"}, panel["title"]
-        for target, answer in zip(targets, answers, strict=True):
-            keys = [key_of(series, common) for series in answer]
-            assert len(keys) == len(set(keys)), (panel["title"], target["expr"])
-
-
-@pytest.mark.parametrize("column", ["amount", "country", "prediction"])
+@pytest.mark.parametrize("column", ["AGEP", "SEX", "prediction"])
 def test_distributions_are_shares(fed_prometheus: str, column: str) -> None:
     path = next(p for p in DASHBOARDS if p.stem == "model_detail")
     targets = [(t, q) for t, q in panel_targets(path) if t == "Distribution of $column"]
-    values = ANYTHING | {"column": column, "version": "2.1.0"}
+    values = EMPLOYMENT | {"column": column}
     assert unanswered(fed_prometheus, targets, values) == []
     current, reference = (
         {s["metric"]["bin"]: float(s["value"][1]) for s in ask(fed_prometheus, target, values)}
