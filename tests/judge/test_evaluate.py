@@ -145,3 +145,15 @@ def test_counts_of_another_reference_are_refused() -> None:
         judge_window("1h", 0.0, 1.0, reference, counts[:-1], sums, SAMPLES, {})
     with pytest.raises(ValueError, match="do not fit the reference's columns"):
         judge_window("1h", 0.0, 1.0, reference, counts, sums[:-1], SAMPLES, {})
+
+
+def test_labels_that_are_not_there_yet_are_no_drift() -> None:
+    feature = categorical_column("country", "feature", {"de": 500, "fr": 500}, 0, 50)
+    label = categorical_column("label", "label", {"0": 900, "1": 100}, 0, 50)
+    reference = Reference("fraud", 1000, (feature, label), 0.0, "f")
+    without = np.concatenate([feature.counts, [0, 0, 0, 1000]])
+    window = judge_window("1h", 0.0, 1.0, reference, without, np.zeros(0), 1000, {})
+    assert ["country"] == [drift.column.name for drift in window.columns]
+    with_labels = np.concatenate([feature.counts, [0, 900, 0, 100]])
+    window = judge_window("1h", 0.0, 1.0, reference, with_labels, np.zeros(0), 1000, {})
+    assert [("country", False), ("label", True)] == [(d.column.name, d.drifted) for d in window.columns]

@@ -37,12 +37,19 @@ def judge_window(  # noqa: PLR0913, PLR0917 - a window is name, start and end; i
     its confidence, adjusted for the number of columns, is at least 0.95. ``dataset_confidence`` is how sure
     one may be that any column at all has drifted: the highest adjusted confidence.
 
+    A label column without any label in the window is left out.
+
     Raises ValueError where the counts or sums do not fit the reference.
     """
-    columns = reference.columns
-    if samples < MINIMUM_SAMPLES or not columns:
-        return WindowSnapshot(name, start, end, samples, (), None, None)
-    column_counts, column_sums = _split(columns, counts, sums)
+    nothing = WindowSnapshot(name, start, end, samples, (), None, None)
+    if samples < MINIMUM_SAMPLES or not reference.columns:
+        return nothing
+    all_counts, all_sums = _split(reference.columns, counts, sums)
+    judged = [i for i, column in enumerate(reference.columns) if _is_there(column, all_counts[i])]
+    if not judged:
+        return nothing
+    columns = [reference.columns[i] for i in judged]
+    column_counts, column_sums = [all_counts[i] for i in judged], [all_sums[i] for i in judged]
     column_tolerances = [tolerances.get(column.name, default_tolerance) for column in columns]
     exported = [column.export(own) for column, own in zip(columns, column_counts, strict=True)]
     statistics = [
@@ -90,6 +97,11 @@ def _split(
     own_counts = np.split(counts, np.cumsum(sizes[:-1]))
     own_sums = np.split(sums, np.cumsum(fine_bins[:-1]))
     return own_counts, [own if size else None for own, size in zip(own_sums, fine_bins, strict=True)]
+
+
+def _is_there(column: Column, counts: IntArray) -> bool:
+    """Whether a column can be judged: labels come late, and none at all is not drift but no news yet."""
+    return column.kind != "label" or bool(counts[:-1].any())
 
 
 def _mean(counts: IntArray, sums: FloatArray | None) -> float | None:
