@@ -57,6 +57,9 @@ class ModelRuntime:
         reading = self.source.poll()
         try:
             for chunk in reading:
+                # Asking for this chunk has moved the position past the one before; this one stays unread.
+                if chunks and stop():
+                    break
                 chunks += 1
                 try:
                     newest = self.ingest.ingest(chunk, self._reject)
@@ -68,9 +71,7 @@ class ModelRuntime:
                 self.bytes += chunk.size if chunk.format != "parquet" else 0
                 if newest is not None:
                     self.source.note_time(newest)
-                if stop():
-                    break
-        except OSError as error:
+        except (OSError, DriftExporterError) as error:
             problem = str(error)
         except Exception as error:
             log.exception("model %s: reading failed; the record counts are as before it", self.model.name)
@@ -134,7 +135,13 @@ class ModelRuntime:
         self.ingest.close()
 
     def _reject(self, rejections: Sequence[Rejection]) -> None:
-        write_dead_letters(self.dead_letter, self.source_name, rejections, self.clock())
+        try:
+            write_dead_letters(self.dead_letter, self.source_name, rejections, self.clock())
+        except OSError as error:
+            raise DriftExporterError(
+                f"rejected records cannot be written to {self.dead_letter}: {error.strerror or error}; "
+                "reading waits until they can"
+            ) from error
 
     def _report(self, problem: str | None) -> None:
         self.problem = problem

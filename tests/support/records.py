@@ -28,9 +28,9 @@ FIELDS = {
 }
 
 
-def reference(*columns: Column, model: str = "fraud", rows: int = 100) -> Reference:
+def reference(*columns: Column, model: str = "fraud") -> Reference:
     """A reference of these columns."""
-    return Reference(model, rows, columns, NOW, fingerprint(columns))
+    return Reference(model, int(columns[0].counts.sum()), columns, NOW, fingerprint(columns))
 
 
 def usual_reference(model: str = "fraud") -> Reference:
@@ -101,7 +101,7 @@ class Setup:
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """All objects of an NDJSON file."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in path.read_bytes().split(b"\n") if line]
 
 
 def record(ts: object = NOW, **fields: object) -> dict[str, object]:

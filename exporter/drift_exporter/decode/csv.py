@@ -6,6 +6,7 @@ chunk is read in one pass; where something is wrong, its records are told apart 
 
 import csv as standard_csv
 from collections.abc import Sequence
+from dataclasses import replace
 
 import duckdb
 import numpy as np
@@ -74,18 +75,31 @@ class CsvDecoder:
 
     def unknown_versions(self, chunk: Chunk) -> tuple[str, ...]:
         """Versions in a chunk that the plan does not know, most frequent first."""
-        names = {name: i for i, name in enumerate(self._names)}
-        if self.plan.version is None or ".".join(self.plan.version) not in names:
+        if chunk.header != self._header:
+            self._learn(chunk.path, chunk.header)
+        if self.plan.version is None or ".".join(self.plan.version) not in self._names:
             return ()
         self._memory.write(*self._good(chunk))
         value = quote(".".join(self.plan.version))
         known = ", ".join(map(literal, self.plan.versions)) or "NULL"
-        rows = self._connection.execute(
-            f"SELECT {value} AS v, count(*) FROM {self._reader(lenient=True)} "
-            f"WHERE v <> '' AND v[1] NOT IN ('{{', '[') AND coalesce(v NOT IN ({known}), true) "
-            "GROUP BY v ORDER BY 2 DESC, 1"
-        ).fetchall()
-        self._forget_rejects()
+        try:
+            rows = self._connection.execute(
+                f"SELECT {value} AS v, count(*) FROM {self._reader(lenient=True)} "
+                f"WHERE v <> '' AND v[1] NOT IN ('{{', '[') AND coalesce(v NOT IN ({known}), true) "
+                "GROUP BY v ORDER BY 2 DESC, 1"
+            ).fetchall()
+        except duckdb.Error:
+            # One record too bad for the reader: look at half of them, and half of them.
+            starts, _, bad = self._shape.spans(chunk.data)
+            half = int(np.count_nonzero(~bad)) // 2
+            if not half:
+                return ()
+            middle = int(starts[~bad][half])
+            first = self.unknown_versions(replace(chunk, data=chunk.data[:middle]))
+            second = self.unknown_versions(replace(chunk, data=chunk.data[middle:]))
+            return tuple(dict.fromkeys((*first, *second)))
+        finally:
+            self._forget_rejects()
         return tuple(version for version, _ in rows)
 
     def traces(self, chunk: Chunk, rows: Sequence[int], records: Records) -> tuple[Trace, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -49,7 +50,7 @@ class ParquetDecoder:
         self.plan = plan
         check_paths(dict.fromkeys((*plan.number_paths(), *plan.text_paths()), ""))
         self._connection = connect()
-        self._known: tuple[str, dict[FieldPath, _Leaf]] | None = None
+        self._known: tuple[tuple[str, int, int, int], dict[FieldPath, _Leaf]] | None = None
         self._prepared: str | None = None
 
     def close(self) -> None:
@@ -127,7 +128,9 @@ class ParquetDecoder:
 
     def _leaves_of(self, file: str) -> dict[FieldPath, _Leaf]:
         """Which of the plan's paths the file has."""
-        if self._known is not None and self._known[0] == file:
+        status = Path(file).stat()
+        state = (file, status.st_ino, status.st_size, status.st_mtime_ns)
+        if self._known is not None and self._known[0] == state:
             return self._known[1]
         described = self._connection.execute(
             f"DESCRIBE SELECT * FROM read_parquet({literal(file)})"
@@ -143,7 +146,7 @@ class ParquetDecoder:
             if path[0] in names or ".".join(path) in names
         }
         leaves = self._readable(file, reached)
-        self._known = (file, leaves)
+        self._known = (state, leaves)
         return leaves
 
     def _readable(self, file: str, reached: dict[FieldPath, str]) -> dict[FieldPath, _Leaf]:
@@ -188,6 +191,8 @@ class ParquetDecoder:
                 f"({value(leaf.path)} IS NOT NULL AND {number(leaf.path)} IS NULL)::UTINYINT AS w{i}"
                 for i, leaf in enumerate(self.plan.numeric)
             ]
+            if (path := self.plan.latency) is not None:
+                select.append(f"({value(path)} IS NOT NULL AND {number(path)} IS NULL)::UTINYINT AS wl")
         return f"SELECT {', '.join(select)} FROM {rows}"
 
     def _rejections(

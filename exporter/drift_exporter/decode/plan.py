@@ -120,8 +120,8 @@ def timestamp_sql(text: str) -> str:
     """SQL for microseconds since the epoch from a timestamp's text; NULL where it cannot be read.
 
     RFC 3339 (UTC where it names no offset), or a number of seconds, milliseconds, microseconds or
-    nanoseconds, told apart by magnitude: seconds reach 10^11 only in the year 5138. Whatever else DuckDB takes
-    for a timestamp is one too, since the JSON reader, where it reads timestamps itself, is no stricter.
+    nanoseconds, told apart by magnitude: seconds reach 10^11 only in the year 5138. Whatever else DuckDB
+    takes for a timestamp is one too: the JSON reader, where it reads timestamps itself, is no stricter.
     """
     number = f"try_cast({text} AS DOUBLE)"
     scaled = (
