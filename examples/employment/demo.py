@@ -49,8 +49,8 @@ class Pace:
     patience: float = 60.0
 
     def times(self, speed: float) -> "Pace":
-        """The same, ``speed`` times as fast; what must come has 15 seconds at the least."""
-        return Pace(self.stable / speed, self.shifted / speed, max(15.0, self.patience / speed))
+        """The same, ``speed`` times as fast; what must come has 20 seconds at the least."""
+        return Pace(self.stable / speed, self.shifted / speed, max(20.0, self.patience / speed))
 
 
 @dataclass(frozen=True)

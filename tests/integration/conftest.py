@@ -7,7 +7,7 @@ import pytest
 from employment.demo import Pace, Shown
 from employment.demo import demo as show
 
-SPEED = 4.0
+PACE = Pace(stable=11.0, shifted=7.0, patience=60.0)
 
 
 @pytest.fixture(scope="session")
@@ -16,5 +16,5 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
 
     The tests that use it are in the group "demo", so that they run in one process and it runs once.
     """
-    with show(tmp_path_factory.mktemp("demo"), Pace().times(SPEED)) as shown:
+    with show(tmp_path_factory.mktemp("demo"), PACE) as shown:
         yield shown

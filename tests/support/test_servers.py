@@ -10,7 +10,9 @@ from support.servers import (
     StaticTarget,
     Webhook,
     alertmanager,
+    exporter,
     free_port,
+    is_free,
     prometheus,
     prometheus_config,
     until,
@@ -124,3 +126,22 @@ def test_a_target_counts_its_scrapes() -> None:
     with StaticTarget("a 1\n") as target:
         assert requests.get(target.url + "/metrics", timeout=5).text == "a 1\n"
         assert target.scrapes == 1
+
+
+def test_a_port_is_used_where_it_is_free_and_another_where_it_is_taken(tmp_path: Path) -> None:
+    route = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
+    wanted = free_port()
+    assert is_free(wanted)
+    with alertmanager(tmp_path / "first", route, port=wanted) as first:
+        assert f"127.0.0.1:{wanted}" == first.address
+        assert not is_free(wanted)
+        with alertmanager(tmp_path / "second", route, port=wanted) as second:
+            assert second.address != first.address
+            assert [] == second.alerts()
+
+
+def test_an_exporter_that_does_not_start_says_why(tmp_path: Path) -> None:
+    config = tmp_path / "config.yml"
+    config.write_text("models: []\n")
+    with pytest.raises(ServerError, match=r"models"), exporter(tmp_path / "exporter", config):
+        pass
