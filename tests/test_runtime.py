@@ -9,6 +9,7 @@ import pytest
 from drift_exporter import evaluation
 from drift_exporter.config import load_config
 from drift_exporter.errors import DriftExporterError
+from drift_exporter.once import run_once
 from drift_exporter.reference.bins import numeric_column
 from drift_exporter.reference.store import save_reference
 from drift_exporter.runtime import ModelRuntime, Reader, make_model, take_snapshot
@@ -275,3 +276,29 @@ def test_reloading_counts_on_and_a_refused_configuration_changes_nothing(tmp_pat
         wait_for(exporter, predictions(8))
     finally:
         exporter.stop()
+
+
+def test_nothing_is_left_open(tmp_path: Path) -> None:
+    def descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    setup = Setup(tmp_path, path="logs/*")
+    (setup.logs / "a.ndjson").write_bytes(ndjson(*(record(version=f"v{i}") for i in range(5))) + b"junk\n")
+    (setup.logs / "b.ndjson.gz").write_bytes(b"no archive")
+    counts = []
+    for _ in range(4):
+        model = setup.model(final=True)
+        model.source.chunk_size = 200
+        model.read()
+        model.evaluate()
+        model.close()
+        counts.append(descriptors())
+
+    assert 5 == model.ingest.records
+    assert len(set(counts)) == 1
+    good = [model_config("one", reference="reference.json"), model_config("two", reference="nowhere.json")]
+    path = write_config(tmp_path, good)
+    for _ in range(3):
+        with pytest.raises(DriftExporterError):
+            run_once(path)
+    assert counts[0] == descriptors()

@@ -5,15 +5,16 @@ from pathlib import Path
 
 from drift_exporter.config import load_config
 from drift_exporter.expose.render import render
-from drift_exporter.runtime import make_model, take_snapshot
+from drift_exporter.runtime import ModelRuntime, make_model, take_snapshot
 
 
 def run_once(config_path: Path) -> tuple[bytes, list[str]]:
     """Metrics in the text format, and what could not be read (a line each)."""
     config = load_config(config_path)
     now = time.time()
-    models = [make_model(model, config, final=True) for model in config.models]
+    models: list[ModelRuntime] = []
     try:
+        models += (make_model(model, config, final=True) for model in config.models)
         for model in models:
             model.read()
         snapshot = take_snapshot(models, reload_successful=True, reload_timestamp=now, now=now)
