@@ -197,8 +197,8 @@ def serve(config_path: Path, host: str, port: int, *, lifecycle: bool) -> int:
 def _signals(exporter: Exporter, server: uvicorn.Server) -> Iterator[None]:
     """SIGHUP reloads; SIGINT and SIGTERM end in good order, whenever they come.
 
-    The server catches the last two while it runs and raises them once more when it has ended: without handlers
-    of our own that would end the process before the exporter is stopped.
+    The server catches the last two while it runs and raises them once more when it has ended: without
+    handlers of our own that would end the process before the exporter is stopped.
     """
 
     def reload() -> None:

@@ -180,6 +180,21 @@ def test_the_largest_and_the_smallest_doubles_can_be_binned() -> None:
     assert column_of(np.array([-largest])).export(np.array([1, 0, 0])).tolist() == [1, 0, 0]
 
 
+def test_many_values_across_all_doubles_can_be_binned() -> None:
+    largest = sys.float_info.max
+    for values in (
+        np.linspace(-1.0, 1.0, 401) * largest,
+        np.concatenate([np.linspace(-1.0, -0.99, 200), np.linspace(0.99, 1.0, 200)]) * largest,
+        np.concatenate([np.zeros(4000), np.linspace(0.0, 1.0, 400) * largest]),
+        np.linspace(-1.0, 1.0, 401) * 1e-310,
+    ):
+        column = column_of(values)
+        assert (column.fine_edges[1:] > column.fine_edges[:-1]).all()
+        assert np.isfinite(column.fine_edges).all()
+        assert column.fine_counts.sum() == len(values)
+        assert len(column.fine_edges) < 400
+
+
 @pytest.mark.parametrize("values", [np.array([]), np.array([np.nan, np.nan])])
 def test_a_column_without_values_is_refused(values: FloatArray) -> None:
     with pytest.raises(ReferenceFileError, match="column 'x' has no values"):

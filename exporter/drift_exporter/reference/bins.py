@@ -145,27 +145,28 @@ def _edges_in_gaps(edges: FloatArray, wide: float) -> FloatArray:
     distance has to know where. At most 1/64 of the rows are outside of all edges, so by Chebyshev's
     inequality what is to be split spans some 20 standard deviations at most.
     """
-    split = [
-        np.linspace(low, high, GAP_PARTS * math.ceil((high - low) / wide) + 1)[1:-1]
-        for low, high in itertools.pairwise(edges.tolist())
-        if 0 < wide < high - low < math.inf
-    ]
+    split = []
+    for low, high in itertools.pairwise(edges.tolist()):
+        if 0 < wide < high - low < math.inf:
+            parts = GAP_PARTS * math.ceil((high - low) / wide)
+            split.append(low + (high - low) * (np.arange(1, parts) / parts))
     return np.concatenate([edges[:0], *split])
 
 
 def _tail_cuts(values: FloatArray, cumulated: IntArray, cuts: IntArray, wide: float) -> IntArray:
     """Indexes of values that halve the rows of an open bin again and again, until what is left is not wide.
 
-    The mean of a long-tailed column depends on its outermost values more than on all others.
+    The mean of a long-tailed column depends on its outermost values more than on all others. Widths are
+    compared by half, for the largest doubles are further apart than the largest double.
     """
     tails: list[int] = []
     cut = int(cuts[-1])
-    while cut < len(values) - 2 and values[-1] - values[cut] > wide:
+    while cut < len(values) - 2 and values[-1] / 2 - values[cut] / 2 > wide / 2:
         half = (cumulated[cut] + cumulated[-1]) / 2
         cut = min(max(int(np.searchsorted(cumulated, half)), cut + 1), len(values) - 2)
         tails.append(cut)
     cut = int(cuts[0])
-    while cut > 0 and values[cut] - values[0] > wide:
+    while cut > 0 and values[cut] / 2 - values[0] / 2 > wide / 2:
         cut = min(int(np.searchsorted(cumulated, cumulated[cut] / 2)), cut - 1)
         tails.append(cut)
     return np.array(tails, dtype=np.int64)
