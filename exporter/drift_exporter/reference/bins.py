@@ -57,7 +57,7 @@ def numeric_column_from_distinct(
     values, counts = values[order], np.asarray(counts, dtype=np.int64)[seen][order]
     if not len(values):
         raise ReferenceFileError(_without_values(name, missing))
-    if not np.isfinite(values).all() or (np.diff(values) <= 0).any():
+    if not np.isfinite(values).all() or (values[1:] <= values[:-1]).any():
         raise ValueError(f"column {name!r}: values must be finite and distinct")
 
     mean, standard_deviation = _moments(values, counts)
