@@ -280,9 +280,9 @@ class ModelIngest:
         layout = self.layout(name)
         if layout is None:
             wrong = {
-                (leaf.kind, leaf.name): found
+                (leaf.kind, leaf.name): infinite
                 for leaf, values in zip(self.plan.numeric, records.numeric, strict=True)
-                if (found := int(np.count_nonzero(np.isinf(values[mine]))))
+                if (infinite := int(np.count_nonzero(np.isinf(values[mine]))))
             }
             none = np.zeros(0, dtype=np.int64)
             yield none, GroupCounts(np.zeros((0, 0), dtype=np.int64), np.zeros((0, 0)), none, wrong)
