@@ -9,7 +9,8 @@ and false as 1 and 0. Where a key stands twice in a line, the first one counts.
 """
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import duckdb
@@ -17,7 +18,7 @@ import numpy as np
 
 from drift_exporter.database import connect
 from drift_exporter.decode.lines import gather, line_spans
-from drift_exporter.decode.ndjson_sql import inspect_sql, reader_sql
+from drift_exporter.decode.ndjson_sql import inspect_sql, reader_sql, wrong_values_sql
 from drift_exporter.decode.plan import (
     UNREADABLE,
     FieldPath,
@@ -35,6 +36,9 @@ from drift_exporter.sources.memory import MemoryFile
 
 _TYPED_TIMESTAMP = "epoch_us({})".format
 _BOM = b"\xef\xbb\xbf"
+_PIECE = 4 << 20
+# What is NULL in a line: nothing, something, or all that was looked for in one object (so it may be none).
+_INCOMPLETE, _STRANGE = 1, 2
 
 
 class NdjsonDecoder:
@@ -47,6 +51,7 @@ class NdjsonDecoder:
         self._memory = MemoryFile()
         self._line_limit = line_limit
         self._prepared: dict[tuple[str, bool], str] = {}
+        self._lenient_is_planned = False
         # Timestamps in RFC 3339 are read fastest by the JSON reader itself, which refuses numbers.
         self._typed_timestamp = plan.timestamp is not None and plan.timestamp not in (
             *plan.number_paths(),
@@ -55,7 +60,6 @@ class NdjsonDecoder:
         )
         lenient = reader_sql(self._memory.path, self._types, line_limit, lenient=True)
         self._lenient = self._query(lenient, "TRY_CAST", null_column=True)
-        self._inspect = inspect_sql(self._memory.path, plan, line_limit)
 
     def close(self) -> None:
         """Close the database and give the memory back."""
@@ -67,14 +71,13 @@ class NdjsonDecoder:
         if chunk.data.startswith(_BOM) or (chunk.memory is not None and chunk.memory.starts_with(_BOM)):
             if chunk.offset > 0:
                 # The reader would skip it, but only a file may begin with one.
-                return self._salvage(chunk)
+                return self._salvage_all(chunk)
             chunk = _without_mark(chunk)
         columns = self._read_strictly(chunk)
-        if columns is None:
-            return self._salvage(chunk)
-        bad = unreadable_rows(columns)
-        if len(bad):
-            return self._without_bad_rows(columns, bad, chunk)
+        if columns is None or len(unreadable_rows(columns)):
+            # Given back first: what follows needs the memory.
+            columns = None
+            return self._salvage_all(chunk)
         return from_columns(self.plan, columns, None, {}, ())
 
     def _read_strictly(self, chunk: Chunk) -> Columns | None:
@@ -169,22 +172,50 @@ class NdjsonDecoder:
             timestamp=_TYPED_TIMESTAMP if typed else timestamp_sql,
         )
         if null_column:
-            checks = [f"{alias} IS NULL" for alias in aliases.values()] or ["true"]
-            select.append(f"({' OR '.join(checks)})::UTINYINT AS suspicious")
+            select.append(f"{_suspicion_sql(aliases)} AS suspicious")
         leaves = [f"{reach(path)} AS {alias}" for path, alias in aliases.items()] or ["1 AS l0"]
         return f"SELECT {', '.join(select)} FROM (SELECT {', '.join(leaves)} FROM {reader})"
 
+    def _salvage_all(self, chunk: Chunk) -> Records:
+        """Read a chunk that has something wrong in it, a piece at a time, which bounds the memory for it."""
+        return concatenate([self._salvage(piece) for piece in chunk.pieces(_PIECE)])
+
     def _salvage(self, chunk: Chunk) -> Records:
-        """Read a chunk that has something wrong in it."""
-        chunk = replace(chunk, data=chunk.content, memory=None)
         # The blank line keeps a byte order mark from being taken for one.
         self._memory.write(b"\n", chunk.data)
         starts, ends = line_spans(chunk.data)
-        columns = self._connection.execute(self._lenient).fetchnumpy()
-        suspicious = np.flatnonzero(columns["suspicious"])
-        if len(columns["suspicious"]) != len(starts):
+        columns = self._read_leniently()
+        suspicion = columns["suspicious"]
+        if len(suspicion) != len(starts):
             return self._split(chunk, starts, ends)
-        return self._inspected(columns, suspicious, chunk, (starts, ends))
+        strange = suspicion == _STRANGE
+        strange[unreadable_rows(columns)] = True
+        incomplete = np.flatnonzero((suspicion == _INCOMPLETE) & ~strange)
+        invalid = Counter(
+            self._wrong_values(columns, chunk, starts[incomplete], ends[incomplete], incomplete)
+        )
+        records = self._inspected(columns, np.flatnonzero(strange), chunk, (starts, ends))
+        invalid.update(records.invalid)
+        return replace(records, invalid=dict(invalid))
+
+    def _wrong_values(
+        self, columns: Columns, chunk: Chunk, starts: IntArray, ends: IntArray, rows: IntArray
+    ) -> dict[tuple[Kind, str], int]:
+        """Count the numbers that are none in ``rows``, which are records in which something is missing."""
+        names: dict[str, tuple[Kind, str]] = {}
+        paths: dict[str, FieldPath] = {}
+        for i, leaf in enumerate(self.plan.numeric):
+            if np.isnan(columns[f"n{i}"][rows]).any():
+                names[f"w{i}"], paths[f"w{i}"] = (leaf.kind, leaf.name), leaf.path
+        if self.plan.latency is not None and np.isnan(columns["latency"][rows]).any():
+            names["wl"], paths["wl"] = ("prediction", "latency"), self.plan.latency
+        if not paths:
+            return {}
+        self._memory.write(b"\n", gather(chunk.data, starts, ends))
+        query = wrong_values_sql(self._memory.path, paths, self._line_limit)
+        seen = self._connection.execute(query).fetchnumpy()
+        counted = {names[name]: int(np.count_nonzero(flags)) for name, flags in seen.items()}
+        return {key: count for key, count in counted.items() if count}
 
     def _split(self, chunk: Chunk, starts: IntArray, ends: IntArray) -> Records:
         data = chunk.data
@@ -197,21 +228,21 @@ class NdjsonDecoder:
             return from_columns(self.plan, empty, None, {}, (rejection,))
         middle = int(starts[len(starts) // 2])
         halves = (
-            self.decode(replace(chunk, data=data[:middle])),
-            self.decode(replace(chunk, offset=chunk.offset + middle, data=data[middle:])),
+            self._salvage(replace(chunk, data=data[:middle])),
+            self._salvage(replace(chunk, offset=chunk.offset + middle, data=data[middle:])),
         )
         return concatenate(halves)
 
     def _no_rows(self) -> Columns:
         self._memory.write(b"")
-        return self._connection.execute(self._lenient).fetchnumpy()
+        return self._read_leniently()
 
-    def _without_bad_rows(self, columns: Columns, bad: IntArray, chunk: Chunk) -> Records:
-        chunk = replace(chunk, data=chunk.content, memory=None)
-        starts, ends = line_spans(chunk.data)
-        if len(starts) != len(next(iter(columns.values()))):
-            return self._split(chunk, starts, ends)
-        return self._inspected(columns, bad, chunk, (starts, ends))
+    def _read_leniently(self) -> Columns:
+        """Columns of the file in memory; what is bad is NULL, and its row ``suspicious``."""
+        if not self._lenient_is_planned:
+            self._connection.execute(f"PREPARE lenient AS {self._lenient}")
+            self._lenient_is_planned = True
+        return self._connection.execute("EXECUTE lenient").fetchnumpy()
 
     def _inspected(
         self,
@@ -223,7 +254,12 @@ class NdjsonDecoder:
         """Records of ``columns`` after a close look at the suspicious rows."""
         starts, ends = spans[0][suspicious], spans[1][suspicious]
         self._memory.write(b"\n", gather(chunk.data, starts, ends))
-        seen = self._connection.execute(self._inspect).fetchnumpy()
+        # Only where a number is missing can it be a wrong one.
+        doubtful = tuple(
+            i for i in range(len(self.plan.numeric)) if np.isnan(columns[f"n{i}"][suspicious]).any()
+        )
+        query = inspect_sql(self._memory.path, self.plan, self._line_limit, doubtful)
+        seen = self._connection.execute(query).fetchnumpy()
         malformed, wrong_type = seen["malformed"] == 1, seen["not_object"] == 1
         unreadable = (
             columns["ts"][suspicious] == UNREADABLE if "ts" in columns else np.zeros(len(starts), dtype=bool)
@@ -246,10 +282,10 @@ class NdjsonDecoder:
             )
         )
         invalid: dict[tuple[Kind, str], int] = {}
-        for i, leaf in enumerate(self.plan.numeric):
+        for i in doubtful:
             wrong = int(np.count_nonzero((seen[f"w{i}"] == 1) & ~rejected))
             if wrong:
-                invalid[leaf.kind, leaf.name] = wrong
+                invalid[self.plan.numeric[i].kind, self.plan.numeric[i].name] = wrong
         if self.plan.latency is not None:
             wrong = int(np.count_nonzero((seen["wl"] == 1) & ~rejected))
             if wrong:
@@ -262,6 +298,16 @@ class NdjsonDecoder:
         keep = np.ones(len(spans[0]), dtype=bool)
         keep[suspicious[rejected]] = False
         return from_columns(self.plan, columns, keep, invalid, rejections)
+
+
+def _suspicion_sql(aliases: Mapping[FieldPath, str]) -> str:
+    """SQL for how much of a line is NULL."""
+    objects: dict[FieldPath, list[str]] = {}
+    for path, alias in aliases.items():
+        objects.setdefault(path[:-1], []).append(f"{alias} IS NULL")
+    nothing = " OR ".join(f"({' AND '.join(checks)})" for checks in objects.values()) or "true"
+    something = " OR ".join(check for checks in objects.values() for check in checks) or "true"
+    return f"(CASE WHEN {nothing} THEN {_STRANGE} WHEN {something} THEN {_INCOMPLETE} ELSE 0 END)::UTINYINT"
 
 
 def _without_mark(chunk: Chunk) -> Chunk:

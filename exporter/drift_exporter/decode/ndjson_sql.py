@@ -1,8 +1,8 @@
 """The SQL that reads NDJSON from a file in memory."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from drift_exporter.decode.plan import FieldPath, Plan, literal, quote
+from drift_exporter.decode.plan import FieldPath, Plan, literal, quote, reach
 
 _MINIMUM_OBJECT_SIZE = 1 << 20
 
@@ -37,12 +37,14 @@ def objects_sql(file: str, line_limit: int) -> str:
     )
 
 
-def inspect_sql(file: str, plan: Plan, line_limit: int) -> str:
+def inspect_sql(file: str, plan: Plan, line_limit: int, doubtful: Sequence[int]) -> str:
     """Query that tells, line by line, what is wrong with it (every column is 0 or 1).
 
-    ``malformed``, ``not_object``, ``no_timestamp``; ``w0``.. a number that is none, ``p0``.. a category
-    below something that is not an object, ``wl`` a latency that is no number.
+    ``malformed``, ``not_object``, ``no_timestamp``; ``w0``.. a number that is none (of the ``doubtful``
+    numeric leaves only), ``p0``.. a category below something that is not an object, ``wl`` a latency that is
+    no number. Every one of these parses the line anew, so it is for few lines.
     """
+    numbers = [(i, plan.numeric[i]) for i in doubtful]
     select = [
         "(json IS NULL)::UTINYINT AS malformed",
         "coalesce(json_type(json) <> 'OBJECT', false)::UTINYINT AS not_object",
@@ -50,11 +52,25 @@ def inspect_sql(file: str, plan: Plan, line_limit: int) -> str:
         if plan.timestamp is not None
         else "0::UTINYINT AS no_timestamp",
     ]
-    select += [f"({_not_a_number(leaf.path)})::UTINYINT AS w{i}" for i, leaf in enumerate(plan.numeric)]
+    select += [f"({_not_a_number(leaf.path)})::UTINYINT AS w{i}" for i, leaf in numbers]
     select += [f"({_bad_parent(leaf.path)})::UTINYINT AS p{i}" for i, leaf in enumerate(plan.categorical)]
     if plan.latency is not None:
         select.append(f"({_not_a_number(plan.latency)})::UTINYINT AS wl")
     return f"SELECT {', '.join(select)} FROM {objects_sql(file, line_limit)}"
+
+
+def wrong_values_sql(file: str, paths: Mapping[str, FieldPath], line_limit: int) -> str:
+    """Query that tells, line by line, which of the numbers at ``paths`` (by name of the column) are none.
+
+    It parses a line once, but cannot tell of one that is no record at all, nor of a field below
+    something that is not an object.
+    """
+    reader = reader_sql(file, dict.fromkeys(paths.values(), "JSON"), line_limit, lenient=True)
+    select = [
+        f"({_no_number(f'json_type({reach(path)})', _as_text(reach(path)))})::UTINYINT AS {name}"
+        for name, path in paths.items()
+    ]
+    return f"SELECT {', '.join(select)} FROM {reader}"
 
 
 def _object_size(line_limit: int) -> int:
@@ -77,9 +93,16 @@ def _absent(path: FieldPath) -> str:
 
 def _not_a_number(path: FieldPath) -> str:
     text = f"json_extract_string(json, {literal(pointer(path))})"
-    other = f"coalesce({_json_type(path)}, 'NULL') NOT IN ('NULL', 'BOOLEAN')"
-    wrong = f"({other} AND try_cast({text} AS DOUBLE) IS NULL)"
-    return f"coalesce({wrong}, false) OR {_bad_parent(path)}"
+    return f"{_no_number(_json_type(path), text)} OR {_bad_parent(path)}"
+
+
+def _as_text(value: str) -> str:
+    return f"({value} ->> '$')"
+
+
+def _no_number(json_type: str, text: str) -> str:
+    other = f"coalesce({json_type}, 'NULL') NOT IN ('NULL', 'BOOLEAN')"
+    return f"coalesce(({other} AND try_cast({text} AS DOUBLE) IS NULL), false)"
 
 
 def _bad_parent(path: FieldPath) -> str:

@@ -1,5 +1,6 @@
 """What a source hands on: raw bytes with the place they came from."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from drift_exporter.sources.memory import MemoryFile
@@ -50,9 +51,29 @@ class Chunk:
         """The first lines, about ``length`` bytes of them; Parquet as it is."""
         if not self.size or self.format == "parquet":
             return self
-        data = self.data[:length] if self.memory is None else self.memory.head(length)
+        data = self._slice(0, length)
         whole = data[: data.rfind(b"\n") + 1]
         return replace(self, data=whole, memory=None, size=len(whole), rejections=())
+
+    def pieces(self, length: int) -> Iterator["Chunk"]:
+        """The text cut into pieces of whole lines, about ``length`` bytes each, each with its offset."""
+        size = len(self.data) if self.memory is None else self.memory.size
+        start = 0
+        while start < size or start == 0:
+            data = self._slice(start, length)
+            cut = len(data) if start + len(data) >= size else data.rfind(b"\n") + 1
+            if cut == 0:
+                # A line longer than that; it ends somewhere.
+                data = self._slice(start, size - start)
+                cut = data.find(b"\n") + 1 or len(data)
+            piece = data[:cut]
+            yield replace(self, offset=self.offset + start, data=piece, memory=None, size=cut, rejections=())
+            start += max(1, cut)
+
+    def _slice(self, start: int, length: int) -> bytes:
+        if self.memory is not None:
+            return self.memory.slice(start, length)
+        return self.data[start : start + length]
 
     @property
     def content(self) -> bytes:

@@ -70,9 +70,9 @@ class MemoryFile:
         """Whether the content starts with ``prefix``."""
         return self._map is not None and self._map[: min(len(prefix), self.size)] == prefix
 
-    def head(self, length: int) -> bytes:
-        """A copy of the first ``length`` bytes, or of all if there are fewer."""
-        return b"" if self._map is None else self._map[: min(length, self.size)]
+    def slice(self, start: int, length: int) -> bytes:
+        """A copy of up to ``length`` bytes from ``start`` on."""
+        return b"" if self._map is None else self._map[start : min(start + length, self.size)]
 
     def tail(self, length: int) -> bytes:
         """A copy of the last ``length`` bytes, or of all if there are fewer."""

@@ -19,6 +19,9 @@ from drift_exporter.sources.memory import MemoryFile
 __all__ = ["CorruptArchiveError", "TextFile", "open_compressed"]
 
 _BLOCK = 1 << 20
+_COPIED_CHUNK = 8 << 20
+"""Bytes of a chunk that is copied several times on its way."""
+
 _HEAD = 1 << 10
 _FIRST = 1 << 16
 _BOM = b"\xef\xbb\xbf"
@@ -107,6 +110,8 @@ class TextFile:
         read again. ``final`` says that nothing will be appended: the last line is taken unterminated. Where
         ``memory`` is given, the text of a chunk may be in it, until the next chunk is asked for.
         """
+        if self.compressed or self.format != "ndjson":
+            chunk_size = min(chunk_size, _COPIED_CHUNK)
         if self.compressed:
             yield from self._read_compressed(chunk_size)
         else:
