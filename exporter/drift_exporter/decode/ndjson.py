@@ -37,6 +37,7 @@ from drift_exporter.sources.memory import MemoryFile
 _TYPED_TIMESTAMP = "epoch_us({})".format
 _BOM = b"\xef\xbb\xbf"
 _PIECE = 4 << 20
+_STATEMENTS = 20
 # What is NULL in a line: nothing, something, or all that was looked for in one object (so it may be none).
 _INCOMPLETE, _STRANGE = 1, 2
 
@@ -51,7 +52,7 @@ class NdjsonDecoder:
         self._memory = MemoryFile()
         self._line_limit = line_limit
         self._prepared: dict[tuple[str, bool], str] = {}
-        self._lenient_is_planned = False
+        self._statements: dict[str, str] = {}
         # Timestamps in RFC 3339 are read fastest by the JSON reader itself, which refuses numbers.
         self._typed_timestamp = plan.timestamp is not None and plan.timestamp not in (
             *plan.number_paths(),
@@ -212,8 +213,7 @@ class NdjsonDecoder:
         if not paths:
             return {}
         self._memory.write(b"\n", gather(chunk.data, starts, ends))
-        query = wrong_values_sql(self._memory.path, paths, self._line_limit)
-        seen = self._connection.execute(query).fetchnumpy()
+        seen = self._run(wrong_values_sql(self._memory.path, paths, self._line_limit))
         counted = {names[name]: int(np.count_nonzero(flags)) for name, flags in seen.items()}
         return {key: count for key, count in counted.items() if count}
 
@@ -238,11 +238,21 @@ class NdjsonDecoder:
         return self._read_leniently()
 
     def _read_leniently(self) -> Columns:
-        """Columns of the file in memory; what is bad is NULL, and its row ``suspicious``."""
-        if not self._lenient_is_planned:
-            self._connection.execute(f"PREPARE lenient AS {self._lenient}")
-            self._lenient_is_planned = True
-        return self._connection.execute("EXECUTE lenient").fetchnumpy()
+        """Columns of the file in memory; what is bad is NULL, and ``suspicious`` tells how much of a row."""
+        return self._run(self._lenient)
+
+    def _run(self, query: str) -> Columns:
+        """Run a query on the file in memory. Planning one takes as long as reading thousands of records."""
+        name = self._statements.get(query)
+        if name is None:
+            if len(self._statements) >= _STATEMENTS:
+                for old in self._statements.values():
+                    self._connection.execute(f"DEALLOCATE {old}")
+                self._statements.clear()
+            name = f"statement{len(self._statements)}"
+            self._connection.execute(f"PREPARE {name} AS {query}")
+            self._statements[query] = name
+        return self._connection.execute(f"EXECUTE {name}").fetchnumpy()
 
     def _inspected(
         self,
@@ -258,8 +268,7 @@ class NdjsonDecoder:
         doubtful = tuple(
             i for i in range(len(self.plan.numeric)) if np.isnan(columns[f"n{i}"][suspicious]).any()
         )
-        query = inspect_sql(self._memory.path, self.plan, self._line_limit, doubtful)
-        seen = self._connection.execute(query).fetchnumpy()
+        seen = self._run(inspect_sql(self._memory.path, self.plan, self._line_limit, doubtful))
         malformed, wrong_type = seen["malformed"] == 1, seen["not_object"] == 1
         unreadable = (
             columns["ts"][suspicious] == UNREADABLE if "ts" in columns else np.zeros(len(starts), dtype=bool)
