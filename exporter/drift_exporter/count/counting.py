@@ -10,6 +10,10 @@ from drift_exporter.count.layout import CategoricalSlot, Layout, NumericSlot
 from drift_exporter.decode.plan import CodeArray
 from drift_exporter.reference.model import FloatArray, IntArray, Kind
 
+# Intermediate arrays of this length stay in the processor's cache and in memory that is used again; longer
+# ones take twice the time.
+_BLOCK_ROWS = 1 << 15
+
 
 @dataclass(frozen=True)
 class GroupCounts:
@@ -38,12 +42,16 @@ def count_columns(
     counts = np.zeros((groups, layout.size), dtype=np.int64)
     sums = np.zeros((groups, layout.sums_size), dtype=np.float64)
     invalid: dict[tuple[Kind, str], int] = {}
-    for slot in layout.numeric:
-        wrong = _count_numeric(slot, numeric[slot.leaf], group, counts, sums)
-        if wrong:
-            invalid[slot.column.kind, slot.column.name] = wrong
-    for categorical_slot in layout.categorical:
-        _count_categorical(categorical_slot, categorical[categorical_slot.leaf], group, counts)
+    for start in range(0, len(group), _BLOCK_ROWS):
+        rows = slice(start, start + _BLOCK_ROWS)
+        for slot in layout.numeric:
+            wrong = _count_numeric(slot, numeric[slot.leaf][rows], group[rows], counts, sums)
+            if wrong:
+                key = (slot.column.kind, slot.column.name)
+                invalid[key] = invalid.get(key, 0) + wrong
+        for categorical_slot in layout.categorical:
+            codes = categorical[categorical_slot.leaf][rows]
+            _count_categorical(categorical_slot, codes, group[rows], counts)
     return GroupCounts(counts, sums, np.bincount(group, minlength=groups), invalid)
 
 
