@@ -14,6 +14,7 @@ from drift_exporter.reference.bins import numeric_column
 from drift_exporter.reference.store import save_reference
 from drift_exporter.runtime import ModelRuntime, Reader, make_model, take_snapshot
 from drift_exporter.serve import Exporter
+from drift_exporter.sources.chunk import REASONS
 from support.records import (
     NOW,
     Setup,
@@ -119,7 +120,8 @@ def test_sources_tell_what_they_read(tmp_path: Path) -> None:
     source = model.source_snapshot()
     model.close()
 
-    assert ("fraud/predictions", "file", True, 1, len(data), {"malformed": 1}, 6, NOW) == (
+    rejected = {**dict.fromkeys(REASONS, 0), "malformed": 1}
+    assert ("fraud/predictions", "file", True, 1, len(data), rejected, 6, NOW) == (
         source.name, source.type, source.up, source.records, source.bytes, source.rejected, source.lag_bytes,
         source.watermark,
     )  # fmt: skip

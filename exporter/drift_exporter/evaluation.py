@@ -20,7 +20,7 @@ from drift_exporter.snapshot import (
     WindowSnapshot,
 )
 from drift_exporter.window.ring import WindowSum
-from drift_exporter.window.slices import MICROSECONDS
+from drift_exporter.window.slices import LATE_REASONS, MICROSECONDS
 from drift_exporter.window.totals import Totals
 
 
@@ -98,7 +98,7 @@ def _state(
             reference=_reference_text(ingest),
             versions=tuple(_version(ingest, name, totals) for name, totals in ingest.totals.items()),
             invalid=dict(ingest.invalid),
-            late={reason: count for reason, count in ingest.late.items() if count},
+            late={reason: ingest.late[reason] for reason in LATE_REASONS},
             dropped_series={},
             problem=None,
             evaluation_duration=durations.histogram(),

@@ -21,7 +21,7 @@ from drift_exporter.ingest import ModelIngest
 from drift_exporter.reference.model import Reference
 from drift_exporter.reference.store import load_reference
 from drift_exporter.snapshot import ModelSnapshot, Snapshot, SourceSnapshot
-from drift_exporter.sources.chunk import Rejection
+from drift_exporter.sources.chunk import REASONS, Rejection
 from drift_exporter.sources.file import FileSource
 from drift_exporter.window.slices import MICROSECONDS
 
@@ -102,7 +102,7 @@ class ModelRuntime:
                 up=self.problem is None,
                 records=self.ingest.records,
                 bytes=self.bytes,
-                rejected=dict(self.ingest.rejected),
+                rejected=dict.fromkeys(REASONS, 0) | self.ingest.rejected,
                 lag_bytes=self.source.unread_bytes(),
                 watermark=None if watermark is None else watermark / MICROSECONDS,
                 problem=self.problem,

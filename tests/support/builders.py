@@ -120,7 +120,7 @@ def source(name: str = "fraud/predictions", *, problem: str | None = None) -> So
         up=problem is None,
         records=123_456,
         bytes=51_357_696,
-        rejected={"not JSON": 12, "no timestamp": 3},
+        rejected={"malformed": 12, "timestamp_missing": 3},
         lag_bytes=4096,
         watermark=NOW - 2.5,
         problem=problem,

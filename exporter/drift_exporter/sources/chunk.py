@@ -5,6 +5,16 @@ from dataclasses import dataclass, field, replace
 
 from drift_exporter.sources.memory import MemoryFile
 
+REASONS = (
+    "malformed",
+    "invalid_utf8",
+    "not_object",
+    "too_long",
+    "timestamp_missing",
+    "timestamp_unreadable",
+)
+"""Why a record may be rejected: all values of the metric's label, so that each counter begins at 0."""
+
 RAW_LIMIT = 1 << 20
 """Bytes of a rejected line that are kept; the file and offset beside it lead to the rest."""
 

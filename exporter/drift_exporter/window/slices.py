@@ -13,6 +13,10 @@ import numpy as np
 from drift_exporter.reference.model import IntArray
 
 MICROSECONDS = 1_000_000
+
+LATE_REASONS = ("late", "future")
+"""Why a record may be in no window: older than the longest, or ahead of the clock."""
+
 _CHAIN = (1, 5, 15, 60, 300, 900, 3600, 10800, 86400)
 _SLICES_PER_WINDOW = 60
 
