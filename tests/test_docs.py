@@ -1,5 +1,6 @@
 """The README and the docs say what is so."""
 
+import argparse
 import re
 import shlex
 from pathlib import Path
@@ -37,6 +38,22 @@ def test_commands_exist(page: Path) -> None:
                 command = re.split(r"\s[|>]\s", line)[0]
                 arguments = shlex.split(command, comments=True)[1:]
                 assert build_parser().parse_args(arguments) is not None
+
+
+def options_of(parser: argparse.ArgumentParser) -> set[str]:
+    """Long options of a parser and of all its verbs."""
+    found = set()
+    for action in parser._actions:  # noqa: SLF001  # argparse lists its actions nowhere else
+        found |= {option for option in action.option_strings if option.startswith("--")}
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001  # same
+            for verb in action.choices.values():
+                found |= options_of(verb)
+    return found - {"--help", "--version"}
+
+
+def test_every_option_of_the_command_line_is_documented() -> None:
+    text = "".join(page.read_text() for page in PAGES)
+    assert set() == {option for option in options_of(build_parser()) if option not in text}
 
 
 def test_every_reason_for_rejection_is_documented() -> None:
