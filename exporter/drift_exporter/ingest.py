@@ -265,13 +265,15 @@ class ModelIngest:
         place = version[rows] * self._latency.bins + bucket
         last = np.full(int(place.max(initial=0)) + 1, -1, dtype=np.int64)
         last[place] = rows
-        found = {}
-        for trace in self._decoder.traces(chunk, last[last >= 0].tolist(), records):
-            value = float(records.latency[trace.row])
-            number = int(self._latency.bin(np.array([value]))[0])
-            key = (int(version[trace.row]), number)
-            found[key] = Exemplar(trace.trace_id, value, float(timestamps[trace.row]) / MICROSECONDS)
-        return found
+        place_of = {int(last[place]): int(place) for place in np.flatnonzero(last >= 0)}
+        return {
+            divmod(place_of[trace.row], self._latency.bins): Exemplar(
+                trace.trace_id,
+                float(records.latency[trace.row]),
+                float(timestamps[trace.row]) / MICROSECONDS,
+            )
+            for trace in self._decoder.traces(chunk, list(place_of), records)
+        }
 
     def _count(
         self, name: str, records: Records, assignment: Assignment, mine: np.ndarray, *, single: bool

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from drift_exporter.config.schema import Fields, Model
-from drift_exporter.decode.plan import CategoricalLeaf, FieldPath, NumericLeaf, Plan, parse_path
+from drift_exporter.config.values import split_path
+from drift_exporter.decode.plan import CategoricalLeaf, FieldPath, NumericLeaf, Plan
 from drift_exporter.errors import ConfigurationError
 from drift_exporter.reference.model import Column, Kind, NumericColumn, Reference
 
@@ -16,20 +17,20 @@ def feature_path(fields: Fields, name: str) -> FieldPath | None:
         return None
     if isinstance(fields.features, str):
         # A pattern: everything before the last key.
-        return (*parse_path(fields.features)[:-1], name)
+        return (*split_path(fields.features)[:-1], name)
     path = fields.features.get(name)
-    return None if path is None else parse_path(path)
+    return None if path is None else split_path(path)
 
 
 def role_paths(fields: Fields) -> Paths:
     """Paths of the roles that are judged like columns: prediction, score and label."""
     paths: Paths = {}
     if fields.prediction is not None:
-        paths["prediction", "prediction"] = parse_path(fields.prediction)
+        paths["prediction", "prediction"] = split_path(fields.prediction)
     if fields.score is not None:
-        paths["score", "score"] = parse_path(fields.score)
+        paths["score", "score"] = split_path(fields.score)
     if fields.label is not None:
-        paths["label", "label"] = parse_path(fields.label)
+        paths["label", "label"] = split_path(fields.label)
     return paths
 
 
@@ -69,7 +70,7 @@ def make_plan(model: Model, references: Sequence[Reference], versions: Sequence[
         timestamp=_optional(fields.timestamp),
         version=_optional(fields.version),
         error=_optional(fields.error),
-        latency=None if fields.latency is None else parse_path(fields.latency.field),
+        latency=None if fields.latency is None else split_path(fields.latency.field),
         latency_scale=1.0 if fields.latency is None else fields.latency.scale,
         trace_id=_optional(fields.trace_id),
         versions=tuple(versions),
@@ -82,7 +83,7 @@ def tolerances(model: Model) -> Mapping[str, float]:
 
 
 def _optional(path: str | None) -> FieldPath | None:
-    return None if path is None else parse_path(path)
+    return None if path is None else split_path(path)
 
 
 def _column_path(fields: Fields, key: tuple[Kind, str], roles: Paths) -> FieldPath:

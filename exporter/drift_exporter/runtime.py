@@ -94,6 +94,8 @@ class ModelRuntime:
 
     def source_snapshot(self) -> SourceSnapshot:
         """State of the source."""
+        # Looked up before the lock is taken: it asks the file system, and counting must not wait for that.
+        unread = self.source.unread_bytes()
         with self.ingest.lock:
             watermark = self.ingest.watermark
             return SourceSnapshot(
@@ -103,7 +105,7 @@ class ModelRuntime:
                 records=self.ingest.records,
                 bytes=self.bytes,
                 rejected=dict.fromkeys(REASONS, 0) | self.ingest.rejected,
-                lag_bytes=self.source.unread_bytes(),
+                lag_bytes=unread,
                 watermark=None if watermark is None else watermark / MICROSECONDS,
                 problem=self.problem,
             )

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drift_exporter.config.values import split_path
 from drift_exporter.decode.ndjson import NdjsonDecoder
-from drift_exporter.decode.plan import CODE_FIRST, CategoricalLeaf, NumericLeaf, Plan, parse_path
+from drift_exporter.decode.plan import CODE_FIRST, CategoricalLeaf, NumericLeaf, Plan
 from drift_exporter.decode.records import Records
 from drift_exporter.sources.chunk import Chunk
 from support.records import ndjson
@@ -252,7 +253,7 @@ def test_keys_of_any_spelling(key: str, *, nested: bool) -> None:
 
 
 def test_escaped_dots_in_paths() -> None:
-    assert ("a.b", "c") == parse_path(r"a\.b.c")
+    assert ("a.b", "c") == split_path(r"a\.b.c")
 
 
 BASE = 1_767_323_045_000_000  # 2026-01-02 03:04:05 UTC

@@ -13,7 +13,16 @@ import numpy as np
 
 from drift_exporter.database import connect
 from drift_exporter.decode.lines import gather
-from drift_exporter.decode.plan import BAD_TIMESTAMP, FieldPath, Plan, leaf_types, literal, quote, select_sql
+from drift_exporter.decode.plan import (
+    BAD_TIMESTAMP,
+    FieldPath,
+    Plan,
+    check_paths,
+    literal,
+    quote,
+    select_sql,
+    wrong_number_flags,
+)
 from drift_exporter.decode.records import (
     Columns,
     Records,
@@ -37,7 +46,7 @@ class CsvDecoder:
 
     def __init__(self, plan: Plan, line_limit: int = 1 << 20) -> None:
         self.plan = plan
-        self._types = leaf_types(plan)
+        check_paths(plan.paths())
         self._connection = connect()
         self._memory = MemoryFile()
         self._line_limit = line_limit
@@ -167,12 +176,7 @@ class CsvDecoder:
 
         select = select_sql(self.plan, number, text)
         if flags:
-            select += [
-                f"({text(leaf.path)} IS NOT NULL AND {number(leaf.path)} IS NULL)::UTINYINT AS w{i}"
-                for i, leaf in enumerate(self.plan.numeric)
-            ]
-            if (path := self.plan.latency) is not None:
-                select.append(f"({text(path)} IS NOT NULL AND {number(path)} IS NULL)::UTINYINT AS wl")
+            select += wrong_number_flags(self.plan, text, number)
         return f"SELECT {', '.join(select)} FROM {reader}"
 
     def _salvage(self, chunk: Chunk) -> Records:

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from drift_exporter.reference.model import IntArray
 
-NEWLINE, RETURN, QUOTE = 10, 13, 34
+NEWLINE = 10
 _WHITESPACE = np.zeros(256, dtype=bool)
 _WHITESPACE[[9, 10, 11, 12, 13, 32]] = True
 
@@ -25,20 +25,6 @@ def line_spans(data: bytes | memoryview) -> tuple[IntArray, IntArray]:
         return starts[full], ends[full]
     for index in np.flatnonzero(full & _WHITESPACE[array[np.minimum(starts, len(array) - 1)]]):
         full[index] = not _WHITESPACE[array[starts[index] : ends[index]]].all()
-    return starts[full], ends[full]
-
-
-def record_spans(data: bytes | memoryview) -> tuple[IntArray, IntArray]:
-    """Start and end of each CSV record that is not blank: a newline within quotes does not end one."""
-    array: NDArray[np.uint8] = np.frombuffer(data, dtype=np.uint8)
-    newlines = np.flatnonzero(array == NEWLINE)
-    quotes_before = np.searchsorted(np.flatnonzero(array == QUOTE), newlines)
-    ends = newlines[quotes_before % 2 == 0]
-    if not len(ends) or ends[-1] != len(array) - 1:
-        ends = np.append(ends, len(array))
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    full = ends > starts
-    full[full] = (ends[full] > starts[full] + 1) | (array[np.minimum(starts[full], len(array) - 1)] != RETURN)
     return starts[full], ends[full]
 
 

@@ -51,7 +51,7 @@ class NdjsonDecoder:
         self._connection = connect()
         self._memory = MemoryFile()
         self._line_limit = line_limit
-        self._prepared: dict[tuple[str, bool], str] = {}
+        self._strict_queries: dict[tuple[str, bool], str] = {}
         self._statements: dict[str, str] = {}
         # Timestamps in RFC 3339 are read fastest by the JSON reader itself, which refuses numbers.
         self._typed_timestamp = plan.timestamp is not None and plan.timestamp not in (
@@ -90,7 +90,7 @@ class NdjsonDecoder:
             file.write(chunk.data)
         for typed in (True, False) if self._typed_timestamp else (False,):
             try:
-                columns = self._connection.execute(self._strict(file.path, typed=typed)).fetchnumpy()
+                columns = self._run(self._strict(file.path, typed=typed))
             except duckdb.Error:
                 continue
             self._typed_timestamp = typed
@@ -98,16 +98,15 @@ class NdjsonDecoder:
         return None
 
     def _strict(self, path: str, *, typed: bool) -> str:
-        """Statement that reads a file strictly. Planning it takes as long as reading thousands of records."""
-        name = self._prepared.get((path, typed))
-        if name is None:
-            name = self._prepared[path, typed] = f"strict{len(self._prepared)}"
+        """Query that reads a file strictly."""
+        query = self._strict_queries.get((path, typed))
+        if query is None:
             types = dict(self._types)
             if typed and self.plan.timestamp is not None:
                 types[self.plan.timestamp] = "TIMESTAMPTZ"
             reader = reader_sql(path, types, self._line_limit, lenient=False)
-            self._connection.execute(f"PREPARE {name} AS {self._query(reader, 'CAST', typed=typed)}")
-        return f"EXECUTE {name}"
+            query = self._strict_queries[path, typed] = self._query(reader, "CAST", typed=typed)
+        return query
 
     def unknown_versions(self, chunk: Chunk) -> tuple[str, ...]:
         """Versions in a chunk that the plan does not know, most frequent first."""

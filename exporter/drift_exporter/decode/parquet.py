@@ -18,6 +18,7 @@ from drift_exporter.decode.plan import (
     reach,
     select_sql,
     timestamp_sql,
+    wrong_number_flags,
 )
 from drift_exporter.decode.records import (
     Columns,
@@ -48,7 +49,7 @@ class ParquetDecoder:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        check_paths(dict.fromkeys((*plan.number_paths(), *plan.text_paths()), ""))
+        check_paths(plan.paths())
         self._connection = connect()
         self._known: tuple[tuple[str, int, int, int], dict[FieldPath, _Leaf]] | None = None
         self._prepared: str | None = None
@@ -136,7 +137,7 @@ class ParquetDecoder:
             f"DESCRIBE SELECT * FROM read_parquet({literal(file)})"
         ).fetchall()
         names = {name for (name, *_) in described}
-        wanted = [*self.plan.number_paths(), *self.plan.text_paths()]
+        wanted = list(self.plan.paths())
         if self.plan.trace_id is not None:
             wanted.append(self.plan.trace_id)
         # A flat column whose name holds the dots is as good as a nested one.
@@ -187,12 +188,7 @@ class ParquetDecoder:
             timestamp = f"epoch_us(CAST({leaves[when].sql} AS {own}))".format
         select = select_sql(self.plan, number, text, timestamp)
         if flags:
-            select += [
-                f"({value(leaf.path)} IS NOT NULL AND {number(leaf.path)} IS NULL)::UTINYINT AS w{i}"
-                for i, leaf in enumerate(self.plan.numeric)
-            ]
-            if (path := self.plan.latency) is not None:
-                select.append(f"({value(path)} IS NOT NULL AND {number(path)} IS NULL)::UTINYINT AS wl")
+            select += wrong_number_flags(self.plan, value, number)
         return f"SELECT {', '.join(select)} FROM {rows}"
 
     def _rejections(

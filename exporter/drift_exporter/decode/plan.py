@@ -5,14 +5,14 @@ is read; the decoders differ only in how a leaf is reached in their format.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drift_exporter.errors import ConfigurationError
-from drift_exporter.reference.model import CategoricalColumn, Column, Kind
+from drift_exporter.reference.model import Kind
 
 FieldPath = tuple[str, ...]
 CodeArray = NDArray[np.uint16]
@@ -26,11 +26,6 @@ UNVERSIONED = "unversioned"
 
 # Codes of a categorical value: 0 missing, 1 not among the known categories, 2 not a scalar, 3 and up known.
 CODE_MISSING, CODE_OTHER, CODE_INVALID, CODE_FIRST = 0, 1, 2, 3
-
-
-def parse_path(text: str) -> FieldPath:
-    r"""Split a dotted path into its keys; ``\.`` is a dot that belongs to a key."""
-    return tuple(part.replace("\\.", ".") for part in re.split(r"(?<!\\)\.", text))
 
 
 def quote(identifier: str) -> str:
@@ -94,6 +89,10 @@ class Plan:
         single = (self.timestamp, self.version, self.error)
         return (*(leaf.path for leaf in self.categorical), *(p for p in single if p is not None))
 
+    def paths(self) -> tuple[FieldPath, ...]:
+        """All paths but that of the trace id, which is read of few records."""
+        return (*self.number_paths(), *self.text_paths())
+
 
 def spellings(category: str) -> tuple[str, ...]:
     """How a category may be written in a log: one value has several forms in JSON, CSV and Parquet.
@@ -109,11 +108,6 @@ def spellings(category: str) -> tuple[str, ...]:
     if category in {"True", "False"}:
         return (category, category.lower())
     return (category,)
-
-
-def categories_of(columns: tuple[Column, ...]) -> Mapping[tuple[Kind, str], tuple[str, ...]]:
-    """Categories by kind and name."""
-    return {(c.kind, c.name): c.categories for c in columns if isinstance(c, CategoricalColumn)}
 
 
 def timestamp_sql(text: str) -> str:
@@ -208,6 +202,22 @@ def select_sql(
     return select or ["0::UTINYINT AS nothing"]
 
 
+def wrong_number_flags(
+    plan: Plan, value: Callable[[FieldPath], str], number: Callable[[FieldPath], str]
+) -> list[str]:
+    """Select list of flags: w0.. for the plan's numbers and wl for the latency, 1 where a value is no number.
+
+    ``value`` and ``number`` give the SQL of what stands at a path and of the number it is read as.
+    """
+    flagged = {f"w{i}": leaf.path for i, leaf in enumerate(plan.numeric)}
+    if plan.latency is not None:
+        flagged["wl"] = plan.latency
+    return [
+        f"({value(path)} IS NOT NULL AND {number(path)} IS NULL)::UTINYINT AS {name}"
+        for name, path in flagged.items()
+    ]
+
+
 def leaf_types(plan: Plan) -> dict[FieldPath, str]:
     """SQL type in which each path is read: DOUBLE, or VARCHAR where any use of it wants text."""
     types: dict[FieldPath, str] = dict.fromkeys(plan.number_paths(), "DOUBLE")
@@ -216,10 +226,10 @@ def leaf_types(plan: Plan) -> dict[FieldPath, str]:
     return types
 
 
-def check_paths(types: Mapping[FieldPath, str]) -> None:
+def check_paths(paths: Collection[FieldPath]) -> None:
     """Refuse paths that cannot be read side by side."""
     seen: dict[tuple[str, ...], FieldPath] = {}
-    for path in types:
+    for path in paths:
         for end in range(1, len(path) + 1):
             folded = tuple(key.lower() for key in path[:end])
             known = seen.setdefault(folded, path[:end])
@@ -228,7 +238,7 @@ def check_paths(types: Mapping[FieldPath, str]) -> None:
                     f"fields {'.'.join(known)!r} and {'.'.join(path[:end])!r} differ only in upper and lower "
                     "case; rename one of them in the log, or leave one out of the fields"
                 )
-        for other in types:
+        for other in paths:
             if len(other) > len(path) and other[: len(path)] == path:
                 raise ConfigurationError(
                     f"field {'.'.join(path)!r} is used as a value and, by {'.'.join(other)!r}, as an object; "

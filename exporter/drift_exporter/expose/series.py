@@ -187,7 +187,7 @@ def _window_drift(
 def _bins(model: str, version: VersionSnapshot, totals: ColumnTotals) -> tuple[Series, ...]:
     column = totals.column
     labels = _column_labels(model, version, column)
-    reference = column.export(column.counts)
+    reference = column.exported_counts
     rows = int(reference.sum())
     series = [
         Series(catalogue.COLUMN_BIN, (*labels, bin_), count)

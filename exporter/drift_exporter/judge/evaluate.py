@@ -53,7 +53,7 @@ def judge_window(  # noqa: PLR0913, PLR0917 - a window is name, start and end; i
     column_tolerances = [tolerances.get(column.name, default_tolerance) for column in columns]
     exported = [column.export(own) for column, own in zip(columns, column_counts, strict=True)]
     statistics = [
-        drift_statistic(column.export(column.counts), current, quantiles=isinstance(column, NumericColumn))
+        drift_statistic(column.exported_counts, current, quantiles=isinstance(column, NumericColumn))
         for column, current in zip(columns, exported, strict=True)
     ]
     p = p_values(statistics, column_tolerances)

@@ -150,7 +150,7 @@ def drift_scores(column: Column, counts: IntArray, sums: FloatArray | None = Non
     """
     if not counts.any():
         return {}
-    reference, current = column.export(column.counts), column.export(counts)
+    reference, current = column.exported_counts, column.export(counts)
     scores = {
         "psi": psi(reference, current),
         "jensenshannon": jensenshannon(reference, current),

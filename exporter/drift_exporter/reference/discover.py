@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from drift_exporter.config.schema import Config, Fields, Model
-from drift_exporter.decode.plan import FieldPath, parse_path
+from drift_exporter.config.values import split_path
+from drift_exporter.decode.plan import FieldPath
 from drift_exporter.errors import ReferenceFileError
 from drift_exporter.planning import feature_path, role_paths
 from drift_exporter.reference.inputs import Reader, place
@@ -55,9 +56,9 @@ def discover(config: Config, model: Model, reader: Reader) -> Discovery:
     """
     fields = model.predictions.fields
     named = _named(model)
-    pattern = parse_path(fields.features)[:-1] if isinstance(fields.features, str) else None
+    pattern = split_path(fields.features)[:-1] if isinstance(fields.features, str) else None
     roles = _role_fields(fields)
-    timestamp = None if fields.timestamp is None else parse_path(fields.timestamp)
+    timestamp = None if fields.timestamp is None else split_path(fields.timestamp)
     by_path: dict[FieldPath, list[_Field]] = {}
     for field in named:
         by_path.setdefault(field.path, []).append(field)
@@ -101,7 +102,7 @@ def _role_fields(fields: Fields) -> list[FieldPath]:
     paths = [getattr(fields, role) for role in type(fields).model_fields]
     if fields.latency is not None:
         paths.append(fields.latency.field)
-    return [parse_path(path) for path in paths if isinstance(path, str) and path != fields.features]
+    return [split_path(path) for path in paths if isinstance(path, str) and path != fields.features]
 
 
 def _named(model: Model) -> list[_Field]:

@@ -70,7 +70,7 @@ def to_document(reference: Reference) -> dict[str, Any]:
 
 
 def _numeric(column: NumericColumn) -> dict[str, Any]:
-    counts = column.export(column.counts)
+    counts = column.exported_counts
     bounds = [_number(float(bound)) for bound in column.edges] + [None]
     return {
         "name": column.name,
@@ -213,7 +213,7 @@ def _read_numeric(item: Mapping[str, Any], name: str, kind: Kind) -> NumericColu
         minimum=float(item["minimum"]),
         maximum=float(item["maximum"]),
     )
-    exported = column.export(column.counts)[:-1].tolist()
+    exported = column.exported_counts[:-1].tolist()
     if [entry["count"] for entry in item["bins"]] != exported:
         raise Flaw(f"the bins of column {name!r} do not add up from its fine bins")
     return column

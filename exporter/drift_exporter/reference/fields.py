@@ -16,7 +16,7 @@ import numpy as np
 
 from drift_exporter.database import connect
 from drift_exporter.decode.csv import CsvDecoder
-from drift_exporter.decode.lines import line_spans, record_spans
+from drift_exporter.decode.lines import line_spans
 from drift_exporter.decode.ndjson_sql import objects_sql, pointer, reader_sql
 from drift_exporter.decode.plan import FieldPath, Plan, literal, quote, reach, timestamp_sql
 from drift_exporter.sources.chunk import Chunk
@@ -152,7 +152,7 @@ class CsvTable(CsvDecoder):
 
     def offset(self, chunk: Chunk, row: int) -> int:
         """Start of a record; the reader has left out those it rejected."""
-        starts, _ = record_spans(chunk.data)
+        starts, _, _ = self._shape.spans(chunk.data)
         rejected = np.searchsorted(starts, self._rejected, side="right") - 1
         starts = np.delete(starts, rejected[rejected >= 0])
         return chunk.offset + (int(starts[row]) if row < len(starts) else 0)

@@ -75,6 +75,11 @@ class NumericColumn:
         inner = np.searchsorted(self.fine_edges, self.edges) + 1
         return np.concatenate([[0], inner, [len(self.fine_edges) + 1]]).astype(np.int64)
 
+    @cached_property
+    def exported_counts(self) -> IntArray:
+        """Reference counts of the exported bins (len(bins),)."""
+        return self.export(self.counts)
+
     def export(self, counts: NDArray[np.integer]) -> IntArray:
         """Counts of the exported bins (len(bins),) from a vector of ``size``."""
         return np.add.reduceat(np.asarray(counts, dtype=np.int64), self._starts)
@@ -122,6 +127,11 @@ class CategoricalColumn:
                 taken.add(name)
             named[name] = None
         return (*named, OTHER, MISSING)
+
+    @cached_property
+    def exported_counts(self) -> IntArray:
+        """Reference counts of the exported bins (len(bins),)."""
+        return self.export(self.counts)
 
     def export(self, counts: NDArray[np.integer]) -> IntArray:
         """Counts of the exported bins: the vector itself."""

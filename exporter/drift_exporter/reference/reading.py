@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift_exporter.config.schema import Config, Model
+from drift_exporter.config.values import split_path
 from drift_exporter.decode.formats import make_decoder
-from drift_exporter.decode.plan import CODE_FIRST, CODE_OTHER, CategoricalLeaf, NumericLeaf, Plan, parse_path
+from drift_exporter.decode.plan import CODE_FIRST, CODE_OTHER, CategoricalLeaf, NumericLeaf, Plan
 from drift_exporter.decode.records import Decoder, Records
 from drift_exporter.reference.discover import Spec
 from drift_exporter.reference.inputs import Reader, place
@@ -91,7 +92,7 @@ def make_reference_plan(model: Model, specs: Sequence[Spec]) -> Plan:
             for spec in specs
             if not spec.numeric
         ),
-        timestamp=None if timestamp is None else parse_path(timestamp),
+        timestamp=None if timestamp is None else split_path(timestamp),
     )
 
 

@@ -45,7 +45,7 @@ def _wrapped(label: str, text: str) -> list[str]:
 
 def _line(column: Column, rows: int, width: int, *, ascii_only: bool) -> str:
     missing = _percent(column.missing, rows)
-    counts = column.export(column.counts).tolist()
+    counts = column.exported_counts.tolist()
     if isinstance(column, NumericColumn):
         kind, counts = "numeric", counts[:-1]
         bins = len(counts)

@@ -4,8 +4,6 @@ import mmap
 import os
 import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 
 class MemoryFile:
@@ -101,11 +99,3 @@ class MemoryFile:
         os.close(self._descriptor)
         if self._unlink:
             Path(self.path).unlink()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -59,7 +59,7 @@ class Bin:
 def bins(drift: ColumnDrift) -> list[Bin]:
     """The bins of a column with their shares of all records, missing ones among them."""
     column = drift.column
-    reference, current = _shares(column.export(column.counts)), _shares(drift.current)
+    reference, current = _shares(column.exported_counts), _shares(drift.current)
     return [
         Bin(label, is_special(column, i), float(reference[i]), float(current[i]))
         for i, label in enumerate(bin_labels(column))

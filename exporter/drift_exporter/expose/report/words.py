@@ -110,7 +110,7 @@ def _one_value_each(column: NumericColumn) -> bool:
 
     A bin's mean can reach its inclusive upper bound (the last bin's: the maximum) only if all its values do.
     """
-    rows = column.export(column.counts)[:-1]
+    rows = column.exported_counts[:-1]
     sums = np.add.reduceat(
         column.fine_sums, np.append(0, np.searchsorted(column.fine_edges, column.edges) + 1)
     )
