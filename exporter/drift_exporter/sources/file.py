@@ -12,7 +12,7 @@ import glob
 import os
 import stat
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 
 import duckdb
@@ -20,6 +20,7 @@ import duckdb
 from drift_exporter.sources.chunk import Chunk
 from drift_exporter.sources.memory import MemoryFile
 from drift_exporter.sources.parquet import ParquetFile
+from drift_exporter.sources.position import Fingerprint, Guard, Position, new_guard
 from drift_exporter.sources.text import CorruptArchiveError, TextFile
 
 File = TextFile | ParquetFile
@@ -50,6 +51,11 @@ class FileSource:
     lost_bytes: int = 0
     files: dict[FileKey, File] = field(default_factory=dict)
     gone: dict[FileKey, float] = field(default_factory=dict)
+    guard: Guard = field(default_factory=new_guard)
+    _restored: dict[FileKey, Position] = field(default_factory=dict)
+    stored: dict[int, Position] = field(default_factory=dict)
+    _given: dict[int, Position] = field(default_factory=dict)
+    next_serial: int = 1
     _memory: MemoryFile = field(default_factory=MemoryFile)
     _aside: dict[FileKey, tuple[int, float]] = field(default_factory=dict)
     _adopted: set[FileKey] = field(default_factory=set)
@@ -58,10 +64,19 @@ class FileSource:
     def poll(self) -> Generator[Chunk]:
         """Hand on what there is to read now, oldest file first, chunk by chunk.
 
-        A file that cannot be read is named in ``problem``; the others go on.
+        A position moves when its chunk is accepted, or else when the next one is asked for. A file that
+        cannot be read is named in ``problem``; the others go on.
         """
+        readers: dict[FileKey, Generator[Chunk]] = {}
+        try:
+            yield from self._poll(readers)
+        finally:
+            self._current = None
+            for reader in readers.values():
+                reader.close()
+
+    def _poll(self, readers: dict[FileKey, Generator[Chunk]]) -> Generator[Chunk]:
         self._refresh()
-        readers: dict[FileKey, Iterator[Chunk]] = {}
         waiting = [
             key for key, file in list(self.files.items()) if self._guarded(file, self._has_unread, key)
         ]
@@ -84,18 +99,53 @@ class FileSource:
                 self.gone.update({key: self.clock()} if key in self.gone else {})
                 chunk = None
             if chunk is None:
+                self._current = None
                 waiting.remove(key)
                 self._after(key, file)
             else:
                 yield chunk
                 if key in self._aside:
                     # Closing the reader without asking it for more leaves the offset before this chunk.
+                    reader.close()
                     waiting.remove(key)
+                else:
+                    self.accept()
+
+    def accept(self) -> None:
+        """Move the position past the last chunk handed on: it was counted. More than once is once."""
+        with self.guard:
+            if self._current in self.files:
+                self.files[self._current].accept()
+
+    def changes(self) -> tuple[list[Position], list[int]]:
+        """Positions that are new or have changed, and serials that are gone for good, since ``saved``."""
+        with self.guard:
+            self._given = {file.serial: self._position(file) for file in self.files.values()}
+            changed = [
+                position for position in self._given.values() if self.stored.get(position.serial) != position
+            ]
+            return changed, [serial for serial in self.stored if serial not in self._given]
+
+    def saved(self) -> None:
+        """What ``changes`` gave last is stored."""
+        with self.guard:
+            self.stored = self._given
+
+    def restore(self, positions: Iterable[Position], lost_bytes: int) -> None:
+        """Go on where a source stopped whose ``changes`` these were. To be called before the first poll."""
+        with self.guard:
+            self.stored = {position.serial: position for position in positions}
+            self._restored = {
+                (position.device, position.inode): position for position in self.stored.values()
+            }
+            self.next_serial = max(self.stored, default=0) + 1
+            self.lost_bytes = lost_bytes
 
     def note_time(self, time: int) -> None:
         """Remember the newest event time (microseconds) read from the file that the last chunk is of."""
-        if self._current in self.files:
-            self.files[self._current].time = time
+        with self.guard:
+            if self._current in self.files:
+                self.files[self._current].time = time
 
     def set_aside(self, reason: str) -> None:
         """Leave the file that the last chunk is of alone until it changes: what it holds cannot be used."""
@@ -126,8 +176,10 @@ class FileSource:
         if self.pattern != old.pattern:
             self._adopted = self.files.keys() - self.gone.keys()
         for file in self.files.values():
+            file.guard = self.guard
             if isinstance(file, TextFile):
                 file.line_limit = self.line_limit
+        self.next_serial, self.stored = old.next_serial, old.stored
 
     def close(self) -> None:
         """Give all files back."""
@@ -148,13 +200,14 @@ class FileSource:
                 found.setdefault((status.st_dev, status.st_ino), path)
             elif not stat.S_ISDIR(status.st_mode):
                 self._say(f"{path}: not a regular file")
-        for identity, path in found.items():
-            known = self.files.get(identity)
-            if known is None:
-                self.files[identity] = self._new(path, identity)
-            else:
-                known.path = path
-                self.gone.pop(identity, None)
+        with self.guard:
+            for identity, path in found.items():
+                known = self.files.get(identity)
+                if known is None:
+                    self.files[identity] = self._new(path, identity)
+                else:
+                    known.path = path
+                    self.gone.pop(identity, None)
         for key in self.files.keys() - found.keys():
             if key in self._adopted:
                 self._forget(key, self.files[key])
@@ -169,9 +222,39 @@ class FileSource:
         return self.final or (key in self.gone and self.clock() >= self.gone[key])
 
     def _new(self, path: str, identity: FileKey) -> File:
+        file: File
         if self.format == "parquet":
-            return ParquetFile(path, identity)
-        return TextFile(path, identity, self.format, self.line_limit)
+            file = ParquetFile(path, identity, guard=self.guard)
+        else:
+            file = TextFile(path, identity, self.format, self.line_limit, guard=self.guard)
+        known = self._restored.pop(identity, None)
+        if known is not None:
+            file.serial, file.offset, file.header = known.serial, known.offset, known.header
+            file.known_size, file.finished, file.time = known.known_size, known.finished, known.time
+        else:
+            file.serial = self.next_serial
+            self.next_serial += 1
+        return file
+
+    @staticmethod
+    def _position(file: File) -> Position:
+        device, inode = file.identity
+        nothing = Fingerprint()
+        return Position(
+            file.serial,
+            file.path,
+            device,
+            inode,
+            file.offset,
+            nothing,
+            nothing,
+            file.header,
+            file.known_size,
+            file.finished,
+            file.time,
+            gone=False,
+            unread=0,
+        )
 
     def _has_unread(self, file: File, key: FileKey) -> bool:
         if not file.is_open:
@@ -211,8 +294,9 @@ class FileSource:
             return False
 
     def _after(self, key: FileKey, file: File) -> None:
-        self.lost_bytes += file.lost_bytes
-        file.lost_bytes = 0
+        with self.guard:
+            self.lost_bytes += file.lost_bytes
+            file.lost_bytes = 0
         if key in self.gone:
             # What is not held open could not be found again.
             if self._is_final(key) or not file.is_open:
@@ -222,7 +306,8 @@ class FileSource:
 
     def _forget(self, key: FileKey, file: File) -> None:
         file.close()
-        self.files.pop(key, None)
+        with self.guard:
+            self.files.pop(key, None)
         self.gone.pop(key, None)
         self._aside.pop(key, None)
 

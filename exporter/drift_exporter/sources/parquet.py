@@ -1,13 +1,14 @@
 """One Parquet file: complete when it appears, read in stretches of rows."""
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Generator
+from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from drift_exporter.database import connect
 from drift_exporter.sources.chunk import Chunk
 from drift_exporter.sources.memory import MemoryFile
+from drift_exporter.sources.position import Guard, new_guard
 
 _ROWS = 1 << 17
 
@@ -24,7 +25,11 @@ class ParquetFile:
     lost_bytes: int = 0
     finished: tuple[int, float] | None = None
     problem: str | None = None
-
+    guard: Guard = field(default_factory=new_guard)
+    serial: int = 0
+    header: bytes = b""
+    known_size: int = 0
+    _pending: int | None = None
     _footer: bytes = b""
 
     def close(self) -> None:
@@ -34,6 +39,13 @@ class ParquetFile:
     def is_open(self) -> bool:
         """Whether the file is held open: never."""
         return False
+
+    def accept(self) -> None:
+        """Move the position past the last chunk handed on, if that was not done already."""
+        with self.guard:
+            if self._pending is not None:
+                self.offset += self._pending
+                self._pending = None
 
     def state(self) -> tuple[int, float]:
         """Size and modification time."""
@@ -59,23 +71,29 @@ class ParquetFile:
         *,
         final: bool,  # noqa: ARG002  # a Parquet file is always final
         memory: MemoryFile | None = None,  # noqa: ARG002  # the decoder reads the file itself
-    ) -> Iterator[Chunk]:
+    ) -> Generator[Chunk]:
         """Chunks that name stretches of rows; their data is read by the decoder."""
         state = self.state()
         footer = _digest_of_footer(self.path)
         if footer != self._footer:
             # Written anew under its old name.
-            self.offset, self._footer = 0, footer
+            with self.guard:
+                self.offset, self._footer = 0, footer
         with connect() as connection:
             found = connection.execute(
                 "SELECT num_rows FROM parquet_file_metadata(?)", [self.path]
             ).fetchone()
         rows = 0 if found is None else int(found[0])
-        while self.offset < rows:
-            stretch = min(_ROWS, rows - self.offset)
-            yield Chunk(self.path, self.format, self.offset, rows=stretch, size=stretch)
-            self.offset += stretch
-        self.finished = state
+        try:
+            while self.offset < rows:
+                stretch = min(_ROWS, rows - self.offset)
+                self._pending = stretch
+                yield Chunk(self.path, self.format, self.offset, rows=stretch, size=stretch)
+                self.accept()
+        finally:
+            self._pending = None
+        with self.guard:
+            self.finished = state
 
 
 def _digest_of_footer(path: str) -> bytes:

@@ -6,15 +6,16 @@ is read from its new beginning; bytes cut off before anyone read them are gone, 
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from drift_exporter.sources.chunk import RAW_LIMIT, Chunk, Rejection
 from drift_exporter.sources.compressed import CorruptArchiveError, blocks, open_compressed
 from drift_exporter.sources.csvrecords import Shape, shape_of
 from drift_exporter.sources.memory import MemoryFile
+from drift_exporter.sources.position import Guard, new_guard
 
 __all__ = ["CorruptArchiveError", "TextFile", "open_compressed"]
 
@@ -47,6 +48,9 @@ class TextFile:
     known_size: int = 0
     finished: tuple[int, float] | None = None
     problem: str | None = None
+    guard: Guard = field(default_factory=new_guard)
+    serial: int = 0
+    _pending: int | None = None
     _descriptor: int | None = None
     _skipped_to: int = 0
     _head: bytes = b""
@@ -67,6 +71,13 @@ class TextFile:
     def is_open(self) -> bool:
         """Whether the file is held open, so that it can be read though its name is gone."""
         return self._descriptor is not None
+
+    def accept(self) -> None:
+        """Move the position past the last chunk handed on, if that was not done already."""
+        with self.guard:
+            if self._pending is not None:
+                self.offset += self._pending
+                self._pending = None
 
     def state(self) -> tuple[int, float]:
         """Size and modification time."""
@@ -103,40 +114,45 @@ class TextFile:
         cut = data.find(b"\n", _FIRST) + 1 or data.rfind(b"\n") + 1 or len(data)
         return header, data[:cut]
 
-    def read(self, chunk_size: int, *, final: bool, memory: MemoryFile | None = None) -> Iterator[Chunk]:
+    def read(self, chunk_size: int, *, final: bool, memory: MemoryFile | None = None) -> Generator[Chunk]:
         """Chunks of whole lines, until there is nothing more to read now.
 
-        The offset moves on only when the next chunk is asked for: a chunk that its taker could not handle is
-        read again. ``final`` says that nothing will be appended: the last line is taken unterminated. Where
-        ``memory`` is given, the text of a chunk may be in it, until the next chunk is asked for.
+        The offset moves on when the chunk is accepted, or else when the next one is asked for: a chunk that
+        its taker could not handle is read again. ``final`` says that nothing will be appended: the last line
+        is taken unterminated. Where ``memory`` is given, the text of a chunk may be in it, until the next
+        chunk is asked for.
         """
         if self.compressed or self.format != "ndjson":
             chunk_size = min(chunk_size, _COPIED_CHUNK)
-        if self.compressed:
-            yield from self._read_compressed(chunk_size)
-        else:
-            yield from self._read_plain(chunk_size, final=final, memory=memory)
+        try:
+            if self.compressed:
+                yield from self._read_compressed(chunk_size)
+            else:
+                yield from self._read_plain(chunk_size, final=final, memory=memory)
+        finally:
+            self._pending = None
 
     def _open(self) -> int:
         if self._descriptor is None:
             self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         return self._descriptor
 
-    def _read_plain(self, chunk_size: int, *, final: bool, memory: MemoryFile | None) -> Iterator[Chunk]:
+    def _read_plain(self, chunk_size: int, *, final: bool, memory: MemoryFile | None) -> Generator[Chunk]:
         descriptor = self._open()
         state = self.state()
         size = state[0]
         head = os.pread(descriptor, _HEAD, 0)
         if size < self.offset or size < self.known_size or not head.startswith(self._head):
-            self.lost_bytes += max(0, self.known_size - self.offset)
-            self._begin_anew()
+            with self.guard:
+                self.lost_bytes += max(0, self.known_size - self.offset)
+                self._begin_anew()
         length = chunk_size
         while self.offset < size:
             if (
                 quick := self._read_quickly(descriptor, memory, min(chunk_size, size - self.offset))
             ) is not None:
-                yield quick
-                self._advance(quick.size, head)
+                yield self._hand_on(quick)
+                self._advance(head)
                 continue
             data = os.pread(descriptor, min(length, size - self.offset), self.offset)
             if not data:
@@ -152,8 +168,8 @@ class TextFile:
                 length = max(chunk_size + 1, 2 * self.line_limit + 2)
                 continue
             length = chunk_size
-            yield chunk
-            self._advance(chunk.size, head)
+            yield self._hand_on(chunk)
+            self._advance(head)
         # Only now: a reader that stopped half-way must not take the rest for seen.
         self.known_size, self.finished = size, state
 
@@ -161,8 +177,12 @@ class TextFile:
         self.offset, self.known_size, self._skipped_to = 0, 0, 0
         self.header, self._head, self._shape = b"", b"", None
 
-    def _advance(self, size: int, head: bytes) -> None:
-        self.offset += size
+    def _hand_on(self, chunk: Chunk) -> Chunk:
+        self._pending = chunk.size
+        return chunk
+
+    def _advance(self, head: bytes) -> None:
+        self.accept()
         if len(self._head) < _HEAD:
             self._head = head if self.compressed else head[: self.offset]
 
@@ -228,7 +248,7 @@ class TextFile:
             self.path, self.format, self.offset, size=next_line - self.offset, rejections=(rejection,)
         )
 
-    def _read_compressed(self, chunk_size: int) -> Iterator[Chunk]:
+    def _read_compressed(self, chunk_size: int) -> Generator[Chunk]:
         state = self.state()
         with Path(self.path).open("rb") as file:
             head = file.read(_HEAD)
@@ -249,13 +269,13 @@ class TextFile:
                     end = len(data) if end < 0 else end
                     stop = self.offset + dropped + end
                     data = data[end + 1 :]
-                    yield (chunk := self._skip(long_head, stop + bool(block), stop))
-                    self._advance(chunk.size, head)
+                    yield self._hand_on(self._skip(long_head, stop + bool(block), stop))
+                    self._advance(head)
                     long_head, dropped = b"", 0
                 if (taken := self._take(data, ended=not block)) is not None:
                     pending = data[taken.size :]
-                    yield taken
-                    self._advance(taken.size, head)
+                    yield self._hand_on(taken)
+                    self._advance(head)
                 else:
                     pending = data
                 if not block:
