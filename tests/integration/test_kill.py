@@ -1,0 +1,273 @@
+"""Every record counted once: the exporter is killed again and again while its log is written and rotated.
+
+DRIFT_EXPORTER_KILLS is the number of kills (200), DRIFT_EXPORTER_KILL_SEED the seed of all choices but the
+timing, which is that of the machine.
+"""
+
+import base64
+import json
+import os
+import random
+import secrets
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import requests
+
+from drift_exporter.reference.store import save_reference
+from support.records import model_config, write_config
+from support.servers import free_port
+from support.tally import LINE_LIMIT, MODEL, SOURCE, Series, Tally, key, parse
+from support.writer import Writer
+
+pytestmark = pytest.mark.xdist_group("kill")
+
+KILLS = int(os.environ.get("DRIFT_EXPORTER_KILLS", "200"))
+SEED = int(os.environ.get("DRIFT_EXPORTER_KILL_SEED") or secrets.randbelow(10**6))
+SECONDS = 360.0
+"""For all kills; one takes 1.5 s on average."""
+
+PATIENCE = 60.0
+RECORDS = key("drift_exporter_source_records_total", source=SOURCE)
+LAG = key("drift_exporter_source_lag_bytes", source=SOURCE)
+
+
+@dataclass
+class Watch:
+    """What all scrapes of all processes told: the highest value of each counter, and what was wrong."""
+
+    tally: Tally
+    highest: Series = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    scrapes: int = 0
+    newest: Series = field(default_factory=dict)
+
+    def look(self, text: str) -> Series:
+        """Take a scrape in."""
+        series, cumulative = parse(text)
+        written = self.tally.records
+        self.scrapes += 1
+        for one in cumulative:
+            before = self.highest.get(one, 0.0)
+            if series[one] < before:
+                self.problems.append(f"{_text(one)} went back from {before} to {series[one]}")
+            self.highest[one] = max(before, series[one])
+        if series.get(RECORDS, 0) > written:
+            self.problems.append(f"{series[RECORDS]} records counted of {written} written")
+        self._check_sums(series)
+        self.newest = series
+        return series
+
+    def _check_sums(self, series: Series) -> None:
+        """Counters of one scrape are those of one moment: whatever counts all records is equal."""
+        if RECORDS not in series:
+            return
+        sums: Counter[tuple[str, ...]] = Counter()
+        for (name, labels), value in series.items():
+            own = dict(labels)
+            if name == "model_predictions_total":
+                sums["records",] += int(value)
+                sums["predictions", own["version"]] += int(value)
+            elif name == "model_column_bin_total":
+                sums["bins", own["version"], own["kind"], own["column"]] += int(value)
+        for place, total in sums.items():
+            expected = series[RECORDS] if place[0] == "records" else sums["predictions", place[1]]
+            if total != expected:
+                self.problems.append(f"{place}: {total} counted where there were {expected}")
+
+
+@dataclass
+class Exporters:
+    """Starts one exporter after the other on the same state."""
+
+    folder: Path
+    config: Path
+    watch: Watch
+    chance: random.Random = field(default_factory=lambda: random.Random(SEED))  # noqa: S311, no secret
+    killed: Counter[str] = field(default_factory=Counter)
+
+    def start(self) -> tuple[subprocess.Popen[bytes], str]:
+        """Start one; returns it and the URL of its metrics."""
+        address = f"127.0.0.1:{free_port()}"
+        serve = ["-m", "drift_exporter.cli", "serve", "--config", str(self.config)]
+        command = [sys.executable, *serve, "--web.listen-address", address]
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log), f"http://{address}/metrics"
+
+    def scrape(self, url: str) -> Series:
+        """One scrape; empty where there is no answer."""
+        try:
+            answer = requests.get(url, timeout=5)
+        except requests.RequestException:
+            return {}
+        return self.watch.look(answer.text) if answer.ok else {}
+
+    def catch_up(self, process: subprocess.Popen[bytes], url: str) -> Series:
+        """Wait until all that was written is read and durable; returns the scrape that says so."""
+        rejected = "drift_exporter_source_rejected_total"
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            series = self.scrape(url)
+            lines = sum(value for (name, _), value in series.items() if name == rejected)
+            whole = self.watch.tally.records + len(self.watch.tally.malformed)
+            if series.get(LAG) == 0 and series[RECORDS] + lines >= whole:
+                return series
+            assert process.poll() is None, f"the exporter ended by itself: {self.log()}"
+            time.sleep(0.05)
+        newest = {_text(one): value for one, value in self.watch.newest.items() if "_source_" in one[0]}
+        pytest.fail(
+            f"not all was read in {PATIENCE:g} s: {whole} lines of {self.watch.tally.size} bytes; {newest}; {self.log()}"
+        )
+
+    def kill_at_random(self) -> None:
+        """Start one, kill it at a random moment, scraping it meanwhile."""
+        process, url = self.start()
+        kind = self.chance.choices(["start", "any time", "write"], [1, 7, 3])[0]
+        delay = self.chance.uniform(0, 0.3) if kind == "start" else self.chance.uniform(0.3, 2.5)
+        linger = self.chance.choice([0, 0, 0.001, 0.003]) if kind == "write" else None
+        killer = threading.Thread(target=self._kill, args=(process, delay, linger), daemon=True)
+        killer.start()
+        series: Series = {}
+        try:
+            while killer.is_alive():
+                series = self.scrape(url) or series
+                killer.join(0.1)
+        finally:
+            killer.join()
+        assert -9 == process.wait(), f"the exporter ended by itself: {self.log()}"
+        if kind == "any time":
+            kind = "before metrics" if RECORDS not in series else "idle" if not series[LAG] else "reading"
+        self.killed[kind] += 1
+
+    def kill_after_catching_up(self, writer: Writer) -> None:
+        """Let one read all there is, cut the logs, and kill it soon after."""
+        process, url = self.start()
+        try:
+            with writer.still():
+                self.catch_up(process, url)
+                writer.cut()
+            if self.chance.random() < 0.7:
+                time.sleep(self.chance.uniform(0, 1.5))
+                self.scrape(url)
+        finally:
+            process.kill()
+            process.wait()
+        self.killed["after a cut"] += 1
+
+    def _kill(self, process: subprocess.Popen[bytes], delay: float, linger: float | None) -> None:
+        """Kill after ``delay``; with ``linger``, that long after the next change of a file of the state."""
+        time.sleep(delay)
+        if linger is not None:
+            before, end = self._written(), time.monotonic() + 1.0
+            while before == self._written() and time.monotonic() < end:
+                time.sleep(0.0005)
+            time.sleep(linger)
+        process.kill()
+
+    def _written(self) -> list[tuple[str, int, int]]:
+        found = []
+        for folder, _, files in os.walk(self.folder / "state"):
+            for file in files:
+                try:
+                    status = (Path(folder) / file).stat()
+                except FileNotFoundError:
+                    continue
+                found.append((file, status.st_size, status.st_mtime_ns))
+        return sorted(found)
+
+    def log(self) -> str:
+        """The end of what all exporters have said."""
+        return (self.folder / "log").read_text(errors="replace")[-3000:]
+
+
+def test_every_record_is_counted_once_whenever_the_exporter_is_killed(tmp_path: Path) -> None:
+    print(f"DRIFT_EXPORTER_KILL_SEED={SEED}")  # noqa: T201, shown where the test fails
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    writer = Writer(logs, SEED, seconds=1.5 * max(1, KILLS))
+    watch = Watch(writer.tally)
+    exporters = Exporters(tmp_path, _configure(tmp_path, writer.tally), watch)
+    begun = time.monotonic()
+    with writer.running():
+        for number in range(1, KILLS + 1):
+            assert time.monotonic() - begun < SECONDS, (
+                f"{number - 1} of {KILLS} kills only; {exporters.killed}"
+            )
+            if number % 10 == 0:
+                exporters.kill_after_catching_up(writer)
+            else:
+                exporters.kill_at_random()
+            assert [] == watch.problems, f"after {number} kills; {exporters.killed}; {writer.done}"
+
+    for _ in range(2):
+        process, url = exporters.start()
+        try:
+            series = exporters.catch_up(process, url)
+        finally:
+            process.kill()
+            process.wait()
+        told = f"{exporters.killed}, {writer.done}, {watch.scrapes} scrapes, {writer.tally.records} records"
+        assert {} == _differences(writer.tally, series), told
+        assert [] == watch.problems, told
+        letters = _dead_letters(tmp_path / "state" / "dead-letter")
+        assert Counter() == Counter(writer.tally.malformed) - letters, "not in the dead-letter file"
+        assert Counter() == letters - Counter(writer.tally.malformed), (
+            "more than once in the dead-letter file"
+        )
+    print(told)  # noqa: T201
+    assert KILLS == sum(exporters.killed.values())
+    if KILLS >= 100:
+        for moment in ("start", "before metrics", "reading", "idle", "write", "after a cut"):
+            assert exporters.killed[moment], f"never killed: {moment}; {exporters.killed}"
+        for action in ("rotate", "compress", "half", "truncate", "copy_and_truncate", "delete_old"):
+            assert writer.done.get(action), f"never done: {action}; {writer.done}"
+
+
+def _configure(folder: Path, tally: Tally) -> Path:
+    for version, reference in tally.references.items():
+        save_reference(reference, folder / f"{version}.json")
+    model = model_config(
+        MODEL,
+        path="logs/*.ndjson*",
+        format="ndjson",
+        reference={version: f"{version}.json" for version in tally.references},
+    )
+    return write_config(folder, [model], evaluation_interval="100ms", limits={"line": f"{LINE_LIMIT}B"})
+
+
+def _differences(tally: Tally, series: Series) -> Mapping[str, tuple[float | None, float | None]]:
+    """Series that are not as they should be, each with what was written and what is exposed."""
+    expected = tally.exact()
+    names = {name for name, _ in expected} - {"drift_exporter_invalid_values_total"}
+    actual = {one: value for one, value in series.items() if one[0] in names or one in expected}
+    found = {
+        _text(one): (expected.get(one), actual.get(one))
+        for one in expected.keys() | actual.keys()
+        if expected.get(one) != actual.get(one)
+    }
+    for one, total in tally.sums.items():
+        # Adding in another order gives another last digit.
+        if series.get(one) != pytest.approx(total, rel=1e-9):
+            found[_text(one)] = (total, series.get(one))
+    return found
+
+
+def _dead_letters(folder: Path) -> Counter[tuple[str, bytes]]:
+    found: Counter[tuple[str, bytes]] = Counter()
+    for path in folder.glob(f"{MODEL}.predictions*"):
+        for line in path.read_bytes().splitlines():
+            entry = json.loads(line)
+            raw = base64.b64decode(entry["raw_base64"]) if "raw_base64" in entry else entry["raw"].encode()
+            found[entry["reason"], raw] += 1
+    return found
+
+
+def _text(one: tuple[str, frozenset[tuple[str, str]]]) -> str:
+    return one[0] + "{" + ", ".join(f'{name}="{value}"' for name, value in sorted(one[1])) + "}"
