@@ -123,7 +123,8 @@ class Exporters:
             time.sleep(0.05)
         newest = {_text(one): value for one, value in self.watch.newest.items() if "_source_" in one[0]}
         pytest.fail(
-            f"not all was read in {PATIENCE:g} s: {whole} lines of {self.watch.tally.size} bytes; {newest}; {self.log()}"
+            f"not all was read in {PATIENCE:g} s: {whole} lines of {self.watch.tally.size} bytes; "
+            f"{newest}; {self.log()}"
         )
 
     def kill_at_random(self) -> None:
