@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drift_exporter.sources.chunk import RAW_LIMIT, Chunk
+from drift_exporter.sources.longlines import reject_long_lines
 from drift_exporter.sources.memory import MemoryFile
-from drift_exporter.sources.text import CorruptArchiveError, TextFile, reject_long_lines
+from drift_exporter.sources.text import CorruptArchiveError, TextFile
 
 PACK = {"": bytes, ".gz": gzip.compress, ".zst": zstandard.ZstdCompressor().compress}
 

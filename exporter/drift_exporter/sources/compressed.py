@@ -5,7 +5,9 @@ import io
 import os
 import zlib
 from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
+from typing import BinaryIO
 
 _PIECE = 1 << 16
 _SKIPPABLE_FRAMES = range(0x184D2A50, 0x184D2A60)
@@ -16,26 +18,26 @@ class CorruptArchiveError(OSError):
     """A compressed file ends too early or is damaged; what came before it was handed on."""
 
 
-def open_compressed(path: str) -> io.BufferedIOBase:
-    """Open a .gz or .zst file for reading its content."""
+def open_compressed(path: str, raw: BinaryIO | None = None) -> io.BufferedIOBase:
+    """Open a .gz or .zst file for reading its content; ``raw`` is the file itself where it is open."""
     if path.endswith(".gz"):
-        return gzip.open(path)
+        return gzip.open(path if raw is None else raw)
     import zstandard  # noqa: PLC0415  # only where a .zst file is read
 
     return io.BufferedReader(
-        zstandard.ZstdDecompressor().stream_reader(Path(path).open("rb"), read_across_frames=True)
+        zstandard.ZstdDecompressor().stream_reader(
+            Path(path).open("rb") if raw is None else raw, read_across_frames=True
+        )
     )
 
 
-def blocks(path: str, offset: int, size: int) -> Generator[bytes]:
-    """Content from ``offset`` on, in blocks of about ``size`` bytes.
+def parts(path: str, raw: BinaryIO) -> Generator[bytes]:
+    """All content of the open file ``raw``, as it comes.
 
     Raises CorruptArchiveError after the last byte that could be had of a damaged file.
     """
     damage: Exception | None = None
-    parts: list[bytes] = []
-    length = 0
-    with open_compressed(path) as stream:
+    with open_compressed(path, raw) as stream:
         while True:
             try:
                 # A read of many bytes would lose those that came before the damage.
@@ -50,48 +52,69 @@ def blocks(path: str, offset: int, size: int) -> Generator[bytes]:
                 break
             if not part:
                 break
-            skipped = min(offset, len(part))
-            offset -= skipped
-            parts.append(part[skipped:])
-            length += len(part) - skipped
-            if length >= size:
-                yield b"".join(parts)
-                parts, length = [], 0
-    if length:
-        yield b"".join(parts)
-    if damage is None and path.endswith(".zst") and not _ends_with_a_whole_frame(path):
-        # The library takes the end of the file for the end of the content.
-        damage = EOFError("the file ends within a frame")
+            yield part
+        if damage is None and path.endswith(".zst") and not _ends_with_a_whole_frame(raw):
+            # The library takes the end of the file for the end of the content.
+            damage = EOFError("the file ends within a frame")
     if damage is not None:
         raise CorruptArchiveError(str(damage)) from damage
 
 
-def _ends_with_a_whole_frame(path: str) -> bool:
+def blocks(path: str, raw: BinaryIO, offset: int, size: int) -> Generator[bytes]:
+    """Content from ``offset`` on, in blocks of about ``size`` bytes.
+
+    Raises CorruptArchiveError after the last byte that could be had of a damaged file.
+    """
+    damage: CorruptArchiveError | None = None
+    pieces: list[bytes] = []
+    length = 0
+    with closing(parts(path, raw)) as content:
+        while True:
+            try:
+                part = next(content, b"")
+            except CorruptArchiveError as error:
+                damage = error
+                break
+            if not part:
+                break
+            skipped = min(offset, len(part))
+            offset -= skipped
+            pieces.append(part[skipped:])
+            length += len(part) - skipped
+            if length >= size:
+                yield b"".join(pieces)
+                pieces, length = [], 0
+    if length:
+        yield b"".join(pieces)
+    if damage is not None:
+        raise damage
+
+
+def _ends_with_a_whole_frame(file: BinaryIO) -> bool:
     """Whether a .zst file consists of whole frames; only the headers of its blocks are read (RFC 8878)."""
     import zstandard  # noqa: PLC0415  # only where a .zst file is read
 
-    with Path(path).open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        position = 0
-        while position < size:
+    size = os.fstat(file.fileno()).st_size
+    position = 0
+    while position < size:
+        file.seek(position)
+        head = file.read(18)
+        if int.from_bytes(head[:4], "little") in _SKIPPABLE_FRAMES:
+            position += 8 + int.from_bytes(head[4:8], "little")
+            continue
+        try:
+            position += zstandard.frame_header_size(head)
+            checksum = 4 if zstandard.get_frame_parameters(head).has_checksum else 0
+        except zstandard.ZstdError:
+            return False
+        last = 0
+        while not last:
             file.seek(position)
-            head = file.read(18)
-            if int.from_bytes(head[:4], "little") in _SKIPPABLE_FRAMES:
-                position += 8 + int.from_bytes(head[4:8], "little")
-                continue
-            try:
-                position += zstandard.frame_header_size(head)
-                checksum = 4 if zstandard.get_frame_parameters(head).has_checksum else 0
-            except zstandard.ZstdError:
+            block = file.read(3)
+            if len(block) < 3:
                 return False
-            last = 0
-            while not last:
-                file.seek(position)
-                block = file.read(3)
-                if len(block) < 3:
-                    return False
-                bits = int.from_bytes(block, "little")
-                last, kind, length = bits & 1, bits >> 1 & 3, bits >> 3
-                position += 3 + (1 if kind == _RUN_LENGTH_BLOCK else length)
-            position += checksum
-        return position == size
+            bits = int.from_bytes(block, "little")
+            last, kind, length = bits & 1, bits >> 1 & 3, bits >> 3
+            position += 3 + (1 if kind == _RUN_LENGTH_BLOCK else length)
+        position += checksum
+    return position == size

@@ -37,6 +37,9 @@ class Fingerprint:
         return self.length == len(data) and (self.length == 0 or self == Fingerprint.of(data))
 
 
+NOTHING = Fingerprint()
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """How far one file was read, as it is stored. It holds none of the file's content but a CSV header.

@@ -1,65 +1,62 @@
 """One text file: whole lines from where reading stopped, plain or compressed.
 
 What can be lost here: nothing, as long as the bytes can still be read. A plain file is always read from the
-start of the first line that was not handed on, so a half-written line is simply read again. A truncated file
-is read from its new beginning; bytes cut off before anyone read them are gone, which is counted.
+start of the first line that was not handed on, so a half-written line is simply read again.
 """
 
 import os
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 from drift_exporter.sources.chunk import RAW_LIMIT, Chunk, Rejection
-from drift_exporter.sources.compressed import CorruptArchiveError, blocks, open_compressed
+from drift_exporter.sources.compressed import CorruptArchiveError, blocks, open_compressed, parts
 from drift_exporter.sources.csvrecords import Shape, shape_of
+from drift_exporter.sources.known import KnownFile, Step
+from drift_exporter.sources.longlines import may_hold_long_lines, reject_long_lines, too_long
 from drift_exporter.sources.memory import MemoryFile
-from drift_exporter.sources.position import Guard, new_guard
+from drift_exporter.sources.position import HEAD, TAIL, Fingerprint, Position
+from drift_exporter.sources.rotation import is_compressed
 
-__all__ = ["CorruptArchiveError", "TextFile", "open_compressed"]
+__all__ = ["CorruptArchiveError", "TextFile", "may_hold_long_lines", "open_compressed", "too_long"]
 
 _BLOCK = 1 << 20
 _COPIED_CHUNK = 8 << 20
 """Bytes of a chunk that is copied several times on its way."""
 
-_HEAD = 1 << 10
 _FIRST = 1 << 16
 _BOM = b"\xef\xbb\xbf"
 
 
-@dataclass
-class TextFile:
-    """A file's place in the world and how far it was read.
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """The first bytes of a content, and those before ``length``: how far it was looked at.
 
-    ``offset`` counts bytes of text (decompressed). ``finished`` is the size and modification time at which
-    the file was read to its end. ``lost_bytes`` counts what a truncation took away unread. ``_head`` are the
-    file's first bytes: where they change, the file has new content, whatever its size.
+    ``damage`` says that nothing more can be had of a compressed file.
     """
 
-    path: str
-    identity: tuple[int, int]
+    head: bytes
+    tail: bytes
+    length: int
+    damage: bool = False
+
+
+@dataclass(eq=False)
+class TextFile(KnownFile):
+    """A file of lines; ``offset`` counts bytes of text (decompressed)."""
+
     format: str
     line_limit: int
-    offset: int = 0
-    header: bytes = b""
-    time: int | None = None
-    lost_bytes: int = 0
-    known_size: int = 0
-    finished: tuple[int, float] | None = None
-    problem: str | None = None
-    guard: Guard = field(default_factory=new_guard)
-    serial: int = 0
-    _pending: int | None = None
     _descriptor: int | None = None
     _skipped_to: int = 0
-    _head: bytes = b""
     _shape: Shape | None = None
+    _begun: bytes = b""
+    _last: bytes = b""
 
     @property
     def compressed(self) -> bool:
         """Whether the name says that the content is compressed."""
-        return self.path.endswith((".gz", ".zst"))
+        return is_compressed(self.path)
 
     def close(self) -> None:
         """Give the file back."""
@@ -69,39 +66,98 @@ class TextFile:
 
     @property
     def is_open(self) -> bool:
-        """Whether the file is held open, so that it can be read though its name is gone."""
+        """Whether the file is held open."""
         return self._descriptor is not None
 
-    def accept(self) -> None:
-        """Move the position past the last chunk handed on, if that was not done already."""
-        with self.guard:
-            if self._pending is not None:
-                self.offset += self._pending
-                self._pending = None
+    def status(self) -> os.stat_result:
+        """The file's status."""
+        return os.stat(self.path) if self._descriptor is None else os.fstat(self._descriptor)
 
-    def state(self) -> tuple[int, float]:
-        """Size and modification time."""
-        # Another thread may close the file meanwhile.
-        descriptor = self._descriptor
-        status = os.stat(self.path) if descriptor is None else os.fstat(descriptor)
-        return status.st_size, status.st_mtime
-
-    def unread_bytes(self) -> int:
-        """How much more there is to read; for a compressed file the size of the file until it is read."""
-        state = self.state()
+    def unread(self, size: int) -> int:
+        """How much more there is to read; for a compressed file its size until it is read."""
         if self.compressed:
-            return 0 if self.finished == state else state[0]
-        return max(0, state[0] - self.offset)
+            return 0 if self.finished is not None and self.finished[0] == size else size
+        return max(0, size - self.offset)
 
     def has_unread(self, *, final: bool) -> bool:
         """Whether reading now could give anything."""
+        return self.finished != self.seen or (final and not self.compressed and self.seen[0] > self.offset)
+
+    def begin_anew(self, serial: int) -> None:
+        """Forget everything about the content."""
+        super().begin_anew(serial)
+        self._skipped_to, self._shape = 0, None
+
+    def resume(self, position: Position) -> None:
+        """Go on from a position whose content this file holds."""
+        super().resume(position)
+        self._skipped_to, self._shape = 0, None
+
+    def resume_at_end(self, position: Position) -> None:
+        """Take all of the content for read, as part of what was read up to ``position``. Raises OSError."""
         state = self.state()
-        return self.finished != state or (final and not self.compressed and state[0] > self.offset)
+        glimpse = self.glimpse(1 << 62, HEAD, TAIL)
+        self.resume(position)
+        with self.guard:
+            self.offset = glimpse.length
+            self.head, self.tail = Fingerprint.of(glimpse.head), Fingerprint.of(glimpse.tail)
+        self.finish(state)
+
+    def glimpse(self, offset: int, head: int, tail: int) -> Glimpse:
+        """The first ``head`` bytes, and ``tail`` bytes before ``offset`` or the end. Raises OSError."""
+        if self.compressed:
+            return self._glimpse_compressed(offset, head, tail)
+        descriptor = self.open_checked() if self._descriptor is None else self._descriptor
+        try:
+            offset = min(offset, os.fstat(descriptor).st_size)
+            start = max(0, offset - tail)
+            return Glimpse(
+                os.pread(descriptor, min(head, offset), 0),
+                os.pread(descriptor, offset - start, start),
+                offset,
+            )
+        finally:
+            if descriptor != self._descriptor:
+                os.close(descriptor)
+
+    def _glimpse_compressed(self, offset: int, head: int, tail: int) -> Glimpse:
+        begun, last, length = b"", b"", 0
+        with open(self.open_checked(), "rb") as raw, closing(parts(self.path, raw)) as content:
+            while length < offset:
+                try:
+                    part = next(content, b"")[: offset - length]
+                except CorruptArchiveError:
+                    return Glimpse(begun, last, length, damage=True)
+                if not part:
+                    break
+                length += len(part)
+                begun += part[: head - len(begun)]
+                last = (last + part)[-tail:] if tail else b""
+        return Glimpse(begun, last, length)
+
+    def holds(self, position: Position) -> bool:
+        """Whether the content begins with what was read up to ``position``."""
+        glimpse = self.glimpse(position.offset, position.head.length, position.tail.length)
+        return (
+            glimpse.length == position.offset
+            and position.head.matches(glimpse.head)
+            and position.tail.matches(glimpse.tail)
+        )
+
+    def unchanged(self) -> bool:
+        """Whether the content still begins with what was read of it."""
+        if self.compressed:
+            return super().unchanged()
+        self._open()
+        return self.state()[0] >= max(self.offset, self.known_size) and super().unchanged()
 
     def first_lines(self) -> tuple[bytes, bytes]:
         """Header (CSV) and some lines from the current offset on."""
         if self.compressed:
-            with closing(blocks(self.path, self.offset, _BLOCK)) as stream:
+            with (
+                open(self.open_checked(), "rb") as raw,
+                closing(blocks(self.path, raw, self.offset, _BLOCK)) as stream,
+            ):
                 data = next(stream, b"")
         else:
             data = os.pread(self._open(), _BLOCK, self.offset)
@@ -124,6 +180,9 @@ class TextFile:
         """
         if self.compressed or self.format != "ndjson":
             chunk_size = min(chunk_size, _COPIED_CHUNK)
+        # What the fingerprints go on from; of a compressed file no more than is cheap to have.
+        glimpse = self.glimpse(min(self.offset, HEAD) if self.compressed else self.offset, HEAD, TAIL)
+        self._begun, self._last = glimpse.head, b"" if self.compressed else glimpse.tail
         try:
             if self.compressed:
                 yield from self._read_compressed(chunk_size)
@@ -131,32 +190,33 @@ class TextFile:
                 yield from self._read_plain(chunk_size, final=final, memory=memory)
         finally:
             self._pending = None
+            self._begun = self._last = b""
 
     def _open(self) -> int:
         if self._descriptor is None:
-            self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            self._descriptor = self.open_checked()
         return self._descriptor
 
     def _read_plain(self, chunk_size: int, *, final: bool, memory: MemoryFile | None) -> Generator[Chunk]:
-        descriptor = self._open()
+        self._open()
         state = self.state()
         size = state[0]
-        head = os.pread(descriptor, _HEAD, 0)
-        if size < self.offset or size < self.known_size or not head.startswith(self._head):
-            with self.guard:
-                self.lost_bytes += max(0, self.known_size - self.offset)
-                self._begin_anew()
         length = chunk_size
         while self.offset < size:
+            # It may have been closed meanwhile, in favour of others.
+            descriptor = self._open()
+            if os.fstat(descriptor).st_size < size:
+                # Truncated: what stands at the offset, if anything, is other content.
+                return
             if (
                 quick := self._read_quickly(descriptor, memory, min(chunk_size, size - self.offset))
             ) is not None:
-                yield self._hand_on(quick)
-                self._advance(head)
+                yield quick
+                self.accept()
                 continue
             data = os.pread(descriptor, min(length, size - self.offset), self.offset)
             if not data:
-                break
+                return
             at_end = self.offset + len(data) >= size
             chunk = self._take(data, ended=final and at_end)
             if chunk is None and len(data) > self.line_limit and b"\n" not in data:
@@ -168,23 +228,18 @@ class TextFile:
                 length = max(chunk_size + 1, 2 * self.line_limit + 2)
                 continue
             length = chunk_size
-            yield self._hand_on(chunk)
-            self._advance(head)
+            yield chunk
+            self.accept()
         # Only now: a reader that stopped half-way must not take the rest for seen.
-        self.known_size, self.finished = size, state
+        self.finish(state)
 
-    def _begin_anew(self) -> None:
-        self.offset, self.known_size, self._skipped_to = 0, 0, 0
-        self.header, self._head, self._shape = b"", b"", None
-
-    def _hand_on(self, chunk: Chunk) -> Chunk:
-        self._pending = chunk.size
+    def _prepare(self, chunk: Chunk, first: bytes, last: bytes) -> Chunk:
+        """Have the step over ``chunk`` ready; ``first`` and ``last`` are its first and last bytes as read."""
+        joined = len(last) == chunk.size
+        self._begun = (self._begun + first[: HEAD - len(self._begun)])[:HEAD]
+        self._last = ((self._last if joined else b"") + last)[-TAIL:]
+        self._pending = Step(chunk.size, Fingerprint.of(self._begun), Fingerprint.of(self._last))
         return chunk
-
-    def _advance(self, head: bytes) -> None:
-        self.accept()
-        if len(self._head) < _HEAD:
-            self._head = head if self.compressed else head[: self.offset]
 
     def _take(self, data: bytes, *, ended: bool) -> Chunk | None:
         """The whole records that ``data`` begins with; None where there is none yet."""
@@ -201,7 +256,11 @@ class TextFile:
             end = begin + self._shape.whole(data[begin:], ended=ended)
         else:
             end = len(data) if ended else data.rfind(b"\n") + 1
-        return self._chunk(data[begin:end], begin) if end else None
+        if not end:
+            return None
+        return self._prepare(
+            self._chunk(data[begin:end], begin), data[: min(end, HEAD)], data[max(0, end - TAIL) : end]
+        )
 
     def _read_quickly(self, descriptor: int, memory: MemoryFile | None, length: int) -> Chunk | None:
         """Whole lines in ``memory`` without a look at each; None where that would not do."""
@@ -215,7 +274,8 @@ class TextFile:
             or (self.offset == 0 and memory.starts_with(_BOM))
         ):
             return None
-        return Chunk(self.path, self.format, self.offset, memory=memory, size=memory.size)
+        chunk = Chunk(self.path, self.format, self.offset, memory=memory, size=memory.size)
+        return self._prepare(chunk, memory.slice(0, HEAD), memory.tail(TAIL))
 
     def _chunk(self, data: bytes, begin: int) -> Chunk:
         offset, size = self.offset + begin, begin + len(data)
@@ -233,30 +293,32 @@ class TextFile:
             block = os.pread(descriptor, _BLOCK, position)
             newline = block.find(b"\n")
             if newline >= 0:
+                end = position + newline
                 return self._skip(
-                    os.pread(descriptor, RAW_LIMIT, self.offset), position + newline + 1, position + newline
+                    os.pread(descriptor, RAW_LIMIT, self.offset), end + 1, end, block[: newline + 1]
                 )
             if not block:
                 break
             position += len(block)
         self._skipped_to = position
-        return self._skip(os.pread(descriptor, RAW_LIMIT, self.offset), position, position) if final else None
+        if not final:
+            return None
+        return self._skip(os.pread(descriptor, RAW_LIMIT, self.offset), position, position, b"")
 
-    def _skip(self, head: bytes, next_line: int, end: int) -> Chunk:
+    def _skip(self, head: bytes, next_line: int, end: int, last: bytes) -> Chunk:
         rejection = too_long(self.path, self.offset, head, end - self.offset, self.line_limit)
-        return Chunk(
-            self.path, self.format, self.offset, size=next_line - self.offset, rejections=(rejection,)
-        )
+        size = next_line - self.offset
+        chunk = Chunk(self.path, self.format, self.offset, size=size, rejections=(rejection,))
+        return self._prepare(chunk, head[:size], last[-TAIL:])
 
     def _read_compressed(self, chunk_size: int) -> Generator[Chunk]:
         state = self.state()
-        with Path(self.path).open("rb") as file:
-            head = file.read(_HEAD)
-        if not head.startswith(self._head):
-            self._begin_anew()
         # Of a line over the limit only the head is kept; ``dropped`` is how much of it was seen.
         pending, long_head, dropped = b"", b"", 0
-        with closing(blocks(self.path, self.offset, chunk_size)) as stream:
+        with (
+            open(self.open_checked(), "rb") as raw,
+            closing(blocks(self.path, raw, self.offset, chunk_size)) as stream,
+        ):
             while True:
                 block = next(stream, b"")
                 data = pending + block
@@ -268,51 +330,18 @@ class TextFile:
                         continue
                     end = len(data) if end < 0 else end
                     stop = self.offset + dropped + end
+                    yield self._skip(long_head, stop + bool(block), stop, data[: end + bool(block)])
+                    self.accept()
                     data = data[end + 1 :]
-                    yield self._hand_on(self._skip(long_head, stop + bool(block), stop))
-                    self._advance(head)
                     long_head, dropped = b"", 0
                 if (taken := self._take(data, ended=not block)) is not None:
                     pending = data[taken.size :]
-                    yield self._hand_on(taken)
-                    self._advance(head)
+                    yield taken
+                    self.accept()
                 else:
                     pending = data
                 if not block:
                     break
                 if len(pending) > self.line_limit and b"\n" not in pending:
                     pending, long_head, dropped = b"", pending[:RAW_LIMIT], len(pending)
-        self.finished = state
-
-
-def too_long(path: str, offset: int, raw: bytes, length: int, limit: int) -> Rejection:
-    """Rejection of a line over the length limit."""
-    return Rejection(
-        path,
-        offset,
-        "too_long",
-        f"the line has {length} bytes; limits.line allows {limit}",
-        raw[: min(length, RAW_LIMIT)],
-        length,
-    )
-
-
-def reject_long_lines(path: str, offset: int, data: bytes, limit: int) -> tuple[bytes, tuple[Rejection, ...]]:
-    """Blank out the lines of NDJSON over ``limit`` bytes; the others keep their place."""
-    if not may_hold_long_lines(data, limit):
-        return data, ()
-    blanked, rejections, start = bytearray(data), [], 0
-    while start < len(data):
-        end = data.find(b"\n", start)
-        end = len(data) if end < 0 else end
-        if end - start > limit:
-            rejections.append(too_long(path, offset + start, data[start:end], end - start, limit))
-            blanked[start:end] = b" " * (end - start)
-        start = end + 1
-    return bytes(blanked), tuple(rejections)
-
-
-def may_hold_long_lines(data: bytes, limit: int) -> bool:
-    """Whether a line could be over ``limit`` bytes: not every stretch of half of that holds a newline."""
-    step = max(1, limit // 2)
-    return any(data.find(b"\n", start, start + step) < 0 for start in range(0, len(data) - step + 1, step))
+        self.finish(state)
