@@ -56,7 +56,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert (Window("1h", 3600), Window("24h", 86400), Window("7d", 604800)) == config.windows
     limits = config.limits
     assert (limits.series, limits.models, limits.categories) == (50_000, 100, 50)
-    assert (limits.line, limits.memory) == (2**20, 512 * 2**20)
+    assert (limits.line, limits.memory, limits.dead_letter) == (2**20, 512 * 2**20, 100 * 2**20)
     model = config.models[0]
     assert (
         model.team,

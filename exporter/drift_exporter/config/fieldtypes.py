@@ -135,6 +135,7 @@ def _at_least(low: str) -> AfterValidator:
 _Bytes = Annotated[int, BeforeValidator(_size), PlainSerializer(format_size)]
 LineSize = Annotated[_Bytes, _at_least("64B")]
 MemorySize = Annotated[_Bytes, _at_least("64MiB")]
+DeadLetterSize = Annotated[_Bytes, _at_least("1KiB")]
 
 
 def _local(value: str) -> str:

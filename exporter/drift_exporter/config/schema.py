@@ -20,6 +20,7 @@ from pydantic.functional_validators import AfterValidator, BeforeValidator
 
 from drift_exporter.config.fieldtypes import (
     ColumnType,
+    DeadLetterSize,
     Delay,
     Features,
     File,
@@ -68,6 +69,10 @@ class Limits(Section):
     categories: PositiveInt = Field(50, description="categories of one column that are told apart")
     line: LineSize = Field(2**20, description="size of one record in a log; longer ones are rejected")
     memory: MemorySize = Field(512 * 2**20, description="memory for decoding")
+    dead_letter: DeadLetterSize = Field(
+        100 * 2**20,
+        description="size of one dead-letter file; a larger one is put away, and five of those stay",
+    )
 
 
 def format_of(path: str) -> FileFormat:
