@@ -265,7 +265,7 @@ def test_a_reference_for_each_version(tmp_path: Path) -> None:
     (setup.logs / "a.ndjson").write_bytes(ndjson(*rows).replace(b"Infinity", b"1e400"))
     model = setup.model(final=True)
     model.read()
-    snapshot = model.evaluate()
+    snapshot, _ = model.evaluate()
     model.close()
 
     assert {"5": 1, "missing": 3} == bins(model, "amount", "v1")
@@ -282,7 +282,7 @@ def test_without_a_reference_there_is_traffic(tmp_path: Path) -> None:
     (setup.logs / "a.ndjson").write_bytes(ndjson(record(), record(latency_ms="slow", score="high")))
     model = setup.model(final=True)
     model.read()
-    (version,) = model.evaluate().versions
+    (version,) = model.evaluate()[0].versions
     model.close()
 
     assert (2, (), (), None) == (version.predictions, version.columns, version.windows, version.reference)
@@ -298,7 +298,7 @@ def test_without_a_timestamp_the_time_of_arrival_counts(tmp_path: Path) -> None:
     (setup.logs / "a.ndjson").write_bytes(ndjson(record("nonsense"), record(None)))
     model = setup.model(final=True)
     model.read()
-    (version,) = model.evaluate().versions
+    (version,) = model.evaluate()[0].versions
     model.close()
 
     assert (2, NOW, {}) == (version.predictions, version.last_timestamp, dict(model.ingest.rejected))
@@ -311,7 +311,7 @@ def test_late_and_future_records(tmp_path: Path) -> None:
     (setup.logs / "a.ndjson").write_bytes(ndjson(*map(record, times)))
     model = setup.model(final=True)
     model.read()
-    (version,) = model.evaluate().versions
+    (version,) = model.evaluate()[0].versions
     model.close()
 
     assert {"future": 2, "late": 1} == {reason: n for reason, n in model.ingest.late.items() if n}
@@ -328,7 +328,7 @@ def test_exemplars_are_the_newest_of_their_bucket(tmp_path: Path) -> None:
     (setup.logs / "a.ndjson").write_bytes(b"junk\n" + ndjson(*rows))  # fmt: skip
     model = setup.model(final=True)
     model.read()
-    (version,) = model.evaluate().versions
+    (version,) = model.evaluate()[0].versions
     model.close()
 
     assert version.latency is not None

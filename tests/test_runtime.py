@@ -199,7 +199,7 @@ def test_a_model_configured_anew_counts_on(
     assert counters(old) == counters(new)
     new.read()
     new.read()
-    samples = [window.samples for window in new.evaluate().versions[0].windows]
+    samples = [window.samples for window in new.evaluate()[0].versions[0].windows]
     old.close()
     new.close()
 

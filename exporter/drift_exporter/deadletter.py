@@ -12,7 +12,6 @@ import errno
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -131,13 +130,6 @@ class DeadLetters:
         return self.path.with_name(f"{self.path.name}.{number}") if number else self.path
 
 
-def write_dead_letters(folder: Path, source: str, rejections: Iterable[Rejection], now: float) -> Path:
-    """Append rejections to the source's file under ``folder``; they are on disk when this returns."""
-    letters = DeadLetters(folder, source, sys.maxsize)
-    letters.write(rejections, now)
-    return letters.path
-
-
 def _end(descriptor: int) -> Cursor:
     status = os.fstat(descriptor)
     return Cursor(status.st_ino, status.st_size, _tail(descriptor, status.st_size))
@@ -194,34 +186,6 @@ def _sync_folder(folder: Path) -> None:
             raise
     finally:
         os.close(descriptor)
-
-
-def cursor(folder: Path, source: str) -> tuple[int, int] | None:
-    """Where the source's file ends now: its inode and size; None while there is no file."""
-    try:
-        status = _path(folder, source).stat()
-    except FileNotFoundError:
-        return None
-    return status.st_ino, status.st_size
-
-
-def cut_back(folder: Path, source: str, saved: tuple[int, int] | None) -> None:
-    """Drop what was written after ``saved`` was the file's end: those records are read again.
-
-    A file that is not the one of then was begun later, as a whole.
-    """
-    now = cursor(folder, source)
-    if now is None:
-        return
-    size = saved[1] if saved is not None and saved[0] == now[0] else 0
-    if now[1] > size:
-        with _path(folder, source).open("r+b") as file:
-            file.truncate(size)
-            os.fsync(file.fileno())
-
-
-def _path(folder: Path, source: str) -> Path:
-    return folder / (source.replace("/", ".") + ".ndjson")
 
 
 def _entry(source: str, time: str, rejection: Rejection) -> dict[str, object]:

@@ -6,6 +6,7 @@
     +-- ConfigurationError             exit status 2: the file, the line, what is wrong, what would be right
     +-- ReferenceFileError             a reference cannot be built, read or used
     +-- SourceError                    a source cannot be read
+    +-- StateError                     the saved state cannot be read, written or used
     +-- DecodeError                    a file is not in the format that was configured
 
 Messages say what was wrong, where, and what to do.
@@ -30,3 +31,7 @@ class SourceError(DriftExporterError):
 
 class DecodeError(DriftExporterError):
     """A file as a whole is not in the format that was configured."""
+
+
+class StateError(DriftExporterError):
+    """The saved state cannot be read, written or used: which file, why, and the way out."""

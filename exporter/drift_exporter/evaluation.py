@@ -41,9 +41,13 @@ class Durations:
         return Histogram(EVALUATION_BOUNDS, self.counts.copy(), self.total)
 
 
-def snapshot_model(ingest: ModelIngest, durations: Durations) -> ModelSnapshot:
+Captured = tuple[ModelSnapshot, Mapping[str, tuple[WindowSum, ...]]]
+"""A model without its windows, and the windows' sums by version; copies of one moment."""
+
+
+def judge_model(ingest: ModelIngest, captured: Captured) -> ModelSnapshot:
     """Judge a model as of its newest record."""
-    traffic, sums = _state(ingest, durations)
+    traffic, sums = captured
     versions = tuple(
         replace(
             version,
@@ -54,11 +58,6 @@ def snapshot_model(ingest: ModelIngest, durations: Durations) -> ModelSnapshot:
         for version in traffic.versions
     )
     return replace(traffic, versions=versions)
-
-
-def traffic_only(ingest: ModelIngest, durations: Durations, problem: str) -> ModelSnapshot:
-    """What is known of a model whose evaluation failed: its counters, and the reason."""
-    return replace(_state(ingest, durations)[0], problem=problem)
 
 
 def _judge(ingest: ModelIngest, layout: Layout, window: WindowSum) -> WindowSnapshot:
@@ -74,10 +73,8 @@ def _judge(ingest: ModelIngest, layout: Layout, window: WindowSum) -> WindowSnap
     )
 
 
-def _state(
-    ingest: ModelIngest, durations: Durations
-) -> tuple[ModelSnapshot, Mapping[str, tuple[WindowSum, ...]]]:
-    """The model without its windows, and the windows' sums by version; copies of one moment."""
+def capture(ingest: ModelIngest, durations: Durations) -> Captured:
+    """Copy what is to be judged."""
     with ingest.lock:
         watermark = ingest.watermark
         sums = (

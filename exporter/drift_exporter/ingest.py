@@ -68,7 +68,7 @@ class ModelIngest:
         self.references = references
         self.windows = make_windows({window.name: window.seconds for window in config.windows})
         self.tolerances = tolerances(model)
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.totals: dict[str, Totals] = {}
         self.rings: dict[str, Ring] = {}
         self.invalid: Counter[tuple[Kind, str]] = Counter()
@@ -123,11 +123,21 @@ class ModelIngest:
         records = self._decoder.decode(Chunk("", kind, 1, lines, header=header, size=len(lines)))
         return None if records.timestamps is None or not records.rows else int(records.timestamps[0])
 
-    def ingest(self, chunk: Chunk, reject: Callable[[Sequence[Rejection]], None]) -> int | None:
+    def know_versions(self, versions: Sequence[str]) -> None:
+        """Tell these versions apart from the start."""
+        self._plan_versions(tuple(dict.fromkeys((*self.plan.versions, *versions))))
+
+    def ingest(
+        self,
+        chunk: Chunk,
+        reject: Callable[[Sequence[Rejection]], None],
+        accept: Callable[[], None] = lambda: None,
+    ) -> int | None:
         """Count a chunk; returns the event time of its last record (microseconds), None where it has none.
 
         ``reject`` stores what could not be counted. It is called when nothing else can fail and before
-        anything is counted, so that a chunk for which this raises can be given again.
+        anything is counted, so that a chunk for which this raises can be given again. ``accept`` is called
+        when the chunk is counted, while the lock is still held.
         """
         records = self._decode(chunk)
         rejections = sorted((*chunk.rejections, *records.rejections), key=lambda rejection: rejection.offset)
@@ -137,6 +147,7 @@ class ModelIngest:
                 reject(rejections)
             with self.lock:
                 self.rejected.update(reasons)
+                accept()
             return None
         now = self._clock()
         timestamps = records.timestamps
@@ -156,6 +167,7 @@ class ModelIngest:
         with self.lock:
             self.rejected.update(reasons)
             self._merge(records, assignment, parts, counted)
+            accept()
         return int(timestamps[-1])
 
     def _decode(self, chunk: Chunk) -> Records:

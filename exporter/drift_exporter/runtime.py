@@ -3,29 +3,38 @@
 What goes wrong in one model stays there: it shows in that model's metrics, and the others go on.
 """
 
+import contextlib
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import numpy as np
 
 from drift_exporter.config.schema import Config, Model
-from drift_exporter.deadletter import write_dead_letters
-from drift_exporter.errors import DecodeError, DriftExporterError
-from drift_exporter.evaluation import Durations, snapshot_model, traffic_only
+from drift_exporter.deadletter import Cursor, DeadLetters
+from drift_exporter.errors import DecodeError, DriftExporterError, StateError
+from drift_exporter.evaluation import Durations, capture, judge_model
 from drift_exporter.ingest import ModelIngest
 from drift_exporter.reference.model import Reference
 from drift_exporter.reference.store import load_reference
 from drift_exporter.snapshot import ModelSnapshot, Snapshot, SourceSnapshot
-from drift_exporter.sources.chunk import REASONS, Rejection
+from drift_exporter.sources.chunk import REASONS, Chunk, Rejection
 from drift_exporter.sources.file import FileSource
+from drift_exporter.state.model import changes_of, forget_changes, restore
+from drift_exporter.state.rows import Changes
+from drift_exporter.state.store import Store
 from drift_exporter.window.slices import MICROSECONDS
 
 log = logging.getLogger(__name__)
+
+DEAD_LETTER_LIMIT = 100 << 20
+"""Bytes of a dead-letter file beyond which it is put away; five older ones are kept."""
 
 POLL_INTERVAL = 1.0
 """Seconds between two looks at a source that had nothing new."""
@@ -43,7 +52,14 @@ class ModelRuntime:
     durations: Durations = field(default_factory=Durations)
     bytes: int = 0
     problem: str | None = None
+    store: Store | None = None
+    letters: DeadLetters = field(init=False)
+    _anew: bool = False
+    _exposed: tuple[ModelSnapshot, SourceSnapshot] | None = None
     _said: str | None = None
+
+    def __post_init__(self) -> None:
+        self.letters = DeadLetters(self.dead_letter, self.source_name, DEAD_LETTER_LIMIT)
 
     @property
     def source_name(self) -> str:
@@ -62,13 +78,12 @@ class ModelRuntime:
                     break
                 chunks += 1
                 try:
-                    newest = self.ingest.ingest(chunk, self._reject)
+                    newest = self.ingest.ingest(chunk, self._reject, partial(self._accept, chunk))
                 except (DecodeError, duckdb.Error) as error:
                     # Of the file itself; the other files of this source go on.
                     reason = str(error).splitlines()[0]
                     self.source.set_aside(reason)
                     continue
-                self.bytes += chunk.size if chunk.format != "parquet" else 0
                 if newest is not None:
                     self.source.note_time(newest)
         except (OSError, DriftExporterError) as error:
@@ -81,16 +96,80 @@ class ModelRuntime:
         self._report(problem or self.source.problem)
         return chunks
 
-    def evaluate(self) -> ModelSnapshot:
-        """Judge the model; where that fails, its counters stay and the reason is told."""
+    def restore(self) -> None:
+        """Go on where the last save was; raises StateError where that cannot be read."""
+        state = None if self.store is None else self.store.load(self.model.name)
+        try:
+            if state is not None:
+                self.letters.restore(_cursor(state.counters["dead_letter"]))
+        except OSError as error:
+            raise StateError(
+                f"{self.letters.path} cannot be cut back to what is saved: {error.strerror}"
+            ) from error
+        if state is not None:
+            restore(self.ingest, state)
+            self.bytes = state.counters["bytes"]
+            self.durations = Durations(
+                np.array(state.counters["durations"], dtype=np.int64), state.counters["duration_sum"]
+            )
+            self.source.restore(state.positions, state.counters["lost_bytes"])
+        else:
+            # Where the dead-letter file ends before anything is read.
+            with self.ingest.lock:
+                self.save()
+        self._exposed = capture(self.ingest, self.durations)[0], self.source_snapshot()
+
+    def save(self) -> None:
+        """Write what changed since the last save; the caller holds the lock. Raises StateError."""
+        if self.store is None:
+            return
+        state, evicted = changes_of(self.ingest, anew=self._anew)
+        positions, forgotten = self.source.changes()
+        end = self.letters.cursor()
+        counters = {
+            **state.counters,
+            "bytes": self.bytes,
+            "lost_bytes": self.source.lost_bytes,
+            "dead_letter": None if end is None else [end.inode, end.size, end.tail.hex()],
+            "durations": self.durations.counts.tolist(),
+            "duration_sum": self.durations.total,
+        }
+        state = replace(state, counters=counters, positions=positions)
+        self.store.save(self.model.name, Changes(state, evicted, forgotten, anew=self._anew), self.clock())
+        self.source.saved()
+        forget_changes(self.ingest)
+        self._anew = False
+        with contextlib.suppress(OSError):
+            # It is tried again after the next save.
+            self.letters.rotate()
+
+    def evaluate(self) -> tuple[ModelSnapshot, SourceSnapshot]:
+        """Save and judge the model, and tell of its source as of the same moment.
+
+        Where judging fails, the counters stay and the reason is told. Where saving fails, what was exposed
+        before is exposed again, with the reason: nothing is shown that a crash could take back.
+        """
         start = time.perf_counter()
         try:
-            snapshot = snapshot_model(self.ingest, self.durations)
+            with self.ingest.lock:
+                self.save()
+                captured = capture(self.ingest, self.durations)
+                source = self.source_snapshot()
+        except (StateError, OSError) as error:
+            log.error("model %s: %s", self.model.name, error)  # noqa: TRY400  # the text says it all
+            if self._exposed is None:
+                raise
+            model, source = self._exposed
+            return replace(model, problem=str(error)), source
+        try:
+            snapshot = judge_model(self.ingest, captured)
         except Exception as error:
             log.exception("model %s: evaluation failed", self.model.name)
-            return traffic_only(self.ingest, self.durations, f"{type(error).__name__}: {error}")
-        self.durations.observe(time.perf_counter() - start)
-        return snapshot
+            snapshot = replace(captured[0], problem=f"{type(error).__name__}: {error}")
+        else:
+            self.durations.observe(time.perf_counter() - start)
+        self._exposed = snapshot, source
+        return snapshot, source
 
     def source_snapshot(self) -> SourceSnapshot:
         """State of the source."""
@@ -128,6 +207,7 @@ class ModelRuntime:
         """
         self.durations, self.bytes = old.durations, old.bytes
         self.ingest.adopt(old.ingest)
+        self._anew, self._exposed = True, old._exposed  # noqa: SLF001  # of its own kind
         if self.source.format == old.source.format:
             self.source.adopt(old.source)
 
@@ -136,9 +216,13 @@ class ModelRuntime:
         self.source.close()
         self.ingest.close()
 
+    def _accept(self, chunk: Chunk) -> None:
+        self.source.accept()
+        self.bytes += chunk.size if chunk.format != "parquet" else 0
+
     def _reject(self, rejections: Sequence[Rejection]) -> None:
         try:
-            write_dead_letters(self.dead_letter, self.source_name, rejections, self.clock())
+            self.letters.write(rejections, self.clock())
         except OSError as error:
             raise DriftExporterError(
                 f"rejected records cannot be written to {self.dead_letter}: {error.strerror or error}; "
@@ -155,6 +239,10 @@ class ModelRuntime:
             self._said = problem
 
 
+def _cursor(saved: Sequence[Any] | None) -> Cursor | None:
+    return None if saved is None else Cursor(saved[0], saved[1], bytes.fromhex(saved[2]))
+
+
 def load_references(model: Model) -> Mapping[str | None, Reference]:
     """References of a model by version; under None the one for all versions."""
     if model.reference is None:
@@ -167,9 +255,17 @@ def load_references(model: Model) -> Mapping[str | None, Reference]:
 
 
 def make_model(
-    model: Model, config: Config, *, final: bool = False, clock: Callable[[], float] = time.time
+    model: Model,
+    config: Config,
+    *,
+    final: bool = False,
+    clock: Callable[[], float] = time.time,
+    store: Store | None = None,
 ) -> ModelRuntime:
-    """Set a model up; raises DriftExporterError where its reference or fields cannot be used."""
+    """Set a model up; raises DriftExporterError where its reference or fields cannot be used.
+
+    What is counted is saved in ``store``, where there is one; what is there already is not yet restored.
+    """
     ingest = ModelIngest(model, config, load_references(model), clock)
     source = model.predictions.source
     files = FileSource(
@@ -178,8 +274,9 @@ def make_model(
         config.limits.line,
         final=final,
         first_time=partial(_first_time, ingest, source.format),
+        guard=ingest.lock,
     )
-    return ModelRuntime(model, ingest, files, config.dead_letter, clock)
+    return ModelRuntime(model, ingest, files, config.dead_letter, clock, store=store)
 
 
 def _first_time(ingest: ModelIngest, kind: str, header: bytes, lines: bytes) -> int | None:
@@ -193,10 +290,11 @@ def take_snapshot(
     models: Sequence[ModelRuntime], *, reload_successful: bool, reload_timestamp: float, now: float
 ) -> Snapshot:
     """Judge all models and put together what there is to expose."""
+    evaluated = [model.evaluate() for model in models]
     return Snapshot(
         created=now,
-        models=tuple(model.evaluate() for model in models),
-        sources=tuple(model.source_snapshot() for model in models),
+        models=tuple(model for model, _ in evaluated),
+        sources=tuple(source for _, source in evaluated),
         config_reload_successful=reload_successful,
         config_reload_timestamp=reload_timestamp,
     )

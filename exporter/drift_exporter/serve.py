@@ -13,11 +13,12 @@ from pathlib import Path
 import uvicorn
 
 from drift_exporter.config import Config, load_config, masked_dump
-from drift_exporter.errors import DriftExporterError
+from drift_exporter.errors import ConfigurationError, DriftExporterError, StateError
 from drift_exporter.expose.app import create_app
 from drift_exporter.expose.render import Rendered, render
 from drift_exporter.runtime import ModelRuntime, Reader, make_model, take_snapshot
 from drift_exporter.snapshot import Snapshot
+from drift_exporter.state.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,12 @@ class Exporter:
         self._reload_timestamp = clock()
         self._evaluated = False
         self._config = load_config(config_path)
-        self._models = self._set_up(self._config, {})
+        self._store = Store(self._config.state_dir)
+        try:
+            self._models = self._set_up(self._config, {})
+        except BaseException:
+            self._store.close()
+            raise
         self._readers = [Reader(model, self._slots) for model in self._models]
         empty = Snapshot(clock(), (), (), config_reload_successful=True, config_reload_timestamp=clock())
         self._rendered = render(empty, series_limit=self._config.limits.series)
@@ -73,7 +79,13 @@ class Exporter:
         if self._evaluator.is_alive():
             self._evaluator.join()
         for model in self._models:
+            try:
+                with model.ingest.lock:
+                    model.save()
+            except (StateError, OSError) as error:
+                log.error("model %s: %s", model.model.name, error)  # noqa: TRY400  # the text says it all
             model.close()
+        self._store.close()
 
     def reload(self) -> None:
         """Load the configuration anew; raises DriftExporterError and changes nothing where it is refused.
@@ -83,6 +95,11 @@ class Exporter:
         with self._lock:
             try:
                 config = load_config(self._path)
+                if config.state_dir != self._config.state_dir:
+                    raise ConfigurationError(
+                        f"{self._path}: state_dir: changing it needs a restart; now it is "
+                        f"{self._config.state_dir}"
+                    )
                 before = {model.model.name: model for model in self._models}
                 models = self._set_up(config, before)
             except DriftExporterError as error:
@@ -99,12 +116,14 @@ class Exporter:
         models: list[ModelRuntime] = []
         try:
             for model in config.models:
-                new = make_model(model, config, clock=self._clock)
+                new = make_model(model, config, clock=self._clock, store=self._store)
                 old = before.get(model.name)
                 if old is not None and new.continues(old):
                     new.close()
                     new = old
                 models.append(new)
+                if old is None:
+                    new.restore()
         except DriftExporterError:
             for made in models:
                 if made not in before.values():

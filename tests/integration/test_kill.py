@@ -55,6 +55,9 @@ class Watch:
         written = self.tally.records
         self.scrapes += 1
         for one in cumulative:
+            if one[0].startswith(("process_", "python_")):
+                # They are of one process.
+                continue
             before = self.highest.get(one, 0.0)
             if series[one] < before:
                 self.problems.append(f"{_text(one)} went back from {before} to {series[one]}")

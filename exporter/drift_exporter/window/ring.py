@@ -31,12 +31,18 @@ class WindowSum:
 
 @dataclass
 class Ring:
-    """Slices by their start (microseconds), one dictionary for each window, shortest window first."""
+    """Slices by their start (microseconds), one dictionary for each window, shortest window first.
+
+    ``changed`` holds the (level, start) of the slices, and ``evicted`` by level the time before which they
+    are gone, since the last save.
+    """
 
     windows: tuple[Window, ...]
     size: int
     sums_size: int
     slices: list[dict[int, Slice]] = field(default_factory=list)
+    changed: set[tuple[int, int]] = field(default_factory=set)
+    evicted: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.slices:
@@ -44,8 +50,10 @@ class Ring:
 
     def add(self, level: int, start: int, counts: IntArray, sums: FloatArray, rows: int) -> None:
         """Add what was counted in one slice of ``level`` to that level and to all longer ones."""
-        for window, slices in zip(self.windows[level:], self.slices[level:], strict=True):
+        for longer in range(level, len(self.windows)):
+            window, slices = self.windows[longer], self.slices[longer]
             own_start = start - start % window.slice
+            self.changed.add((longer, own_start))
             slot = slices.get(own_start)
             if slot is None:
                 slices[own_start] = Slice(counts.copy(), sums.copy(), rows)
@@ -56,10 +64,12 @@ class Ring:
 
     def evict(self, watermark: int) -> None:
         """Drop the slices that no window ending at or after ``watermark`` holds."""
-        for window, slices in zip(self.windows, self.slices, strict=True):
+        for level, (window, slices) in enumerate(zip(self.windows, self.slices, strict=True)):
             first = window.first_slice(watermark) * window.slice
             for start in [start for start in slices if start < first]:
                 del slices[start]
+                self.changed.discard((level, start))
+                self.evicted[level] = first
 
     def sum(self, level: int, watermark: int) -> WindowSum:
         """Add up the window of ``level`` that ends at ``watermark``."""

@@ -1,0 +1,1 @@
+"""What outlives the process: counts, counters and positions, saved together."""

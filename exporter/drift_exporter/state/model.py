@@ -1,0 +1,131 @@
+"""Between a model's counts in memory and what is saved of them."""
+
+import logging
+from collections import Counter
+
+import numpy as np
+
+from drift_exporter.count.layout import Layout
+from drift_exporter.ingest import ModelIngest
+from drift_exporter.snapshot import Exemplar
+from drift_exporter.state.rows import Counts, Document, Evicted, ModelState, SavedSlice
+from drift_exporter.window.ring import Ring, Slice
+from drift_exporter.window.totals import Totals
+
+log = logging.getLogger(__name__)
+
+
+def counters_of(ingest: ModelIngest) -> Document:
+    """The counters of a model as a whole."""
+    return {
+        "records": ingest.records,
+        "watermark": ingest.watermark,
+        "late": dict(ingest.late),
+        "rejected": dict(ingest.rejected),
+        "invalid": [[kind, column, count] for (kind, column), count in ingest.invalid.items()],
+        "versions": list(ingest.plan.versions),
+    }
+
+
+def changes_of(ingest: ModelIngest, *, anew: bool) -> tuple[ModelState, tuple[Evicted, ...]]:
+    """What changed since the last save, or with ``anew`` all there is. The caller holds the model's lock."""
+    versions, counts, slices, evicted = {}, [], [], []
+    for version, totals in ingest.totals.items():
+        versions[version] = _traffic(totals)
+        layout, ring = ingest.layout(version), ingest.rings[version]
+        if layout is None:
+            continue
+        fingerprint = layout.reference.fingerprint
+        counts.append(Counts(version, fingerprint, totals.columns))
+        places = (
+            {(level, start) for level, own in enumerate(ring.slices) for start in own}
+            if anew
+            else ring.changed
+        )
+        for level, start in places:
+            part = ring.slices[level][start]
+            length = ring.windows[level].length
+            slices.append(SavedSlice(version, fingerprint, length, start, part.rows, part.counts, part.sums))
+        evicted += [
+            Evicted(version, fingerprint, ring.windows[level].length, before)
+            for level, before in ring.evicted.items()
+        ]
+    return ModelState(counters_of(ingest), versions, counts, slices), tuple(evicted)
+
+
+def forget_changes(ingest: ModelIngest) -> None:
+    """All that changed is saved. The caller holds the model's lock."""
+    for ring in ingest.rings.values():
+        ring.changed.clear()
+        ring.evicted.clear()
+
+
+def restore(ingest: ModelIngest, state: ModelState) -> None:
+    """Go on from what was saved. Counts under other bins than the reference's stay where they are."""
+    counters = state.counters
+    with ingest.lock:
+        ingest.records = int(counters["records"])
+        ingest.watermark = None if counters["watermark"] is None else int(counters["watermark"])
+        ingest.late = Counter(counters["late"])
+        ingest.rejected = Counter(counters["rejected"])
+        ingest.invalid = Counter({(kind, column): count for kind, column, count in counters["invalid"]})
+        ingest.know_versions(counters["versions"])
+        counts = {(part.version, part.fingerprint): part.counts for part in state.counts}
+        before = {part.version for part in state.counts}
+        for version, traffic in state.versions.items():
+            layout = ingest.layout(version)
+            size, sums_size = (0, 0) if layout is None else (layout.size, layout.sums_size)
+            columns = np.zeros(size, dtype=np.int64)
+            if layout is not None:
+                found = counts.get((version, layout.reference.fingerprint))
+                if found is not None:
+                    columns = found
+                elif version in before:
+                    log.warning(
+                        "model %s: the reference of version %s has other bins than before: its counts by bin "
+                        "and its windows begin anew; the old ones stay in the state",
+                        ingest.model.name,
+                        version,
+                    )
+            ingest.totals[version] = _totals(traffic, columns)
+            ingest.rings[version] = Ring(ingest.windows, size, sums_size)
+        _restore_slices(ingest, state)
+
+
+def _restore_slices(ingest: ModelIngest, state: ModelState) -> None:
+    levels = {window.length: level for level, window in enumerate(ingest.windows)}
+    layouts: dict[str, Layout | None] = {version: ingest.layout(version) for version in ingest.rings}
+    for part in state.slices:
+        layout, level = layouts.get(part.version), levels.get(part.window)
+        if layout is not None and layout.reference.fingerprint == part.fingerprint and level is not None:
+            ingest.rings[part.version].slices[level][part.start] = Slice(part.counts, part.sums, part.rows)
+
+
+def _traffic(totals: Totals) -> Document:
+    return {
+        "predictions": totals.predictions,
+        "errors": totals.errors,
+        "latency": totals.latency.tolist(),
+        "latency_sum": totals.latency_sum,
+        "confidence": totals.confidence.tolist(),
+        "confidence_sum": totals.confidence_sum,
+        "last_timestamp": totals.last_timestamp,
+        "exemplars": {
+            bucket: [exemplar.trace_id, exemplar.value, exemplar.timestamp]
+            for bucket, exemplar in totals.exemplars.items()
+        },
+    }
+
+
+def _totals(traffic: Document, columns: np.ndarray) -> Totals:
+    return Totals(
+        columns=columns,
+        predictions=traffic["predictions"],
+        errors=traffic["errors"],
+        latency=np.array(traffic["latency"], dtype=np.int64),
+        latency_sum=traffic["latency_sum"],
+        confidence=np.array(traffic["confidence"], dtype=np.int64),
+        confidence_sum=traffic["confidence_sum"],
+        last_timestamp=traffic["last_timestamp"],
+        exemplars={int(bucket): Exemplar(*exemplar) for bucket, exemplar in traffic["exemplars"].items()},
+    )

@@ -1,0 +1,64 @@
+"""What is saved of a model, as the store takes and gives it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from drift_exporter.reference.model import FloatArray, IntArray
+from drift_exporter.sources.position import Position
+
+Document = Mapping[str, Any]
+"""A JSON object."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """A version's counts by bin since the beginning, under the bins of ``fingerprint``."""
+
+    version: str
+    fingerprint: str
+    counts: IntArray
+
+
+@dataclass(frozen=True)
+class SavedSlice:
+    """One slice of one window (its length in us) of a version, under the bins of ``fingerprint``."""
+
+    version: str
+    fingerprint: str
+    window: int
+    start: int
+    rows: int
+    counts: IntArray
+    sums: FloatArray
+
+
+@dataclass(frozen=True)
+class Evicted:
+    """The slices of a window that start before ``before`` (microseconds) are in it no more."""
+
+    version: str
+    fingerprint: str
+    window: int
+    before: int
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """All that is known of a model. ``versions`` holds each version's counters, in order of appearance."""
+
+    counters: Document = field(default_factory=dict)
+    versions: Mapping[str, Document] = field(default_factory=dict)
+    counts: Sequence[Counts] = ()
+    slices: Sequence[SavedSlice] = ()
+    positions: Sequence[Position] = ()
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a save has to write. With ``anew`` it replaces the model's slices and positions."""
+
+    state: ModelState
+    evicted: Sequence[Evicted] = ()
+    forgotten: Sequence[int] = ()
+    anew: bool = False

@@ -1,0 +1,65 @@
+"""Tables of the state. A change of them needs a new ``VERSION`` and a step towards it."""
+
+APPLICATION = 0x44524654
+"""What SQLite keeps in the file's header to tell whose it is: DRFT."""
+
+VERSION = 1
+
+# Neither value comes from outside.
+SCHEMA = f"""
+PRAGMA application_id = {APPLICATION};
+PRAGMA user_version = {VERSION};
+CREATE TABLE model (
+    name TEXT PRIMARY KEY,
+    saved REAL NOT NULL,
+    counters TEXT NOT NULL
+) STRICT;
+CREATE TABLE version (
+    model TEXT NOT NULL REFERENCES model ON DELETE CASCADE,
+    version TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    counters TEXT NOT NULL,
+    PRIMARY KEY (model, version)
+) STRICT;
+CREATE TABLE series (
+    id INTEGER PRIMARY KEY,
+    model TEXT NOT NULL REFERENCES model ON DELETE CASCADE,
+    version TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    counts BLOB NOT NULL,
+    checksum INTEGER NOT NULL,
+    began REAL NOT NULL,
+    UNIQUE (model, version, fingerprint)
+) STRICT;
+CREATE TABLE slice (
+    series INTEGER NOT NULL REFERENCES series ON DELETE CASCADE,
+    "window" INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    counts BLOB NOT NULL,
+    sums BLOB NOT NULL,
+    checksum INTEGER NOT NULL,
+    PRIMARY KEY (series, "window", start)
+) STRICT;
+CREATE TABLE file (
+    model TEXT NOT NULL REFERENCES model ON DELETE CASCADE,
+    serial INTEGER NOT NULL,
+    path BLOB NOT NULL,
+    device TEXT NOT NULL,
+    inode TEXT NOT NULL,
+    "offset" INTEGER NOT NULL,
+    head_length INTEGER NOT NULL,
+    head BLOB NOT NULL,
+    tail_length INTEGER NOT NULL,
+    tail BLOB NOT NULL,
+    header BLOB NOT NULL,
+    known_size INTEGER NOT NULL,
+    finished_size INTEGER,
+    finished_time REAL,
+    newest INTEGER,
+    gone INTEGER NOT NULL,
+    unread INTEGER NOT NULL,
+    gone_at REAL,
+    PRIMARY KEY (model, serial)
+) STRICT;
+"""

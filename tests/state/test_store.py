@@ -1,0 +1,155 @@
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from drift_exporter.errors import StateError
+from drift_exporter.sources.position import Fingerprint, Position
+from drift_exporter.state.rows import Changes, Counts, Evicted, ModelState, SavedSlice
+from drift_exporter.state.store import FILE, Store
+
+POSITION = Position(
+    serial=3,
+    path="/logs/a\udcff.log",
+    device=2**63 + 1,
+    inode=2**64 - 1,
+    offset=12,
+    head=Fingerprint.of(b"head"),
+    tail=Fingerprint.of(b"tail"),
+    header=b"a,b\n",
+    known_size=20,
+    finished=(20, 1.5),
+    time=1_000_000,
+    gone=False,
+    unread=0,
+)
+
+
+def a_slice(start: int, rows: int = 2) -> SavedSlice:
+    return SavedSlice("v1", "print", 3600, start, rows, np.array([1, 1]), np.array([0.1, 0.2]))
+
+
+def state(*slices: SavedSlice, records: int = 2) -> ModelState:
+    return ModelState(
+        counters={"records": records},
+        versions={"v1": {"predictions": records}},
+        counts=[Counts("v1", "print", np.array([records, 0]))],
+        slices=slices,
+        positions=[POSITION],
+    )
+
+
+def starts(store: Store) -> list[int]:
+    found = store.load("fraud")
+    assert found is not None
+    return sorted(part.start for part in found.slices)
+
+
+def test_what_is_saved_is_there_after_opening_again(tmp_path: Path) -> None:
+    store = Store(tmp_path / "new" / "folder")
+    assert store.load("fraud") is None
+    store.save("fraud", Changes(state(a_slice(0), a_slice(60))))
+    store.close()
+
+    again = Store(tmp_path / "new" / "folder")
+    found = again.load("fraud")
+    again.close()
+
+    assert found is not None
+    assert ({"records": 2}, {"v1": {"predictions": 2}}) == (found.counters, found.versions)
+    assert [POSITION] == list(found.positions)
+    assert [[2, 0]] == [part.counts.tolist() for part in found.counts]
+    assert [(0, [1, 1], [0.1, 0.2]), (60, [1, 1], [0.1, 0.2])] == sorted(
+        (part.start, part.counts.tolist(), part.sums.tolist()) for part in found.slices
+    )
+
+
+def test_changes_replace_evict_and_forget(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.save("fraud", Changes(state(a_slice(0), a_slice(60))))
+    store.save("other", Changes(state(a_slice(0))))
+
+    store.save(
+        "fraud",
+        Changes(state(a_slice(120), records=4), [Evicted("v1", "print", 3600, 60)]),
+    )
+    assert [60, 120] == starts(store)
+    store.save("fraud", Changes(ModelState(counters={"records": 5}), forgotten=[3]))
+    found = store.load("fraud")
+    assert found is not None
+    assert ({"records": 5}, []) == (found.counters, list(found.positions))
+    store.save("fraud", Changes(state(a_slice(180)), anew=True))
+    assert [180] == starts(store)
+    other = store.load("other")
+    store.close()
+    assert other is not None
+    assert 1 == len(other.slices)
+
+
+def test_a_save_that_fails_changes_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.save("fraud", Changes(state(a_slice(0))))
+    # A slice of a series that was not given.
+    orphan = ModelState(counters={"records": 9}, slices=[a_slice(60)], versions={"v2": {}})
+    with pytest.raises(StateError):
+        store.save("new", Changes(orphan))
+    assert store.load("new") is None
+    assert [0] == starts(store)
+    store.close()
+
+
+def test_a_folder_in_use(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with pytest.raises(
+        StateError, match=r"is in use by another drift-exporter \(process \d+\); stop that one"
+    ):
+        Store(tmp_path)
+    store.close()
+    Store(tmp_path).close()
+
+
+def test_garbage_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    path.write_bytes(b"garbage" * 1000)
+    with pytest.raises(StateError, match=r"is damaged .* to begin anew"):
+        Store(tmp_path)
+    assert b"garbage" * 1000 == path.read_bytes()
+
+
+def test_somebody_elses_database_is_refused(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        connection.execute("CREATE TABLE mine (a)")
+    connection.close()
+    with pytest.raises(StateError, match="is a database of something else; name another folder"):
+        Store(tmp_path)
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    Store(tmp_path).close()
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(StateError, match=r"was written by a newer drift-exporter .its schema is 99"):
+        Store(tmp_path)
+
+
+def test_a_changed_byte_of_the_counts_is_noticed(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.save("fraud", Changes(state(a_slice(0))))
+    store.close()
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        connection.execute("UPDATE slice SET counts = ?", [np.array([1, 2]).tobytes()])
+    connection.close()
+    store = Store(tmp_path)
+    with pytest.raises(StateError, match="a checksum is wrong"):
+        store.load("fraud")
+    store.close()
+
+
+def test_a_file_that_was_deleted_in_use(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    (tmp_path / FILE).unlink()
+    with pytest.raises(StateError, match="was deleted or replaced while it was in use; restart"):
+        store.save("fraud", Changes(state(a_slice(0))))
+    store.close()
