@@ -6,13 +6,13 @@ reading had got to, so what was not read yet is read from the copy. A copy is ne
 name must be a rotated form of the original's name, too.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from drift_exporter.sources.known import KnownFile
 from drift_exporter.sources.ledger import Ledger
 from drift_exporter.sources.listing import FileKey, State
-from drift_exporter.sources.originals import Index, Verdict, candidates, index_originals, judge
+from drift_exporter.sources.originals import Index, Original, Verdict, candidates, index_originals, judge
 from drift_exporter.sources.position import Position
 from drift_exporter.sources.text import TextFile
 
@@ -66,6 +66,13 @@ class Copies:
                     problems.append((file, error))
         return decided, problems
 
+    def take_for_new(self, file: KnownFile) -> None:
+        """Give a file a position of its own."""
+        with file.guard:
+            file.serial = self.ledger.new_serial()
+            self.ledger.touch(file.serial)
+        del self.waiting[file.identity]
+
     def _decide(self, file: KnownFile, index: Index, now: float) -> bool:
         """Give the file a position, True, or let it wait."""
         waiting = self.waiting[file.identity]
@@ -78,7 +85,10 @@ class Copies:
             and _is_shorter(file, original)
         ):
             # All that it holds was read from the original, which had grown beyond it.
-            return self._start(file, lambda: file.resume_at_end(original))
+            with file.guard:
+                file.resume_at_end(original)
+                self.take_for_new(file)
+            return True
         verdict, best = Verdict.OTHER, None
         for each in candidates(file, index):
             if each.file is None and each.position.serial not in self.ledger.gone:
@@ -87,23 +97,27 @@ class Copies:
             if found > verdict:
                 verdict, best = found, each
         if best is None or (verdict is Verdict.UNREAD and self.final):
-            return self._start(file)
+            self._recover(file, candidates(file, index))
+            self.take_for_new(file)
+            return True
         if best.file is None and verdict is Verdict.COPY:
             return self._go_on(file, best.position)
         still = waiting is not None and waiting.state == file.seen
         since = waiting.since if waiting is not None and still else now
         if best.file is None and now - since >= self.grace:
-            return self._start(file)
+            self.take_for_new(file)
+            return True
         self.waiting[file.identity] = Waiting(best.position.serial, verdict, file.seen, since)
         return False
 
-    def _start(self, file: KnownFile, place: Callable[[], None] = lambda: None) -> bool:
-        with file.guard:
-            place()
-            file.serial = self.ledger.new_serial()
-            self.ledger.touch(file.serial)
-        del self.waiting[file.identity]
-        return True
+    def _recover(self, file: KnownFile, originals: list[Original]) -> None:
+        """What nothing was read of cannot be told from a new file that may hold it; that is read now."""
+        for original in originals:
+            position = original.position
+            large_enough = _is_compressed(file) or position.unread <= file.seen[0]
+            if original.file is None and position.offset == 0 and large_enough:
+                with file.guard:
+                    self.ledger.find(position.serial)
 
     def _go_on(self, file: KnownFile, position: Position) -> bool:
         whole = not isinstance(file, TextFile) or file.compressed

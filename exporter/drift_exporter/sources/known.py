@@ -65,6 +65,11 @@ class KnownFile(ABC):
 
     @property
     @abstractmethod
+    def grows(self) -> bool:
+        """Whether a file of this kind is appended to."""
+
+    @property
+    @abstractmethod
     def is_open(self) -> bool:
         """Whether the file is held open, so that it can be read though its name is gone."""
 
@@ -144,10 +149,10 @@ class KnownFile(ABC):
             else:
                 self.known_size, self.finished = 0, None
 
-    def begin_anew(self, serial: int) -> None:
+    def begin_anew(self) -> None:
         """Forget everything about the content, since there is other content now."""
         with self.guard:
-            self.serial, self.offset, self.known_size, self.time = serial, 0, 0, None
+            self.serial, self.offset, self.known_size, self.time = 0, 0, 0, None
             self.head = self.tail = NOTHING
             self.header, self.finished, self.problem = b"", None, None
             self._pending = self._verified = None

@@ -64,6 +64,12 @@ class Ledger:
         self.touch(serial)
         return position
 
+    def find(self, serial: int) -> None:
+        """Forget a position, since what it had is read from its beginning elsewhere."""
+        self.gone.pop(serial, None)
+        self.due.pop(serial, None)
+        self.drop(serial)
+
     def settle(self, serials: Iterable[int], wall: float) -> None:
         """Count what is lost with these positions, and forget what is too old at ``wall`` (epoch seconds)."""
         for serial in serials:

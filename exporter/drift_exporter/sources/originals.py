@@ -107,11 +107,11 @@ def _begins_like(glimpse: Glimpse, original: Original) -> bool:
 
 
 def _judge_unread(file: KnownFile, original: Original) -> Verdict:
-    """A compressed file beside the plain one whose name it has may be just being made of it."""
+    """A compressed file may be just being made of the plain one whose name it has, or of one deleted since."""
     ahead = (
         original.file is not None
         and original.file.has_unread(final=False)
         and is_compressed(file.path)
-        and without_compression(file.path) == original.file.path
+        and not (original.lives and without_compression(file.path) != original.file.path)
     )
     return Verdict.UNREAD if ahead else Verdict.OTHER

@@ -23,6 +23,11 @@ class ParquetFile(KnownFile):
         """Nothing is kept open between reads."""
 
     @property
+    def grows(self) -> bool:
+        """Whether the file is appended to: a Parquet file is not."""
+        return False
+
+    @property
     def is_open(self) -> bool:
         """Whether the file is held open: never."""
         return False

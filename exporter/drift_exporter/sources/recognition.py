@@ -11,37 +11,35 @@ EVIDENCE = 64
 
 
 def same_files(
-    files: Iterable[KnownFile], positions: Mapping[int, Position], *, by_path: bool
+    files: Iterable[KnownFile], positions: Mapping[int, Position], *, just_restored: bool
 ) -> tuple[dict[int, KnownFile], dict[FileKey, OSError]]:
-    """The files whose positions these are, by serial, and those of which it cannot be told, with the reason.
+    """The files whose positions these are, by serial, and those of which that cannot be told and why.
 
     A file is known by device and inode; by its inode alone if its path or enough of its content agrees, since
-    device numbers change when a file system is mounted anew; and, ``by_path``, by its path, as after it was
-    brought back from a backup. In each case the content must be what was read.
+    device numbers change when a file system is mounted anew; and by its path, as after it was brought back
+    from a backup. In each case the content must be what was read. The path tells nothing, and device and inode
+    alone not enough, where the positions were not ``just_restored``: then those files went before one's eyes,
+    and others may have been made under their name or number.
     """
-    by_inode: dict[int | str, list[Position]] = {}
-    paths: dict[int | str, list[Position]] = {}
+    by_inode: dict[int, list[Position]] = {}
+    by_path: dict[str, list[Position]] = {}
     for position in positions.values():
         # Without an inode it is known that no file is this one any more.
         if position.inode:
             by_inode.setdefault(position.inode, []).append(position)
-            paths.setdefault(position.path, []).append(position)
+            by_path.setdefault(position.path, []).append(position)
     claimed: dict[int, KnownFile] = {}
     unclear: dict[FileKey, OSError] = {}
     rest = list(files)
-    for suits, candidates in (
-        (_same_identity, by_inode),
-        (_same_inode, by_inode),
-        *([(_same_path, paths)] if by_path else []),
-    ):
+    for suits in (_same_identity, _same_inode, _same_path) if just_restored else (_returned,):
         left = []
         for file in rest:
-            key = file.path if suits is _same_path else file.identity[1]
+            known = by_path.get(file.path, ()) if suits is _same_path else by_inode.get(file.identity[1], ())
             try:
                 found = next(
                     (
                         position
-                        for position in candidates.get(key, ())
+                        for position in known
                         if position.serial not in claimed and suits(file, position) and _holds(file, position)
                     ),
                     None,
@@ -59,8 +57,10 @@ def same_files(
 
 def _holds(file: KnownFile, position: Position) -> bool:
     # A file that is as it was when it was read to its end need not be read for this.
-    unchanged = position.finished == file.seen and _same_identity(file, position)
-    return unchanged or file.holds(position)
+    if position.finished == file.seen and _same_identity(file, position):
+        return True
+    truncated = file.grows and file.seen[0] < position.known_size
+    return not truncated and file.holds(position)
 
 
 def _same_identity(file: KnownFile, position: Position) -> bool:
@@ -73,3 +73,9 @@ def _same_inode(file: KnownFile, position: Position) -> bool:
 
 def _same_path(_file: KnownFile, _position: Position) -> bool:
     return True
+
+
+def _returned(file: KnownFile, position: Position) -> bool:
+    # What does not grow comes back as it was, or it was made anew.
+    complete = position.finished is None or position.finished == file.seen or file.grows
+    return complete and _same_inode(file, position)

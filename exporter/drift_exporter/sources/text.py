@@ -65,6 +65,11 @@ class TextFile(KnownFile):
             self._descriptor = None
 
     @property
+    def grows(self) -> bool:
+        """Whether the file is appended to: a compressed one is not."""
+        return not self.compressed
+
+    @property
     def is_open(self) -> bool:
         """Whether the file is held open."""
         return self._descriptor is not None
@@ -83,9 +88,9 @@ class TextFile(KnownFile):
         """Whether reading now could give anything."""
         return self.finished != self.seen or (final and not self.compressed and self.seen[0] > self.offset)
 
-    def begin_anew(self, serial: int) -> None:
+    def begin_anew(self) -> None:
         """Forget everything about the content."""
-        super().begin_anew(serial)
+        super().begin_anew()
         self._skipped_to, self._shape = 0, None
 
     def resume(self, position: Position) -> None:

@@ -142,16 +142,16 @@ class Tracker:
         file = self.files[key]
         if key in self.adopted:
             self._forget(key)
-        elif file.serial == 0:
+        elif file.serial == 0 and (self.copies.waiting[key] is not None or not file.is_open):
             with self.guard:
-                stood_aside = self.copies.waiting.pop(key)
-                self.ledger.lost_bytes += 0 if stood_aside else file.seen[0]
-                file.close()
-                del self.files[key]
+                self.ledger.lost_bytes += file.seen[0] if self.copies.waiting[key] is None else 0
+                self._remove(key)
         elif not file.is_open:
             # It could not be found again. Perhaps a copy holds what was not read.
             self._retire(key, self._now + self.grace)
         else:
+            if file.serial == 0:
+                self.copies.take_for_new(file)
             self.leaving.setdefault(key, self._now + self.grace)
             file.seen = file.state()
             return True
@@ -177,6 +177,7 @@ class Tracker:
                 return False
             if not file.unchanged():
                 self._replace(file)
+                return False
         except OSError as error:
             if key in self.leaving:
                 self._retire(key, self._now)
@@ -189,11 +190,11 @@ class Tracker:
         return True
 
     def _replace(self, file: KnownFile) -> None:
-        """The file has other content now; a copy may hold what it had."""
+        """The file has other content now, and is as good as new; a copy may hold what it had."""
         with self.guard:
             self.ledger.bury(replace(file.gone_position(self._wall), device=0, inode=0), self._now)
-            file.begin_anew(self.ledger.new_serial())
-            self.ledger.touch(file.serial)
+            file.begin_anew()
+            self.copies.waiting[file.identity] = None
 
     def _retire(self, key: FileKey, due: float) -> None:
         file = self.files[key]
@@ -219,10 +220,10 @@ class Tracker:
 
     def _recognise(self, new: list[KnownFile]) -> list[KnownFile]:
         """Take new files in; returns those that go on from a known position, the others may be copies."""
-        restored, unclear = same_files(new, self.restored, by_path=True)
+        restored, unclear = same_files(new, self.restored, just_restored=True)
         known = {file.identity for file in restored.values()} | unclear.keys()
         rest = [file for file in new if file.identity not in known]
-        returned, also_unclear = same_files(rest, self.ledger.gone, by_path=False)
+        returned, also_unclear = same_files(rest, self.ledger.gone, just_restored=False)
         unclear |= also_unclear
         with self.guard:
             for file in new:
