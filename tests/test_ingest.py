@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import duckdb
@@ -393,7 +394,7 @@ def test_new_versions_in_csv_beside_a_record_that_the_reader_stumbles_over(tmp_p
     assert {"malformed": 1} == dict(model.ingest.rejected)
 
 
-@pytest.mark.parametrize("header", [b"\n", b"a,a\n", b"a,,b\n", b"\xff,b\n"])
+@pytest.mark.parametrize("header", [b"\n", b"a,a\n", b"a,,b\n", b"\xff,b\n", b"a,b\r1,2\r\r\n"])
 def test_a_csv_file_without_a_usable_header_does_not_stop_the_others(tmp_path: Path, header: bytes) -> None:
     setup = Setup(tmp_path, path="logs/*.csv", fields=FLAT)
     (setup.logs / "a.csv").write_bytes(header + b"1767323045,x,y\n")
@@ -447,3 +448,38 @@ def test_rejections_count_by_reason(tmp_path: Path) -> None:
     assert expected == dict(model.ingest.rejected)
     assert Counter(expected) == Counter(one["reason"] for one in setup.dead_letters())
     assert 1 == model.ingest.records
+
+
+def test_a_trace_beside_a_very_long_field(tmp_path: Path) -> None:
+    setup = Setup(tmp_path, path="logs/*.csv", fields=FLAT | {"trace_id": "trace"})
+    (setup.logs / "a.csv").write_text(
+        f"ts,latency_ms,trace,note\n1767323045,5,0af7,{'x' * 200_000}\n,5,0af7,{'x' * 200_000}\n"
+    )
+    model = setup.model(final=True)
+    model.read()
+    model.close()
+
+    assert (None, 1) == (model.problem, model.ingest.records)
+    assert {"timestamp_missing": 1} == dict(model.ingest.rejected)
+    exemplars = model.ingest.totals["unversioned"].exemplars
+    assert ["0af7"] == [exemplar.trace_id for exemplar in exemplars.values()]
+
+
+@pytest.mark.parametrize("content", [b"junk\n", b"junk\n" + ndjson(record())])
+def test_dead_letters_counts_and_position_change_under_one_lock(tmp_path: Path, content: bytes) -> None:
+    """Else a save in between would take the end of the dead letters for that of what is counted."""
+    setup = Setup(tmp_path)
+    (setup.logs / "a.ndjson").write_bytes(content)
+    model = setup.model(final=True)
+    free: list[bool] = []
+
+    def look(*_: object) -> None:
+        other = Thread(target=lambda: free.append(model.ingest.lock.acquire(blocking=False)))
+        other.start()
+        other.join()
+
+    for chunk in model.source.poll():
+        model.ingest.ingest(chunk, look, look)
+    model.close()
+
+    assert [False, False] == free

@@ -137,15 +137,15 @@ class ModelIngest:
 
         ``reject`` stores what could not be counted. It is called when nothing else can fail and before
         anything is counted, so that a chunk for which this raises can be given again. ``accept`` is called
-        when the chunk is counted, while the lock is still held.
+        when the chunk is counted. Both are called while the lock is held.
         """
         records = self._decode(chunk)
         rejections = sorted((*chunk.rejections, *records.rejections), key=lambda rejection: rejection.offset)
         reasons = Counter(rejection.reason for rejection in rejections)
         if not records.rows:
-            if rejections:
-                reject(rejections)
             with self.lock:
+                if rejections:
+                    reject(rejections)
                 self.rejected.update(reasons)
                 accept()
             return None
@@ -162,9 +162,10 @@ class ModelIngest:
             for index, name in enumerate(names)
             for count in self._count(name, records, assignment, version == index, single=len(names) == 1)
         ]
-        if rejections:
-            reject(rejections)
         with self.lock:
+            # Here, so that who saves the end of the dead letters has their chunk's counts and position too.
+            if rejections:
+                reject(rejections)
             self.rejected.update(reasons)
             self._merge(records, assignment, parts, counted)
             accept()

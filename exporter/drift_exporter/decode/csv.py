@@ -4,7 +4,6 @@ Empty fields, NA, null and NULL are missing values. Numbers and timestamps are r
 chunk is read in one pass; where something is wrong, its records are told apart (``sources.csvrecords``).
 """
 
-import csv as standard_csv
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -34,7 +33,7 @@ from drift_exporter.decode.records import (
 from drift_exporter.errors import DecodeError
 from drift_exporter.reference.model import IntArray
 from drift_exporter.sources.chunk import RAW_LIMIT, Chunk, Rejection
-from drift_exporter.sources.csvrecords import Shape, shape_of
+from drift_exporter.sources.csvrecords import Shape, fields_of, shape_of
 from drift_exporter.sources.memory import MemoryFile
 from drift_exporter.sources.text import may_hold_long_lines, too_long
 
@@ -126,8 +125,8 @@ class CsvDecoder:
         found = []
         for row in rows:
             record = chunk.data[starts[row] : ends[row]].decode()
-            fields = next(standard_csv.reader([record], delimiter=self._separator))
-            if fields[column]:
+            fields = fields_of(record, self._separator)
+            if column < len(fields) and fields[column]:
                 found.append(Trace(row, fields[column]))
         return tuple(found)
 
@@ -142,6 +141,11 @@ class CsvDecoder:
         self._separator, self._names = self._shape.separator, list(self._shape.names)
         if not text.strip():
             raise DecodeError(f"{path}: the CSV header is empty; the first line must name the columns")
+        if not self._names:
+            raise DecodeError(
+                f"{path}: the CSV header holds a carriage return outside quotes; "
+                "end lines with a newline, or a carriage return and a newline"
+            )
         folded = [name.lower() for name in self._names]
         twice = sorted({name for name in folded if folded.count(name) > 1})
         if twice or not all(folded):
@@ -260,11 +264,9 @@ class CsvDecoder:
         path = self.plan.timestamp
         reason = "timestamp_unreadable"
         if path is not None:
-            fields = next(
-                standard_csv.reader([record.decode("utf-8", "replace")], delimiter=self._separator), []
-            )
+            fields = fields_of(record.decode("utf-8", "replace"), self._separator)
             by_name = dict(zip(self._names, fields, strict=False))
-            if by_name.get(".".join(path), "") in {"", "NA", "null", "NULL"}:
+            if fields and by_name.get(".".join(path), "") in {"", "NA", "null", "NULL"}:
                 reason = "timestamp_missing"
         return self._rejection(chunk, start, end, reason, BAD_TIMESTAMP)
 

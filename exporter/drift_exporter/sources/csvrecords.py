@@ -23,6 +23,8 @@ from drift_exporter.reference.model import IntArray
 
 _SEPARATORS = (",", ";", "\t", "|")
 _NEWLINE, _RETURN, _QUOTE = 10, 13, 34
+# A record is at most limits.line long; the module would refuse fields over 128 KiB.
+csv.field_size_limit(1 << 30)
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,15 @@ class Shape:
 
 
 def shape_of(header: bytes, limit: int) -> Shape:
-    """Read a header line."""
+    """Read a header line. There are no names where it is none."""
     text = header.decode("utf-8-sig", errors="replace").rstrip("\r\n")
     separator = max(_SEPARATORS, key=text.count)
-    return Shape(separator, tuple(next(csv.reader([text], delimiter=separator), [])), limit)
+    return Shape(separator, tuple(fields_of(text, separator)), limit)
+
+
+def fields_of(record: str, separator: str) -> list[str]:
+    """Fields of a record; none where they cannot be told: it holds a carriage return outside quotes."""
+    try:
+        return next(csv.reader([record], delimiter=separator), [])
+    except csv.Error:
+        return []
