@@ -58,11 +58,7 @@ class ParquetFile(KnownFile):
         """Chunks that name stretches of rows; their data is read by the decoder."""
         state = self.state()
         footer = self._footer()
-        with connect() as connection:
-            found = connection.execute(
-                "SELECT num_rows FROM parquet_file_metadata(?)", [self.path]
-            ).fetchone()
-        rows = 0 if found is None else int(found[0])
+        rows = self._rows()
         try:
             while self.offset < rows:
                 stretch = min(_ROWS, rows - self.offset)
@@ -72,6 +68,20 @@ class ParquetFile(KnownFile):
         finally:
             self._pending = None
         self.finish(state)
+
+    def _rows(self) -> int:
+        """Number of rows. Raises OSError where the footer contradicts itself: reading might never end."""
+        with connect() as connection:
+            rows, in_groups = connection.execute(
+                "SELECT num_rows, (SELECT sum(n) FROM (SELECT DISTINCT row_group_id, row_group_num_rows AS n "
+                "FROM parquet_metadata($1))) FROM parquet_file_metadata($1)",
+                [self.path],
+            ).fetchall()[0]
+        if rows != (in_groups or 0):
+            raise OSError(
+                f"the footer is damaged: it tells of {rows} rows, and of {in_groups or 0} in its row groups"
+            )
+        return int(rows)
 
     def _footer(self) -> Fingerprint:
         """Fingerprint of the end of the file, where Parquet keeps its schema, sizes and statistics."""
