@@ -111,7 +111,7 @@ class Reading:
         first = counted(ingest)
         self.model.read()
         assert first == counted(ingest), "the second look counted something again"
-        assert not self.complaints.caught
+        assert [] == self.complaints.caught
         rejected = {
             reason: count - before["rejected"].get(reason, 0)
             for reason, count in ingest.rejected.items()
@@ -121,6 +121,7 @@ class Reading:
 
     def begin(self, content: bytes, chunk_size: int = 32 << 20) -> None:
         """Put a file there that no one has seen yet."""
+        self.complaints.caught.clear()
         old = self.model.source
         old.close()
         self.file.write_bytes(content)

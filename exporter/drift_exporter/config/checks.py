@@ -6,7 +6,7 @@ from typing import Any
 
 from drift_exporter.config.positions import shorten
 from drift_exporter.config.refusal import Part
-from drift_exporter.config.values import parse_duration, split_path
+from drift_exporter.config.values import DEEPEST_FIELD, parse_duration, split_path
 
 ROLE_COLUMNS = ("prediction", "score", "label")
 
@@ -23,6 +23,8 @@ def suggest(word: str, known: Collection[str], most: int = 12) -> str:
 def clashing_paths(paths: Mapping[tuple[str, ...], str]) -> Iterator[Part]:
     """Fields that cannot be read side by side. ``paths`` maps places in the configuration to record paths."""
     split = {place: split_path(path) for place, path in paths.items()}
+    # Deeper ones are refused where they stand.
+    split = {place: keys for place, keys in split.items() if len(keys) <= DEEPEST_FIELD}
     seen: dict[tuple[str, ...], tuple[str, ...]] = {}
     values = set(split.values())
     for place, keys in split.items():

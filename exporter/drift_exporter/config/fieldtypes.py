@@ -15,6 +15,7 @@ from drift_exporter.config.mask import mask_text
 from drift_exporter.config.positions import kind_of, shorten
 from drift_exporter.config.refusal import refuse, refuse_parts
 from drift_exporter.config.values import (
+    DEEPEST_FIELD,
     Window,
     format_duration,
     format_size,
@@ -26,6 +27,7 @@ from drift_exporter.config.values import (
 FUTURE_SOURCES = ("http", "kafka", "push", "counts")
 FUTURE_COLUMNS = ("text", "embedding")
 _LONGEST_NAME = 128
+_LONGEST_PATTERN = 4096
 
 
 def printable(value: str) -> str:
@@ -159,6 +161,8 @@ def _file(value: object, info: ValidationInfo) -> Path:
 
 
 def _file_pattern(value: str, info: ValidationInfo) -> str:
+    if len(value) > _LONGEST_PATTERN:
+        raise refuse(f"{shorten(value)} has {len(value)} characters; at most {_LONGEST_PATTERN}")
     # Brackets in the folder's own name are not part of the pattern.
     return str(Path(glob.escape(str(_folder(info)))) / _local(_text(value)))
 
@@ -168,7 +172,10 @@ FilePattern = Annotated[str, Field(strict=True), AfterValidator(_file_pattern)]
 
 
 def _record_path(value: str) -> str:
-    if "" in split_path(_text(value)):
+    keys = split_path(_text(value))
+    if len(keys) > DEEPEST_FIELD:
+        raise refuse(f"{shorten(value)} reaches {len(keys)} levels deep; at most {DEEPEST_FIELD}")
+    if "" in keys:
         raise refuse(f"{shorten(value)} has an empty part; write a field, or nested ones by dots: a.b")
     if value == "*" or value.endswith(".*"):
         raise refuse(f"{shorten(value)} is a pattern; name one field here")
@@ -184,6 +191,8 @@ def _features(value: object) -> object:
     if not isinstance(value, str):
         raise refuse(f"{kind_of(value)} cannot name features; write features.* or a map of names to fields")
     keys = split_path(value)
+    if len(keys) > DEEPEST_FIELD:
+        raise refuse(f"{shorten(value)} reaches {len(keys)} levels deep; at most {DEEPEST_FIELD}")
     if "" in keys or keys[-1] != "*" or "*" in keys[:-1] or len(keys) < 2:
         raise refuse(
             f"{shorten(value)} is not a pattern for features; write features.* for all fields of the object "

@@ -9,7 +9,14 @@ from drift_exporter.config.document import read_document
 from drift_exporter.config.messages import problems_of
 from drift_exporter.config.positions import Document, Problem, show_path
 from drift_exporter.config.schema import Config
+from drift_exporter.config.values import format_size
 from drift_exporter.errors import ConfigurationError
+
+MOST_PROBLEMS = 200
+"""Problems that are told one by one."""
+
+MOST_BYTES = 4 << 20
+"""Size up to which a file is taken for a configuration."""
 
 
 def load_config(path: Path | str) -> Config:
@@ -42,13 +49,18 @@ def load_with_positions(path: Path | str) -> tuple[Config, Document]:
 
 
 def configuration_error(path: Path, problems: list[Problem]) -> ConfigurationError:
-    """The error that tells all problems, in the order of the file, each once."""
-    return ConfigurationError("\n".join(dict.fromkeys(p.render(str(path)) for p in sorted(problems))))
+    """The error that tells the problems in the order of the file, each once; of very many the first ones."""
+    ordered = list(dict.fromkeys(sorted(problems)))
+    if left := ordered[MOST_PROBLEMS:]:
+        text = f"{len(left)} more problems from here on; mend those above first"
+        ordered[MOST_PROBLEMS:] = [Problem(left[0].line, "", text)]
+    return ConfigurationError("\n".join(problem.render(str(path)) for problem in ordered))
 
 
 def _read_text(path: Path) -> str:
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
         raise ConfigurationError(f"{path}: no such file; check the path") from None
     except IsADirectoryError:
@@ -56,6 +68,9 @@ def _read_text(path: Path) -> str:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ConfigurationError(f"{path}: cannot be read: {reason}; check its permissions") from None
+    if len(raw) > MOST_BYTES:
+        size = format_size(MOST_BYTES)
+        raise ConfigurationError(f"{path}: is larger than {size}; name a configuration, not a log")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from drift_exporter.config.checks import suggest
-from drift_exporter.config.positions import Document, KeyPath, Problem, kind_of, show_path
+from drift_exporter.config.positions import Document, KeyPath, Problem, kind_of, shorten, show_path
 from drift_exporter.config.refusal import REFUSED
 from drift_exporter.config.schema import UNSUPPORTED, Config
 
@@ -99,7 +99,7 @@ def _plain(kind: str, path: KeyPath, context: Mapping[str, Any], document: Docum
     wrong, right = (text.format(**context) for text in words)
     raw = document.raw.get(path)
     if kind == "string_type" and raw is not None:
-        right = f'quote it: "{raw}"'
+        right = f"quote it: {shorten(raw)}"
     elif kind == "model_type" and (keys := keys_at(path)):
         right = f"its keys are: {', '.join(keys)}"
     return f"{wrong}; {right}"

@@ -45,12 +45,12 @@ class Document:
 
 
 def show_path(path: KeyPath) -> str:
-    """``models[0].columns.amount`` for a key path; a key with other than plain letters is quoted."""
+    """``models[0].columns.amount`` for a key path; an odd or long key is quoted."""
     text = ""
     for part in path:
         if isinstance(part, int):
             text += f"[{part}]"
-        elif re.fullmatch(r"[\w-]+", part):
+        elif re.fullmatch(r"[\w-]{1,60}", part):
             text += f".{part}" if text else part
         else:
             text += f"[{shorten(part)}]"

@@ -56,6 +56,10 @@ def format_size(size: int) -> str:
     return str(size)
 
 
+DEEPEST_FIELD = 32
+"""Levels of objects that a path into a record may reach down."""
+
+
 def split_path(path: str) -> tuple[str, ...]:
     r"""Keys of a path into a record: ``a.b`` is key b of object a, and ``a\.b`` is one key with a dot."""
     return tuple(part.replace("\\.", ".") for part in re.split(r"(?<!\\)\.", path))
