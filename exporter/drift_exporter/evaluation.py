@@ -118,7 +118,7 @@ def _version(ingest: ModelIngest, name: str, totals: Totals) -> VersionSnapshot:
     columns: tuple[ColumnTotals, ...] = ()
     if layout is not None:
         columns = tuple(
-            ColumnTotals(column, column.export(totals.columns[start : start + column.size]))
+            ColumnTotals(column, column.export(totals.columns[start : start + column.size].copy()))
             for column in layout.reference.columns
             for start in (layout.starts[column.kind, column.name],)
         )

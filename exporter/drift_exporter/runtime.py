@@ -33,9 +33,6 @@ from drift_exporter.window.slices import MICROSECONDS
 
 log = logging.getLogger(__name__)
 
-DEAD_LETTER_LIMIT = 100 << 20
-"""Bytes of a dead-letter file beyond which it is put away; five older ones are kept."""
-
 POLL_INTERVAL = 1.0
 """Seconds between two looks at a source that had nothing new."""
 
@@ -48,6 +45,7 @@ class ModelRuntime:
     ingest: ModelIngest
     source: FileSource
     dead_letter: Path
+    dead_letter_limit: int
     clock: Callable[[], float] = time.time
     durations: Durations = field(default_factory=Durations)
     bytes: int = 0
@@ -57,9 +55,10 @@ class ModelRuntime:
     _anew: bool = False
     _exposed: tuple[ModelSnapshot, SourceSnapshot] | None = None
     _said: str | None = None
+    _unsaved: str | None = None
 
     def __post_init__(self) -> None:
-        self.letters = DeadLetters(self.dead_letter, self.source_name, DEAD_LETTER_LIMIT)
+        self.letters = DeadLetters(self.dead_letter, self.source_name, self.dead_letter_limit)
 
     @property
     def source_name(self) -> str:
@@ -156,11 +155,12 @@ class ModelRuntime:
                 captured = capture(self.ingest, self.durations)
                 source = self.source_snapshot()
         except (StateError, OSError) as error:
-            log.error("model %s: %s", self.model.name, error)  # noqa: TRY400  # the text says it all
+            self._say_unsaved(str(error))
             if self._exposed is None:
                 raise
             model, source = self._exposed
             return replace(model, problem=str(error)), source
+        self._say_unsaved(None)
         try:
             snapshot = judge_model(self.ingest, captured)
         except Exception as error:
@@ -194,7 +194,7 @@ class ModelRuntime:
         return (
             self.model == old.model
             and self.ingest.windows == old.ingest.windows
-            and self.dead_letter == old.dead_letter
+            and (self.dead_letter, self.dead_letter_limit) == (old.dead_letter, old.dead_letter_limit)
             and self.source.line_limit == old.source.line_limit
             and {version: reference.fingerprint for version, reference in self.ingest.references.items()}
             == {version: reference.fingerprint for version, reference in old.ingest.references.items()}
@@ -228,6 +228,14 @@ class ModelRuntime:
                 f"rejected records cannot be written to {self.dead_letter}: {error.strerror or error}; "
                 "reading waits until they can"
             ) from error
+
+    def _say_unsaved(self, problem: str | None) -> None:
+        if problem != self._unsaved:
+            if problem is not None:
+                log.error("model %s is not saved: %s", self.model.name, problem)
+            else:
+                log.info("model %s: saved without problems again", self.model.name)
+            self._unsaved = problem
 
     def _report(self, problem: str | None) -> None:
         self.problem = problem
@@ -276,7 +284,9 @@ def make_model(
         first_time=partial(_first_time, ingest, source.format),
         guard=ingest.lock,
     )
-    return ModelRuntime(model, ingest, files, config.dead_letter, clock, store=store)
+    return ModelRuntime(
+        model, ingest, files, config.dead_letter, config.limits.dead_letter, clock, store=store
+    )
 
 
 def _first_time(ingest: ModelIngest, kind: str, header: bytes, lines: bytes) -> int | None:

@@ -62,7 +62,8 @@ def load(folder: Path, text: str) -> Config | None:
             config = load_config(path)
     except ConfigurationError as error:
         lines = str(error).split("\n")
-        last = text.count("\n") + 1
+        # What YAML 1.1 takes for the end of a line.
+        last = len(re.split("\r\n|[\n\r\x85\u2028\u2029]", text))
         assert len(lines) <= MOST_PROBLEMS + 1
         for line in lines:
             found = re.match(rf"{re.escape(str(path))}:(\d+): (.+); .+", line)

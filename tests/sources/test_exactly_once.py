@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
+
 from support.tailing import Watch, append, copy_and_truncate, line, pack
 
 STEPS = st.lists(
@@ -29,11 +30,13 @@ class Writer:
         self._half = b""
 
     def append(self, count: int) -> None:
+        """Write lines."""
         self.finish()
         append(self.log, *range(self.written, self.written + count))
         self.written += count
 
     def half(self, length: int) -> None:
+        """Write the beginning of a line."""
         self.finish()
         text = line(self.written)
         with self.log.open("ab") as log:
@@ -42,6 +45,7 @@ class Writer:
         self.written += 1
 
     def finish(self) -> None:
+        """Write the rest of a line."""
         with self.log.open("ab") as log:
             log.write(self._half)
         self._half = b""
@@ -55,16 +59,19 @@ class Writer:
                     path.rename(self.log.with_name(f"app.log.{number + 1}{suffix}"))
 
     def rotate(self) -> None:
+        """Rename the log; the next one is new."""
         self.finish()
         self.shift()
         self.log.rename(self.log.with_name("app.log.1"))
 
     def copytruncate(self) -> None:
+        """Copy the log and cut it off."""
         self.finish()
         self.shift()
         copy_and_truncate(self.log, self.log.with_name("app.log.1"))
 
     def gzip(self) -> None:
+        """Pack the oldest rotated file."""
         plain = [path for path in self.log.parent.glob("app.log.*") if path.suffix != ".gz"]
         if plain:
             pack(max(plain))

@@ -51,13 +51,11 @@ class Watch:
         return FileSource(self._pattern, "ndjson", 1000, **options)  # type: ignore[arg-type]
 
     def poll(self, chunks: int | None = None, *, accept: bool = True) -> list[int]:
-        """Numbers of the lines that are new; at most ``chunks`` chunks, of which the last may be given back."""
+        """Numbers of new lines; at most ``chunks`` chunks, of which the last may be given back."""
         found: list[int] = []
         polling = self.source.poll()
-        taken = 0
-        for chunk in polling:
+        for taken, chunk in enumerate(polling, start=1):
             numbers = [int(text[11:19]) for text in chunk.content.splitlines() if text.strip()]
-            taken += 1
             if taken == chunks and not accept:
                 break
             found += numbers

@@ -107,7 +107,7 @@ def _begins_like(glimpse: Glimpse, original: Original) -> bool:
 
 
 def _judge_unread(file: KnownFile, original: Original) -> Verdict:
-    """A compressed file may be just being made of the plain one whose name it has, or of one deleted since."""
+    """A compressed file may be just being made of the plain one whose name it has, or of one deleted."""
     ahead = (
         original.file is not None
         and original.file.has_unread(final=False)

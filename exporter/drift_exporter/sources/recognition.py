@@ -13,13 +13,13 @@ EVIDENCE = 64
 def same_files(
     files: Iterable[KnownFile], positions: Mapping[int, Position], *, just_restored: bool
 ) -> tuple[dict[int, KnownFile], dict[FileKey, OSError]]:
-    """The files whose positions these are, by serial, and those of which that cannot be told and why.
+    """The files whose positions these are, by serial, and those of which it cannot be told, and why.
 
     A file is known by device and inode; by its inode alone if its path or enough of its content agrees, since
     device numbers change when a file system is mounted anew; and by its path, as after it was brought back
-    from a backup. In each case the content must be what was read. The path tells nothing, and device and inode
-    alone not enough, where the positions were not ``just_restored``: then those files went before one's eyes,
-    and others may have been made under their name or number.
+    from a backup. In each case the content must be what was read. The path tells nothing, and device and
+    inode alone not enough, where the positions were not ``just_restored``: then those files went before one's
+    eyes, and others may have been made under their name or number.
     """
     by_inode: dict[int, list[Position]] = {}
     by_path: dict[str, list[Position]] = {}

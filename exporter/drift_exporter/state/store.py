@@ -256,9 +256,7 @@ class Store:
             yield
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or isinstance(
-                error, sqlite3.IntegrityError
-            ):
+            if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
                 raise self._corrupt(str(error)) from error
             raise StateError(f"{self.path}: {error}") from error
         except (ValueError, KeyError, TypeError) as error:
