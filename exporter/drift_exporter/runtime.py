@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 POLL_INTERVAL = 1.0
 """Seconds between two looks at a source that had nothing new, at least."""
 
-_IDLE_SHARE = 1 / 60
+_IDLE_SHARE = 1 / 100
 """Share of a core that looking at a source with nothing new may take: many files are looked at less often."""
 
 
