@@ -3,8 +3,8 @@
 import duckdb
 
 
-def connect() -> duckdb.DuckDBPyConnection:
-    """Open an in-memory database for reading.
+def connect(memory: int | None = None) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory database for reading, which takes up to ``memory`` bytes where that is given.
 
     One thread: several chunks are decoded side by side instead, and rows keep the order of the file. No
     extension is ever fetched. Timestamps without an offset are UTC.
@@ -22,4 +22,8 @@ def connect() -> duckdb.DuckDBPyConnection:
     connection.execute("SET enable_progress_bar = false")
     # The file in memory changes under its name; nothing of it may be remembered.
     connection.execute("SET enable_external_file_cache = false")
+    if memory is not None:
+        connection.execute(f"SET memory_limit = '{memory // 1024}KiB'")
+        # What does not fit is an error; nothing is written to a disk that we were not given.
+        connection.execute("SET temp_directory = ''")
     return connection

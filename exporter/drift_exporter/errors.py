@@ -29,6 +29,10 @@ class SourceError(DriftExporterError):
     """A source cannot be read: which path, why, and what would help."""
 
 
+class ChunkTooLargeError(DriftExporterError):
+    """A chunk holds more records than there is memory for; a smaller one is wanted."""
+
+
 class DecodeError(DriftExporterError):
     """A file as a whole is not in the format that was configured."""
 

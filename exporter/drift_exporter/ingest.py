@@ -10,15 +10,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import duckdb
 import numpy as np
 
+from drift_exporter.budget import divide
 from drift_exporter.config.schema import Config, Model
 from drift_exporter.count.binner import Binner
 from drift_exporter.count.counting import GroupCounts, count_columns, histogram_by
 from drift_exporter.count.layout import Layout, make_layout
 from drift_exporter.decode.formats import make_decoder
 from drift_exporter.decode.plan import CODE_FIRST, CODE_OTHER, UNVERSIONED
-from drift_exporter.decode.records import Decoder, Records
+from drift_exporter.decode.records import Bounds, Decoder, Records
+from drift_exporter.errors import ChunkTooLargeError
 from drift_exporter.planning import make_plan, tolerances
 from drift_exporter.reference.model import IntArray, Kind, Reference
 from drift_exporter.snapshot import CONFIDENCE_BOUNDS, LATENCY_BOUNDS, Exemplar
@@ -79,6 +82,7 @@ class ModelIngest:
         self._clock = clock
         self._format = model.predictions.source.format
         self._line_limit = config.limits.line
+        self._budget = divide(config.limits.memory)
         self._latency = Binner(np.array(LATENCY_BOUNDS))
         self._confidence = Binner(np.array(CONFIDENCE_BOUNDS))
         self._decoder: Decoder
@@ -119,7 +123,8 @@ class ModelIngest:
         """Event time (microseconds) of the first good record in some lines, None where there is none."""
         if self.plan.timestamp is None or not lines.strip():
             return None
-        records = self._decoder.decode(Chunk("", kind, 1, lines, header=header, size=len(lines)))
+        chunk = Chunk("", kind, 1, lines, header=header, size=len(lines), divisible=False)
+        records = self._decoder.decode(chunk)
         return None if records.timestamps is None or not records.rows else int(records.timestamps[0])
 
     def know_versions(self, versions: Sequence[str]) -> None:
@@ -138,7 +143,12 @@ class ModelIngest:
         anything is counted, so that a chunk for which this raises can be given again. ``accept`` is called
         when the chunk is counted. Both are called while the lock is held.
         """
-        records = self._decode(chunk)
+        try:
+            records = self._decode(chunk)
+        except duckdb.OutOfMemoryException as error:
+            if chunk.divisible:
+                raise ChunkTooLargeError(f"{chunk.path}: {error}") from error
+            raise
         rejections = sorted((*chunk.rejections, *records.rejections), key=lambda rejection: rejection.offset)
         reasons = Counter(rejection.reason for rejection in rejections)
         if not records.rows:
@@ -207,7 +217,9 @@ class ModelIngest:
         self.plan = make_plan(self.model, list(self.references.values()), versions)
         if "_decoder" in self.__dict__:
             self._decoder.close()
-        self._decoder = make_decoder(self._format, self.plan, self._line_limit)
+        columns = len(self.plan.paths())
+        bounds = Bounds(self._budget.rows_of(columns), self._budget.reader)
+        self._decoder = make_decoder(self._format, self.plan, self._line_limit, bounds)
         self._layouts = {
             version: make_layout(reference, self.plan) for version, reference in self.references.items()
         }

@@ -16,9 +16,10 @@ from typing import Any
 import duckdb
 import numpy as np
 
+from drift_exporter.budget import divide
 from drift_exporter.config.schema import Config, Model
 from drift_exporter.deadletter import Cursor, DeadLetters
-from drift_exporter.errors import DecodeError, DriftExporterError, StateError
+from drift_exporter.errors import ChunkTooLargeError, DecodeError, DriftExporterError, StateError
 from drift_exporter.evaluation import Captured, Durations, capture, judge_model
 from drift_exporter.ingest import ModelIngest
 from drift_exporter.reference.model import Reference
@@ -91,6 +92,9 @@ class ModelRuntime:
                 chunks += 1
                 try:
                     newest = self.ingest.ingest(chunk, self._reject, partial(self._accept, chunk))
+                except ChunkTooLargeError:
+                    self.source.read_smaller()
+                    continue
                 except (DecodeError, duckdb.Error) as error:
                     # Of the file itself; the other files of this source go on.
                     reason = str(error).splitlines()[0]
@@ -227,6 +231,7 @@ class ModelRuntime:
             and self.ingest.windows == old.ingest.windows
             and (self.dead_letter, self.dead_letter_limit) == (old.dead_letter, old.dead_letter_limit)
             and self.source.line_limit == old.source.line_limit
+            and self.source.chunk_size == old.source.chunk_size
             and {version: reference.fingerprint for version, reference in self.ingest.references.items()}
             == {version: reference.fingerprint for version, reference in old.ingest.references.items()}
         )
@@ -324,6 +329,7 @@ def make_model(  # noqa: PLR0913  # all that differs between serve, its shards, 
         str(source.path),
         source.format,
         config.limits.line,
+        divide(config.limits.memory).chunk_size,
         final=final,
         first_time=partial(_first_time, ingest, source.format),
         guard=ingest.lock,

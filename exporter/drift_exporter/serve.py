@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import threading
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import uvicorn
 
+from drift_exporter.budget import divide
 from drift_exporter.config import Config, load_config, masked_dump
 from drift_exporter.errors import ConfigurationError, DriftExporterError, StateError
 from drift_exporter.expose.app import create_app
@@ -41,7 +41,6 @@ class Exporter:
         self._path = config_path
         self._shard = shard
         self._clock = clock
-        self._slots = threading.BoundedSemaphore(max(1, os.cpu_count() or 1))
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._wake = threading.Event()
@@ -49,6 +48,7 @@ class Exporter:
         self._reload_timestamp = clock()
         self._evaluated = False
         self._config = self._load()
+        self._slots = self._new_slots()
         self._store = Store(self._config.state_dir)
         try:
             self._models = self._set_up(self._config, {})
@@ -120,6 +120,9 @@ class Exporter:
             log.info("configuration reloaded from %s", self._path)
             self._wake.set()
 
+    def _new_slots(self) -> threading.Semaphore:
+        return threading.BoundedSemaphore(divide(self._config.limits.memory).slots)
+
     def _load(self) -> Config:
         config = load_config(self._path)
         return config if self._shard is None else config_of_shard(config, self._shard)
@@ -144,6 +147,9 @@ class Exporter:
         return models
 
     def _swap(self, config: Config, models: list[ModelRuntime]) -> None:
+        if config.limits.memory != self._config.limits.memory:
+            self._config = config
+            self._slots = self._new_slots()
         kept = {id(model) for model in models}
         readers = {id(reader.model): reader for reader in self._readers}
         ended = [model for model in self._models if id(model) not in kept]

@@ -6,7 +6,7 @@ from typing import Any
 
 from drift_exporter.config.positions import shorten
 from drift_exporter.config.refusal import Part
-from drift_exporter.config.values import DEEPEST_FIELD, parse_duration, split_path
+from drift_exporter.config.values import DEEPEST_FIELD, parse_duration, parse_size, split_path
 
 ROLE_COLUMNS = ("prediction", "score", "label")
 
@@ -54,6 +54,10 @@ def across(data: Mapping[str, Any]) -> Iterator[Part]:
     if type(most) is int and 0 < most < len(models):
         text = f"there are {len(models)} models, and limits.models is {most}; raise the limit or remove some"
         yield ("models",), text
+    limits = _mapping(data.get("limits"))
+    line, memory = _bytes(limits.get("line", "1MiB")), _bytes(limits.get("memory", "512MiB"))
+    if line is not None and memory is not None and line * 8 > memory:
+        yield ("limits", "memory"), "a line of limits.line takes eight times its size; raise limits.memory"
     for index, model in enumerate(map(_mapping, models)):
         for place, text in _within_model(model):
             yield ("models", index, *place), text
@@ -105,6 +109,10 @@ def _repeated_windows(windows: list[Any]) -> Iterator[Part]:
             yield (index,), f"{shorten(window)} {same}; keep one"
         elif seconds is not None:
             seen[seconds] = window
+
+
+def _bytes(value: Any) -> int | None:  # noqa: ANN401 (data before it is validated)
+    return parse_size(value) if isinstance(value, str) else value if type(value) is int else None
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:  # noqa: ANN401 (data before it is validated)

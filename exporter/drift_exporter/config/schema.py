@@ -68,7 +68,10 @@ class Limits(Section):
     models: PositiveInt = Field(100, description="models in this file")
     categories: PositiveInt = Field(50, description="categories of one column that are told apart")
     line: LineSize = Field(2**20, description="size of one record in a log; longer ones are rejected")
-    memory: MemorySize = Field(512 * 2**20, description="memory for decoding")
+    memory: MemorySize = Field(
+        512 * 2**20,
+        description="memory for decoding; at least eight times line",
+    )
     dead_letter: DeadLetterSize = Field(
         100 * 2**20,
         description="size of one dead-letter file; a larger one is put away, and five of those stay",

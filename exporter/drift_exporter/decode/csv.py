@@ -23,6 +23,8 @@ from drift_exporter.decode.plan import (
     wrong_number_flags,
 )
 from drift_exporter.decode.records import (
+    UNBOUNDED,
+    Bounds,
     Columns,
     Records,
     Trace,
@@ -43,10 +45,11 @@ _REJECTS = "rejected_records"
 class CsvDecoder:
     """Decodes chunks of CSV under one plan. Not safe to share between threads."""
 
-    def __init__(self, plan: Plan, line_limit: int = 1 << 20) -> None:
+    def __init__(self, plan: Plan, line_limit: int = 1 << 20, bounds: Bounds = UNBOUNDED) -> None:
         self.plan = plan
         check_paths(plan.paths())
-        self._connection = connect()
+        self._bounds = bounds
+        self._connection = connect(bounds.memory)
         self._memory = MemoryFile()
         self._line_limit = line_limit
         self._header: bytes | None = None
@@ -63,6 +66,7 @@ class CsvDecoder:
         """Decode whole records. Bad ones are rejections, with their offset in the file."""
         if chunk.header != self._header:
             self._learn(chunk.path, chunk.header)
+        self._bounds.check(chunk, chunk.data.count(b"\n"))
         if may_hold_long_lines(chunk.data, self._line_limit):
             return self._salvage(chunk)
         self._memory.write(self._header_like(chunk.data), chunk.data)

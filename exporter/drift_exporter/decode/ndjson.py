@@ -29,7 +29,16 @@ from drift_exporter.decode.plan import (
     select_sql,
     timestamp_sql,
 )
-from drift_exporter.decode.records import Columns, Records, Trace, concatenate, from_columns, unreadable_rows
+from drift_exporter.decode.records import (
+    UNBOUNDED,
+    Bounds,
+    Columns,
+    Records,
+    Trace,
+    concatenate,
+    from_columns,
+    unreadable_rows,
+)
 from drift_exporter.reference.model import IntArray, Kind
 from drift_exporter.sources.chunk import RAW_LIMIT, Chunk, Rejection
 from drift_exporter.sources.memory import MemoryFile
@@ -45,10 +54,11 @@ _INCOMPLETE, _STRANGE = 1, 2
 class NdjsonDecoder:
     """Decodes chunks of NDJSON under one plan. Not safe to share between threads."""
 
-    def __init__(self, plan: Plan, line_limit: int = 1 << 20) -> None:
+    def __init__(self, plan: Plan, line_limit: int = 1 << 20, bounds: Bounds = UNBOUNDED) -> None:
         self.plan = plan
         self._types = leaf_types(plan)
-        self._connection = connect()
+        self._bounds = bounds
+        self._connection = connect(bounds.memory)
         self._memory = MemoryFile()
         self._line_limit = line_limit
         self._strict_queries: dict[tuple[str, bool], str] = {}
@@ -94,6 +104,7 @@ class NdjsonDecoder:
             except duckdb.Error:
                 continue
             self._typed_timestamp = typed
+            self._bounds.check(chunk, len(next(iter(columns.values()))))
             return columns
         return None
 
@@ -105,7 +116,9 @@ class NdjsonDecoder:
             if typed and self.plan.timestamp is not None:
                 types[self.plan.timestamp] = "TIMESTAMPTZ"
             reader = reader_sql(path, types, self._line_limit, lenient=False)
-            query = self._strict_queries[path, typed] = self._query(reader, "CAST", typed=typed)
+            # One more than may be tells that there are more, before there is memory for all.
+            limit = "" if self._bounds.rows is None else f" LIMIT {self._bounds.rows + 1}"
+            query = self._strict_queries[path, typed] = self._query(reader, "CAST", typed=typed) + limit
         return query
 
     def unknown_versions(self, chunk: Chunk) -> tuple[str, ...]:
@@ -178,6 +191,7 @@ class NdjsonDecoder:
 
     def _salvage_all(self, chunk: Chunk) -> Records:
         """Read a chunk that has something wrong in it, a piece at a time, which bounds the memory for it."""
+        self._bounds.check(chunk, chunk.content.count(b"\n"))
         return concatenate([self._salvage(piece) for piece in chunk.pieces(_PIECE)])
 
     def _salvage(self, chunk: Chunk) -> Records:

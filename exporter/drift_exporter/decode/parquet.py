@@ -21,6 +21,8 @@ from drift_exporter.decode.plan import (
     wrong_number_flags,
 )
 from drift_exporter.decode.records import (
+    UNBOUNDED,
+    Bounds,
     Columns,
     Records,
     Trace,
@@ -47,10 +49,11 @@ class _Leaf:
 class ParquetDecoder:
     """Decodes stretches of rows under one plan. Not safe to share between threads."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, bounds: Bounds = UNBOUNDED) -> None:
         self.plan = plan
         check_paths(plan.paths())
-        self._connection = connect()
+        self._bounds = bounds
+        self._connection = connect(bounds.memory)
         self._known: tuple[tuple[str, int, int, int], dict[FieldPath, _Leaf]] | None = None
         self._prepared: str | None = None
 
@@ -60,6 +63,7 @@ class ParquetDecoder:
 
     def decode(self, chunk: Chunk) -> Records:
         """Decode a stretch of rows. Rows without a usable timestamp are rejections."""
+        self._bounds.check(chunk, chunk.rows)
         leaves = self._leaves_of(chunk.path)
         rows = (
             f"(SELECT * FROM read_parquet({literal(chunk.path)}, file_row_number = true) WHERE "

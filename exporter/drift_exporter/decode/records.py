@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift_exporter.decode.plan import CODE_INVALID, CODE_MISSING, UNREADABLE, CodeArray, Plan, codes_of
+from drift_exporter.errors import ChunkTooLargeError
 from drift_exporter.reference.model import FloatArray, IntArray, Kind
 from drift_exporter.sources.chunk import Chunk, Rejection
 
@@ -45,11 +46,30 @@ class Records:
     rejections: tuple[Rejection, ...] = ()
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """What a decoder may use: records of one chunk, and bytes of its reader; None is as much as there is."""
+
+    rows: int | None = None
+    memory: int | None = None
+
+    def check(self, chunk: Chunk, rows: int) -> None:
+        """Raise ChunkTooLargeError where ``rows`` are too many and the chunk could have been smaller."""
+        if self.rows is not None and rows > self.rows and chunk.divisible:
+            raise ChunkTooLargeError(f"{chunk.path}: more than {self.rows} records in {chunk.size} bytes")
+
+
+UNBOUNDED = Bounds()
+
+
 class Decoder(Protocol):
     """Reads chunks of one format under one plan."""
 
     def decode(self, chunk: Chunk) -> Records:
-        """Decode a chunk; bad records become rejections. DecodeError where the whole file is wrong."""
+        """Decode a chunk; bad records become rejections.
+
+        Raises DecodeError where the whole file is wrong, ChunkTooLargeError where there are too many records.
+        """
         ...
 
     def unknown_versions(self, chunk: Chunk) -> tuple[str, ...]:

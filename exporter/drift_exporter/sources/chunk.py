@@ -18,6 +18,9 @@ REASONS = (
 RAW_LIMIT = 1 << 20
 """Bytes of a rejected line that are kept; the file and offset beside it lead to the rest."""
 
+SMALLEST_CHUNK = 1 << 16
+"""Bytes below which no chunk is made smaller because it holds too many records."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
@@ -45,6 +48,7 @@ class Chunk:
     ``header`` is the CSV header that belongs to them. For Parquet there is no text: ``offset`` is the first
     row and ``rows`` the number of rows. ``size`` is how far the position moves: bytes of text read, or rows.
     ``rejections`` are records that the source itself had to reject, such as a line over the length limit.
+    ``divisible`` says that the source could hand on less at a time.
     """
 
     path: str
@@ -56,6 +60,7 @@ class Chunk:
     rows: int = 0
     size: int = 0
     rejections: tuple[Rejection, ...] = field(default=())
+    divisible: bool = True
 
     def head(self, length: int) -> "Chunk":
         """The first lines, about ``length`` bytes of them; Parquet as it is."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from drift_exporter.sources.chunk import Chunk
+from drift_exporter.sources.chunk import SMALLEST_CHUNK, Chunk
 from drift_exporter.sources.known import KnownFile
 from drift_exporter.sources.listing import FileKey, Shard, list_files
 from drift_exporter.sources.memory import MemoryFile
@@ -57,6 +57,8 @@ class FileSource:
     tracker: Tracker = field(init=False)
     _memory: MemoryFile = field(default_factory=MemoryFile)
     _current: FileKey | None = None
+    _sizes: dict[FileKey, int] = field(default_factory=dict)
+    _again: bool = False
 
     def __post_init__(self) -> None:
         self.tracker = self._new_tracker()
@@ -121,6 +123,13 @@ class FileSource:
             self.tracker.unusable[file.identity] = file.state()
             self.tracker.say(f"{file.path}: {reason}")
 
+    def read_smaller(self) -> None:
+        """Hand on half as much from where the last chunk began: that one held too many records."""
+        if self._current is not None:
+            size = self._sizes.get(self._current, self.chunk_size)
+            self._sizes[self._current] = max(size // 2, SMALLEST_CHUNK)
+            self._again = True
+
     def unread_bytes(self) -> int:
         """How much there is that was not read yet, as of the last look; copies of what was read left out."""
         return sum(file.unread(file.seen[0]) for file in list(self.files.values()) if file.serial)
@@ -176,22 +185,25 @@ class FileSource:
             self._current = key
             try:
                 if key not in readers:
-                    readers[key] = file.read(
-                        self.chunk_size, final=self.tracker.is_final(key), memory=self._memory
-                    )
+                    size = self._sizes.get(key, self.chunk_size)
+                    readers[key] = file.read(size, final=self.tracker.is_final(key), memory=self._memory)
                 chunk = next(readers[key], None)
             except (OSError, duckdb.Error) as error:
                 self.tracker.note(file, error)
                 chunk = None
             if chunk is None:
                 self._current = None
+                self._sizes.pop(key, None)
                 waiting.remove(key)
                 self.tracker.touch(file)
                 self.tracker.done(key)
                 continue
             self.tracker.opened(key)
+            self._again = False
             yield chunk
-            if key in self.tracker.unusable:
+            if self._again:
+                readers.pop(key).close()
+            elif key in self.tracker.unusable:
                 # Closing the reader without asking it for more leaves the offset before this chunk.
                 readers[key].close()
                 waiting.remove(key)

@@ -5,12 +5,13 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from drift_exporter.database import connect
-from drift_exporter.sources.chunk import Chunk
+from drift_exporter.sources.chunk import SMALLEST_CHUNK, Chunk
 from drift_exporter.sources.known import KnownFile, Step
 from drift_exporter.sources.memory import MemoryFile
 from drift_exporter.sources.position import NOTHING, Fingerprint, Position
 
-_ROWS = 1 << 17
+_ROW = 256
+"""Bytes that a row is taken for where a chunk is measured in bytes."""
 
 
 @dataclass(eq=False)
@@ -50,7 +51,7 @@ class ParquetFile(KnownFile):
 
     def read(
         self,
-        chunk_size: int,  # noqa: ARG002  # stretches are rows, not bytes
+        chunk_size: int,
         *,
         final: bool,  # noqa: ARG002  # a Parquet file is always final
         memory: MemoryFile | None = None,  # noqa: ARG002  # the decoder reads the file itself
@@ -60,10 +61,14 @@ class ParquetFile(KnownFile):
         footer = self._footer()
         rows = self._rows()
         try:
+            most = max(1, chunk_size // _ROW)
             while self.offset < rows:
-                stretch = min(_ROWS, rows - self.offset)
+                stretch = min(most, rows - self.offset)
                 self._pending = Step(stretch, footer, NOTHING)
-                yield Chunk(self.path, self.format, self.offset, rows=stretch, size=stretch)
+                divisible = stretch > 1 and chunk_size > SMALLEST_CHUNK
+                yield Chunk(
+                    self.path, self.format, self.offset, rows=stretch, size=stretch, divisible=divisible
+                )
                 self.accept()
         finally:
             self._pending = None

@@ -7,9 +7,9 @@ start of the first line that was not handed on, so a half-written line is simply
 import os
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from drift_exporter.sources.chunk import RAW_LIMIT, Chunk, Rejection
+from drift_exporter.sources.chunk import RAW_LIMIT, SMALLEST_CHUNK, Chunk, Rejection
 from drift_exporter.sources.compressed import CorruptArchiveError, blocks, open_compressed, parts
 from drift_exporter.sources.csvrecords import Shape, shape_of
 from drift_exporter.sources.known import KnownFile, Step
@@ -52,6 +52,7 @@ class TextFile(KnownFile):
     _shape: Shape | None = None
     _begun: bytes = b""
     _last: bytes = b""
+    _divisible: bool = True
 
     @property
     def compressed(self) -> bool:
@@ -183,6 +184,7 @@ class TextFile(KnownFile):
         is taken unterminated. Where ``memory`` is given, the text of a chunk may be in it, until the next
         chunk is asked for.
         """
+        self._divisible = chunk_size > SMALLEST_CHUNK
         if self.compressed or self.format != "ndjson":
             chunk_size = min(chunk_size, _COPIED_CHUNK)
         # What the fingerprints go on from; of a compressed file no more than is cheap to have.
@@ -232,8 +234,8 @@ class TextFile(KnownFile):
                 # A header and a record of full length fit into this.
                 length = max(chunk_size + 1, 2 * self.line_limit + 2)
                 continue
+            yield replace(chunk, divisible=self._divisible and length == chunk_size)
             length = chunk_size
-            yield chunk
             self.accept()
         # Only now: a reader that stopped half-way must not take the rest for seen.
         self.finish(state)
@@ -279,7 +281,9 @@ class TextFile(KnownFile):
             or (self.offset == 0 and memory.starts_with(_BOM))
         ):
             return None
-        chunk = Chunk(self.path, self.format, self.offset, memory=memory, size=memory.size)
+        chunk = Chunk(
+            self.path, self.format, self.offset, memory=memory, size=memory.size, divisible=self._divisible
+        )
         return self._prepare(chunk, memory.slice(0, HEAD), memory.tail(TAIL))
 
     def _chunk(self, data: bytes, begin: int) -> Chunk:
@@ -340,8 +344,8 @@ class TextFile(KnownFile):
                     data = data[end + 1 :]
                     long_head, dropped = b"", 0
                 if (taken := self._take(data, ended=not block)) is not None:
+                    yield replace(taken, divisible=self._divisible and len(pending) <= chunk_size)
                     pending = data[taken.size :]
-                    yield taken
                     self.accept()
                 else:
                     pending = data
