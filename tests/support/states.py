@@ -1,7 +1,10 @@
 """Saved states made by hand, and how they look on the disk."""
 
-from collections.abc import Sequence
-from contextlib import closing
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -77,3 +80,76 @@ def save(folder: Path, **models: ModelState) -> None:
 def content(folder: Path) -> dict[str, bytes]:
     """Every file in a folder, by name."""
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+_HOLD = """
+import sys
+from pathlib import Path
+from drift_exporter.state.store import Store
+from support.states import a_slice, state
+from drift_exporter.state.rows import Changes
+store = Store(Path(sys.argv[1]))
+for line in sys.stdin:
+    store.save("held", Changes(state(a_slice(0), records=int(line))))
+    print("saved", flush=True)
+"""
+
+
+class Holder:
+    """Another process that has a state open, with something in its write-ahead log."""
+
+    def __init__(self, folder: Path) -> None:
+        command = [sys.executable, "-c", _HOLD, str(folder)]
+        tests = str(Path(__file__).parents[1])
+        paths = os.pathsep.join([tests, *sys.path])
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": paths},
+        )
+        self.save(1)
+
+    def save(self, records: int) -> None:
+        """Save model ``held`` with this number of records; on disk when this returns."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{records}\n")
+        self.process.stdin.flush()
+        assert "saved\n" == self.process.stdout.readline()
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self.process.kill()
+        self.process.communicate(timeout=20)
+
+
+@contextmanager
+def holding(folder: Path) -> Iterator[Holder]:
+    """A process that has the state in ``folder`` open; it is killed at the end."""
+    holder = Holder(folder)
+    try:
+        yield holder
+    finally:
+        if holder.process.poll() is None:
+            holder.kill()
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Give up root's right to everything, where we have it."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+def flip(path: Path, place: int) -> None:
+    """Change one bit of a file."""
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)

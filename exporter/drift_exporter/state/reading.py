@@ -21,6 +21,7 @@ from drift_exporter.state.schema import APPLICATION, TABLES, VERSION
 FILE = "state.sqlite"
 _DIGEST = 16
 
+MODELS = "SELECT name, saved, counters FROM model"
 VERSIONS = "SELECT model, version, counters FROM version"
 SERIES = "SELECT model, version, fingerprint, counts, checksum FROM series"
 SLICES = (
@@ -147,10 +148,19 @@ def is_empty(connection: sqlite3.Connection, path: Path) -> bool:
             f"{path} was written by a newer drift-exporter (its schema is {version}, this one knows "
             f"{VERSION}); install that one again, or begin anew: {command('reset', path.parent, '--all')}"
         )
-    missing = [table for table in TABLES if table not in tables]
-    if tables and missing:
-        raise damaged(path, f"the table {missing[0]} is missing")
     return not tables
+
+
+def missing_tables(connection: sqlite3.Connection) -> list[str]:
+    """Names of the tables that a state has and this one does not."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    return [table for table in TABLES if table not in tables]
+
+
+def verify_tables(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise StateError where a table is missing."""
+    for table in missing_tables(connection):
+        raise damaged(path, f"the table {table} is missing")
 
 
 def damaged(path: Path, reason: str) -> StateError:

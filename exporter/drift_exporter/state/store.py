@@ -18,7 +18,7 @@ from typing import Any
 from drift_exporter.errors import StateError
 from drift_exporter.sources.position import Position
 from drift_exporter.state.lock import take_lock
-from drift_exporter.state.reading import FILE, is_empty, load_model, prepare, state_errors
+from drift_exporter.state.reading import FILE, is_empty, load_model, prepare, state_errors, verify_tables
 from drift_exporter.state.rows import Changes, ModelState
 from drift_exporter.state.schema import SCHEMA
 
@@ -63,18 +63,22 @@ class Store:
             return [name for (name,) in self._connection.execute("SELECT name FROM model ORDER BY name")]
 
     def copy(self, path: Path) -> None:
-        """Write a copy of the whole state to a new file, which is on disk when this returns."""
-        with self._mutex, state_errors(self.path):
-            # Never over a file that is there.
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
+        """Write a copy of the whole state to a new file, which is then on disk. Raises StateError."""
+        with self._mutex:
             try:
-                with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as target:
-                    self._connection.backup(target)
-                with path.open("rb") as file:
-                    os.fsync(file.fileno())
-            except BaseException:
-                path.unlink()
-                raise
+                # Never over a file that is there.
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
+                try:
+                    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as target:
+                        self._connection.backup(target)
+                    _sync(path)
+                    _sync(path.parent)
+                except BaseException:
+                    path.unlink()
+                    raise
+            except (OSError, sqlite3.Error) as error:
+                reason = error.strerror if isinstance(error, OSError) else error
+                raise StateError(f"{self.path} cannot be copied to {path}: {reason}") from error
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[sqlite3.Connection]:
@@ -111,6 +115,8 @@ class Store:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         prepare(connection)
         empty = is_empty(connection, self.path)
+        if not empty:
+            verify_tables(connection, self.path)
         connection.execute("PRAGMA foreign_keys = ON")
         if empty:
             connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")
@@ -189,6 +195,14 @@ class Store:
                 sums,
                 zlib.crc32(sums, zlib.crc32(counts)),
             )
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _file_row(model: str, position: Position) -> tuple[Any, ...]:
