@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from drift_exporter.runtime import ModelRuntime, make_model
 from drift_exporter.sources.position import Fingerprint, Position
 from drift_exporter.state.counters import counters_anew
 from drift_exporter.state.rows import Changes, Counts, Document, ModelState, SavedSlice
 from drift_exporter.state.store import Store
+from support.records import NOW, Setup
 
 HOUR = 3_600_000_000
 PRINT = "f0" * 32
@@ -80,6 +82,18 @@ def save(folder: Path, **models: ModelState) -> None:
 def content(folder: Path) -> dict[str, bytes]:
     """Every file in a folder, by name."""
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def run(setup: Setup, now: float = NOW) -> ModelRuntime:
+    """Let the exporter's model go on from its state, read its log and save; returns it, closed."""
+    config = setup.config
+    with closing(Store(config.state_dir)) as store:
+        model = make_model(config.models[0], config, clock=lambda: now, store=store)
+        model.restore()
+        model.read()
+        model.evaluate()
+        model.close()
+    return model
 
 
 _HOLD = """

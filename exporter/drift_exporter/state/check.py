@@ -181,11 +181,11 @@ class _Check:
                 used = (
                     "it has no reference now"
                     if layout is None
-                    else f"its reference has others ({layout.reference.fingerprint[:_PRINT]})"
+                    else f"its reference has others now ({layout.reference.fingerprint[:_PRINT]})"
                 )
                 self.notes.append(
-                    f"model {model}, version {version}, bins {fingerprint[:_PRINT]}: {used}; what is "
-                    "counted under these is kept and not used"
+                    f"model {model}, version {version}, bins {fingerprint[:_PRINT]}: {used}; "
+                    "its counts under these are kept and not used"
                 )
 
     def _of_file(self, reason: str) -> None:
