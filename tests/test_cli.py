@@ -233,6 +233,8 @@ def test_log_lines_are_json_where_wanted(folder: Path) -> None:
         (["check", "--config", "c.yml", "--state-dir", "s"], "not allowed with argument --config"),
         (["reset", "--state-dir", "s"], "one of the arguments --model --all is required"),
         (["reset", "--state-dir", "s", "--all", "--model", "m"], "not allowed with argument --all"),
+        (["show", "--state-dir", "s", "--shard", "1/2"], "--shard goes with --config"),
+        (["show", "--config", "c.yml", "--shard", "3/2"], "'3/2' is not the number of a shard"),
         (["reset", "--all"], "one of the arguments --config --state-dir is required"),
         (["reset", "--state-dir", "s", "--all", "--keep-positions"], "--keep-positions goes with --model"),
         (["show", "--config", "nowhere.yml"], "nowhere.yml: no such file"),
@@ -243,6 +245,18 @@ def test_wrong_usage_of_state(tmp_path: Path, arguments: list[str], problem: str
     assert (2, "") == (result.returncode, result.stdout)
     assert problem in result.stderr
     assert [] == list(tmp_path.iterdir())
+
+
+def test_the_state_of_a_shard(folder: Path) -> None:
+    with serving(folder, "--shard", "1/1") as (url, _):
+        until(lambda: metric(url, PREDICTIONS) == 100.0, what="the log is counted")
+    config = ["--config", folder / "config.yml"]
+    refused = run("state", "check", *config)
+    assert (1, "") == (refused.returncode, refused.stdout)
+    assert "there is shard-1-of-1; name one of the shards as --shard" in refused.stderr
+    checked = run("state", "check", *config, "--shard", "1/1")
+    assert 0 == checked.returncode
+    assert "shard-1-of-1/state.sqlite: fine: 1 model, " in checked.stdout
 
 
 @pytest.mark.parametrize("action", [["show"], ["check"], ["reset", "--all"], ["reset", "--model", "m"]])

@@ -71,9 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--web.enable-lifecycle", dest="lifecycle", action="store_true", help="allow POST /-/reload"
     )
-    serve.add_argument(
-        "--shard", type=_shard, metavar="I/N", help="read only the files of the I-th of N shards, such as 1/4"
-    )
+    _add_shard(serve, "read only the files of the I-th of N shards, such as 1/4")
     serve.set_defaults(run=_serve)
 
     once = verbs.add_parser("once", help="read all there is, judge as of the last record, print the metrics")
@@ -118,15 +116,21 @@ def _add_state_actions(actions: "argparse._SubParsersAction[argparse.ArgumentPar
     reset.add_argument(
         "--keep-positions", action="store_true", help="with --model: do not read its logs again"
     )
-    reset.set_defaults(run=_state_reset, parser=reset)
+    reset.set_defaults(run=_state_reset)
     for action in (check, show, reset):
         where = action.add_mutually_exclusive_group(required=True)
         where.add_argument("--config", type=Path, metavar="FILE", help="whose state_dir holds the state")
         where.add_argument("--state-dir", type=Path, metavar="FOLDER", help="instead of a configuration")
+        _add_shard(action, "with --config: the state of the I-th of N shards")
+        action.set_defaults(parser=action)
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", required=True, type=Path, metavar="FILE")
+
+
+def _add_shard(parser: argparse.ArgumentParser, meaning: str) -> None:
+    parser.add_argument("--shard", type=_shard, metavar="I/N", help=meaning)
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -221,10 +225,16 @@ def _reference_show(options: argparse.Namespace) -> int:
 
 def _state_folder(options: argparse.Namespace) -> "tuple[Path, Config | None]":
     if options.config is None:
+        if options.shard is not None:
+            options.parser.error("--shard goes with --config; --state-dir names the shard's own folder")
         return options.state_dir, None
     from drift_exporter.config import load_config  # noqa: PLC0415
 
     config = load_config(options.config)
+    if options.shard is not None:
+        from drift_exporter.serve import config_of_shard  # noqa: PLC0415
+
+        config = config_of_shard(config, options.shard)
     return config.state_dir, config
 
 

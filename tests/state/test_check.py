@@ -121,7 +121,7 @@ def test_a_row_that_is_wrong(tmp_path: Path, statement: str, value: object, prob
 def test_a_text_that_is_not_utf8(tmp_path: Path) -> None:
     found = altered(tmp_path, "UPDATE version SET version = CAST(x'76ff' AS TEXT) WHERE model = 'fraud'")
     assert [f"model fraud, version v?: a text is not UTF-8{begin_anew(tmp_path)}"] == found.problems
-    with closing(Store(tmp_path)) as store, pytest.raises(StateError, match=r"is damaged \('utf-8' codec"):
+    with closing(Store(tmp_path)) as store, pytest.raises(StateError, match=r"\(model fraud: 'utf-8' codec"):
         store.load("fraud")
 
 

@@ -117,6 +117,16 @@ def test_no_folder_no_file(tmp_path: Path) -> None:
     assert {} == content(tmp_path)
 
 
+def test_the_folder_of_shards(tmp_path: Path) -> None:
+    for number in (2, 1):
+        save(tmp_path / f"shard-{number}-of-2", fraud=state())
+    with pytest.raises(
+        StateError, match=r"it has no file .*; there is shard-1-of-2; name one of the shards as"
+    ):
+        look(tmp_path, names)
+    assert ["fraud"] == look(tmp_path / "shard-2-of-2", names)
+
+
 def test_a_copy_that_has_no_room_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     killed(folder)
     (folder / f"{FILE}-shm").unlink()

@@ -133,7 +133,7 @@ def test_positions_alone_stay_where_wanted(tmp_path: Path) -> None:
     assert {"model": 1, "version": 0, "series": 0, "slice": 0, "file": 1} == rows(tmp_path / FILE)
     with closing(Store(tmp_path)) as store:
         found = store.load("fraud")
-    assert ModelState(model_counters(dead_letter=dead_letter), {}, (), (), (POSITION,)) == found
+    assert ModelState(model_counters(dead_letter=dead_letter), {}, (), (), (POSITION,), NOW) == found
     assert not check_state(tmp_path).problems
 
 

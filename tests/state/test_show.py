@@ -177,7 +177,7 @@ def test_a_damaged_state_is_told(tmp_path: Path) -> None:
     with closing(Store(tmp_path)) as store:
         store.save("fraud", Changes(ModelState(counters={"records": 1})))
     with pytest.raises(
-        StateError, match=r"is damaged .the counter invalid is missing.; drift-exporter state"
+        StateError, match=r"damaged .model fraud: the counter invalid is missing.; .* --model fraud$"
     ):
         summarize(tmp_path)
     (tmp_path / FILE).write_bytes(b"")

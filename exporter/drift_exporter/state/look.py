@@ -53,10 +53,10 @@ def look(folder: Path, read: Callable[[sqlite3.Connection], T]) -> T:
 
 def missing(folder: Path) -> StateError:
     """The error for a folder without a state."""
-    return StateError(
-        f"there is no state in {folder} (it has no file {FILE}); name the folder that is state_dir in the "
-        "configuration, or let drift-exporter serve save something first"
-    )
+    way_out = "name the folder that is state_dir in the configuration, or let serve save something first"
+    if shards := sorted(shard.name for shard in folder.glob("shard-*-of-*")):
+        way_out = f"there is {shards[0]}; name one of the shards as --shard or --state-dir"
+    return StateError(f"there is no state in {folder} (it has no file {FILE}); {way_out}")
 
 
 def beside(path: Path) -> tuple[Path, Path, Path]:

@@ -163,11 +163,16 @@ def verify_tables(connection: sqlite3.Connection, path: Path) -> None:
         raise damaged(path, f"the table {table} is missing")
 
 
-def damaged(path: Path, reason: str) -> StateError:
-    """The error for a state that cannot be trusted, with the ways out."""
+def damaged(path: Path, reason: str, model: str | None = None) -> StateError:
+    """The error for a state that cannot be trusted, or for one ``model`` in it, with the ways out."""
+    if model is None:
+        anew = f"begin anew: {command('reset', path.parent, '--all')}"
+    else:
+        reason = f"model {model}: {reason}"
+        anew = f"begin the model anew: {command('reset', path.parent, '--model', model)}"
     return StateError(
-        f"{path} is damaged ({reason}); {command('check', path.parent)} tells what is. Restore it from a "
-        f"backup, or begin anew: {command('reset', path.parent, '--all')}"
+        f"{path} is damaged ({reason}); {command('check', path.parent)} tells more. Restore it from a backup, "
+        f"or {anew}"
     )
 
 
@@ -177,7 +182,7 @@ def command(action: str, folder: Path, *options: str) -> str:
 
 
 @contextlib.contextmanager
-def state_errors(path: Path, *, writing: bool = False) -> Iterator[None]:
+def state_errors(path: Path, model: str | None = None, *, writing: bool = False) -> Iterator[None]:
     """Let whatever goes wrong with the state in ``path`` raise StateError; what is read may be damaged."""
     try:
         yield
@@ -186,10 +191,10 @@ def state_errors(path: Path, *, writing: bool = False) -> Iterator[None]:
             raise damaged(path, str(error)) from error
         raise StateError(f"{path}: {error}") from error
     except (ValueError, KeyError, TypeError) as error:
-        if writing:
-            raise StateError(f"{path}: {type(error).__name__}: {error}") from error
         reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-        raise damaged(path, reason) from error
+        if writing:
+            raise StateError(f"{path}: {reason}") from error
+        raise damaged(path, reason, model) from error
 
 
 def is_damage(error: sqlite3.Error) -> bool:

@@ -54,7 +54,7 @@ class Store:
 
     def load(self, model: str) -> ModelState | None:
         """Everything that was saved of a model, None if nothing was."""
-        with self._mutex, state_errors(self.path):
+        with self._mutex, state_errors(self.path, model):
             return load_model(self._connection, model)
 
     def models(self) -> list[str]:

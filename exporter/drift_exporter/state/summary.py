@@ -8,7 +8,7 @@ from pathlib import Path
 from drift_exporter.errors import StateError
 from drift_exporter.state.counters import read_model_counters, read_version_counters
 from drift_exporter.state.look import beside, look
-from drift_exporter.state.reading import FILE, MODELS, is_empty, to_document, verify_tables
+from drift_exporter.state.reading import FILE, MODELS, is_empty, state_errors, to_document, verify_tables
 from drift_exporter.window.slices import MICROSECONDS
 
 
@@ -66,11 +66,15 @@ def summarize(folder: Path) -> StateSummary:
             raise StateError(f"{path} is empty: nothing was saved there yet")
         verify_tables(connection, path)
         names = connection.execute(MODELS + " ORDER BY name").fetchall()
+        models = []
+        for name, saved, text in names:
+            with state_errors(path, name):
+                models.append(_model(connection, name, saved, text))
         return StateSummary(
             path,
             sum(file.stat().st_size for file in beside(path)[:2] if file.exists()),
             int(connection.execute("PRAGMA user_version").fetchone()[0]),
-            tuple(_model(connection, name, saved, text) for name, saved, text in names),
+            tuple(models),
         )
 
     return look(folder, read)
