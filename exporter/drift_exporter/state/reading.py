@@ -171,8 +171,8 @@ def damaged(path: Path, reason: str, model: str | None = None) -> StateError:
         reason = f"model {model}: {reason}"
         anew = f"begin the model anew: {command('reset', path.parent, '--model', model)}"
     return StateError(
-        f"{path} is damaged ({reason}); {command('check', path.parent)} tells more. Restore it from a backup, "
-        f"or {anew}"
+        f"{path} is damaged ({reason}); {command('check', path.parent)} tells more. Restore it from a "
+        f"backup, or {anew}"
     )
 
 
