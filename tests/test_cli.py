@@ -58,14 +58,14 @@ def test_version() -> None:
     assert (0, f"drift-exporter {__version__}\n") == (result.returncode, result.stdout)
 
 
-@pytest.mark.parametrize("verb", [(), ("reference",)])
+@pytest.mark.parametrize("verb", [(), ("reference",), ("state",)])
 def test_without_a_verb_help_and_wrong_usage(verb: tuple[str, ...]) -> None:
     result = run(*verb)
     assert (2, "") == (result.returncode, result.stdout)
     assert "usage: drift-exporter" in result.stderr
 
 
-@pytest.mark.parametrize("verb", ["init", "serve", "once", "check-config", "reference"])
+@pytest.mark.parametrize("verb", ["init", "serve", "once", "check-config", "reference", "state"])
 def test_every_verb_has_help(verb: str) -> None:
     result = run(verb, "--help")
     assert 0 == result.returncode
@@ -224,3 +224,76 @@ def test_log_lines_are_json_where_wanted(folder: Path) -> None:
     result = run("--log.format", "json", "once", "--config", folder / "config.yml")
     entry = json.loads(result.stderr.splitlines()[0])
     assert ("warning", "drift_exporter.runtime") == (entry["level"], entry["logger"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["show"], "one of the arguments --config --state-dir is required"),
+        (["check", "--config", "c.yml", "--state-dir", "s"], "not allowed with argument --config"),
+        (["reset", "--state-dir", "s"], "one of the arguments --model --all is required"),
+        (["reset", "--state-dir", "s", "--all", "--model", "m"], "not allowed with argument --all"),
+        (["show", "--state-dir", "s", "--shard", "1/2"], "--shard goes with --config"),
+        (["show", "--config", "c.yml", "--shard", "3/2"], "'3/2' is not the number of a shard"),
+        (["reset", "--all"], "one of the arguments --config --state-dir is required"),
+        (["reset", "--state-dir", "s", "--all", "--keep-positions"], "--keep-positions goes with --model"),
+        (["show", "--config", "nowhere.yml"], "nowhere.yml: no such file"),
+    ],
+)
+def test_wrong_usage_of_state(tmp_path: Path, arguments: list[str], problem: str) -> None:
+    result = run("state", *arguments, cwd=tmp_path)
+    assert (2, "") == (result.returncode, result.stdout)
+    assert problem in result.stderr
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_the_state_of_a_shard(folder: Path) -> None:
+    with serving(folder, "--shard", "1/1") as (url, _):
+        until(lambda: metric(url, PREDICTIONS) == 100.0, what="the log is counted")
+    config = ["--config", folder / "config.yml"]
+    refused = run("state", "check", *config)
+    assert (1, "") == (refused.returncode, refused.stdout)
+    assert "there is shard-1-of-1; name one of the shards as --shard" in refused.stderr
+    checked = run("state", "check", *config, "--shard", "1/1")
+    assert 0 == checked.returncode
+    assert "shard-1-of-1/state.sqlite: fine: 1 model, " in checked.stdout
+
+
+@pytest.mark.parametrize("action", [["show"], ["check"], ["reset", "--all"], ["reset", "--model", "m"]])
+def test_no_state_is_an_error(tmp_path: Path, action: list[str]) -> None:
+    result = run("state", *action, "--state-dir", tmp_path)
+    assert (1, "") == (result.returncode, result.stdout)
+    assert f"error: there is no state in {tmp_path} " in result.stderr
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_state_while_serve_runs_and_after(folder: Path) -> None:
+    config = ["--config", folder / "config.yml"]
+    state = folder / "drift-exporter-state"
+    fine = f"{state}/state.sqlite: fine: 1 model, 1 version, 0 slices, 1 file\n"
+    with serving(folder) as (url, process):
+        until(lambda: metric(url, PREDICTIONS) == 100.0, what="the log is counted")
+        shown = run("state", "show", "--json", *config)
+        assert (0, "") == (shown.returncode, shown.stderr)
+        (model,) = json.loads(shown.stdout)["models"]
+        assert ("fraud", 100, True) == (model["model"], model["records"], model["configured"])
+        checked = run("state", "check", *config)
+        assert (0, fine, "") == (checked.returncode, checked.stdout, checked.stderr)
+        refused = run("state", "reset", "--all", *config)
+        assert (1, "") == (refused.returncode, refused.stdout)
+        assert f"in use by another drift-exporter (process {process.pid}); stop that one" in refused.stderr
+    assert "model        fraud" in run("state", "show", "--state-dir", state).stdout
+
+    (state / "state.sqlite").write_bytes(b"garbage" * 1000)
+    checked = run("state", "check", *config)
+    assert (1, "") == (checked.returncode, checked.stdout)
+    assert f"error: {state}/state.sqlite: file is not a database; restore a backup, or" in checked.stderr
+    shown = run("state", "show", *config)
+    assert (1, "") == (shown.returncode, shown.stdout)
+    assert "is damaged (file is not a database)" in shown.stderr
+    moved = run("state", "reset", "--all", *config)
+    assert (0, "") == (moved.returncode, moved.stderr)
+    assert moved.stdout.startswith(f"The state was moved to {state}/state.sqlite.2")
+    with serving(folder) as (url, _):
+        until(lambda: metric(url, PREDICTIONS) == 100.0, what="the log is counted anew")
+    assert fine == run("state", "check", *config).stdout

@@ -5,9 +5,13 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from drift_exporter import __version__
 from drift_exporter.errors import ConfigurationError, DriftExporterError
+
+if TYPE_CHECKING:
+    from drift_exporter.config.schema import Config
 
 OK, FAILED, WRONG_USAGE = 0, 1, 2
 
@@ -67,9 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--web.enable-lifecycle", dest="lifecycle", action="store_true", help="allow POST /-/reload"
     )
-    serve.add_argument(
-        "--shard", type=_shard, metavar="I/N", help="read only the files of the I-th of N shards, such as 1/4"
-    )
+    _add_shard(serve, "read only the files of the I-th of N shards, such as 1/4")
     serve.set_defaults(run=_serve)
 
     once = verbs.add_parser("once", help="read all there is, judge as of the last record, print the metrics")
@@ -94,11 +96,41 @@ def build_parser() -> argparse.ArgumentParser:
     show.add_argument("file", type=Path, metavar="FILE")
     show.add_argument("--ascii", action="store_true", help="no block characters")
     show.set_defaults(run=_reference_show)
+
+    state = verbs.add_parser("state", help="look at what is saved, verify it, or begin anew")
+    state.set_defaults(parser=state)
+    _add_state_actions(state.add_subparsers(title="actions", metavar="ACTION"))
     return parser
+
+
+def _add_state_actions(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    check = actions.add_parser("check", help="verify all that is saved")
+    check.set_defaults(run=_state_check)
+    show = actions.add_parser("show", help="print what is saved as a table")
+    show.add_argument("--json", action="store_true", help="print it as JSON")
+    show.set_defaults(run=_state_show)
+    reset = actions.add_parser("reset", help="begin anew; what there was stays beside the state")
+    what = reset.add_mutually_exclusive_group(required=True)
+    what.add_argument("--model", metavar="NAME", help="forget this model")
+    what.add_argument("--all", action="store_true", help="move the whole state aside, also a damaged one")
+    reset.add_argument(
+        "--keep-positions", action="store_true", help="with --model: do not read its logs again"
+    )
+    reset.set_defaults(run=_state_reset)
+    for action in (check, show, reset):
+        where = action.add_mutually_exclusive_group(required=True)
+        where.add_argument("--config", type=Path, metavar="FILE", help="whose state_dir holds the state")
+        where.add_argument("--state-dir", type=Path, metavar="FOLDER", help="instead of a configuration")
+        _add_shard(action, "with --config: the state of the I-th of N shards")
+        action.set_defaults(parser=action)
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", required=True, type=Path, metavar="FILE")
+
+
+def _add_shard(parser: argparse.ArgumentParser, meaning: str) -> None:
+    parser.add_argument("--shard", type=_shard, metavar="I/N", help=meaning)
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -188,6 +220,58 @@ def _reference_show(options: argparse.Namespace) -> int:
     from drift_exporter.reference.store import load_reference  # noqa: PLC0415
 
     print(show_reference(load_reference(options.file), ascii_only=options.ascii))
+    return OK
+
+
+def _state_folder(options: argparse.Namespace) -> "tuple[Path, Config | None]":
+    if options.config is None:
+        if options.shard is not None:
+            options.parser.error("--shard goes with --config; --state-dir names the shard's own folder")
+        return options.state_dir, None
+    from drift_exporter.config import load_config  # noqa: PLC0415
+
+    config = load_config(options.config)
+    if options.shard is not None:
+        from drift_exporter.serve import config_of_shard  # noqa: PLC0415
+
+        config = config_of_shard(config, options.shard)
+    return config.state_dir, config
+
+
+def _state_check(options: argparse.Namespace) -> int:
+    from drift_exporter.state.check import check_state  # noqa: PLC0415
+    from drift_exporter.state.references import layouts_in_use  # noqa: PLC0415
+
+    folder, config = _state_folder(options)
+    findings = check_state(folder, None if config is None else layouts_in_use(config))
+    for note in findings.notes:
+        print(f"note: {note}", file=sys.stderr)
+    for problem in findings.problems:
+        print(f"error: {problem}", file=sys.stderr)
+    if findings.problems:
+        return FAILED
+    print(findings.summary)
+    return OK
+
+
+def _state_show(options: argparse.Namespace) -> int:
+    from drift_exporter.state.references import fingerprints_in_use  # noqa: PLC0415
+    from drift_exporter.state.show import show_state, state_json  # noqa: PLC0415
+    from drift_exporter.state.summary import summarize  # noqa: PLC0415
+
+    folder, config = _state_folder(options)
+    in_use = None if config is None else fingerprints_in_use(config)
+    print((state_json if options.json else show_state)(summarize(folder), in_use))
+    return OK
+
+
+def _state_reset(options: argparse.Namespace) -> int:
+    if options.all and options.keep_positions:
+        options.parser.error("--keep-positions goes with --model, not with --all")
+    from drift_exporter.state.reset import reset_state  # noqa: PLC0415
+
+    folder, _ = _state_folder(options)
+    print(reset_state(folder, options.model, keep_positions=options.keep_positions))
     return OK
 
 

@@ -11,14 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import duckdb
-import numpy as np
 
 from drift_exporter.budget import divide
 from drift_exporter.config.schema import Config, Model
-from drift_exporter.deadletter import Cursor, DeadLetters
+from drift_exporter.deadletter import DeadLetters
 from drift_exporter.errors import ChunkTooLargeError, DecodeError, DriftExporterError, StateError
 from drift_exporter.evaluation import Captured, Durations, capture, judge_model
 from drift_exporter.ingest import ModelIngest
@@ -35,6 +33,7 @@ from drift_exporter.snapshot import (
 from drift_exporter.sources.chunk import REASONS, Chunk, Rejection
 from drift_exporter.sources.file import FileSource
 from drift_exporter.sources.listing import Shard
+from drift_exporter.state.counters import read_model_counters
 from drift_exporter.state.model import changes_of, forget_changes, restore
 from drift_exporter.state.rows import Changes, ModelState
 from drift_exporter.state.store import Store
@@ -120,27 +119,19 @@ class ModelRuntime:
             with self.ingest.lock:
                 self.save()
         else:
-            try:
-                self._restore(state)
-            except (KeyError, IndexError, TypeError, ValueError) as error:
-                raise StateError(
-                    f"model {self.model.name}: what is saved of it cannot be used "
-                    f"({type(error).__name__}: {error}); `drift-exporter state reset --model "
-                    f"{self.model.name}` begins it anew"
-                ) from error
+            self._restore(state)
         self._exposed = self._capture()[0], self.source_snapshot()
 
     def _restore(self, state: ModelState) -> None:
-        counters = state.counters
-        cursor = _cursor(counters["dead_letter"])
+        counters = read_model_counters(state.counters)
         restore(self.ingest, state)
-        self.bytes = int(counters["bytes"])
-        _restore_durations(self.evaluations, counters["evaluations"])
-        _restore_durations(self.saves, counters["saves"])
+        self.bytes = counters.bytes
+        self.evaluations.counts, self.evaluations.total = counters.evaluations
+        self.saves.counts, self.saves.total = counters.saves
         self.saved = state.saved
-        self.source.restore(state.positions, int(counters["lost_bytes"]))
+        self.source.restore(state.positions, counters.lost_bytes)
         try:
-            self.letters.restore(cursor)
+            self.letters.restore(counters.dead_letter)
         except OSError as error:
             raise StateError(
                 f"{self.letters.path} cannot be cut back to what is saved: {error.strerror}"
@@ -288,14 +279,6 @@ class ModelRuntime:
             else:
                 log.info("source %s: read without problems again", self.source_name)
             self._said = problem
-
-
-def _cursor(saved: Sequence[Any] | None) -> Cursor | None:
-    return None if saved is None else Cursor(saved[0], saved[1], bytes.fromhex(saved[2]))
-
-
-def _restore_durations(durations: Durations, saved: Sequence[Any]) -> None:
-    durations.counts, durations.total = np.array(saved[0], dtype=np.int64), saved[1]
 
 
 def load_references(model: Model) -> Mapping[str | None, Reference]:

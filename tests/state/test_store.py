@@ -5,39 +5,10 @@ import numpy as np
 import pytest
 
 from drift_exporter.errors import StateError
-from drift_exporter.sources.position import Fingerprint, Position
-from drift_exporter.state.rows import Changes, Counts, Evicted, ModelState, SavedSlice
-from drift_exporter.state.store import FILE, Store
-
-POSITION = Position(
-    serial=3,
-    path="/logs/a\udcff.log",
-    device=2**63 + 1,
-    inode=2**64 - 1,
-    offset=12,
-    head=Fingerprint.of(b"head"),
-    tail=Fingerprint.of(b"tail"),
-    header=b"a,b\n",
-    known_size=20,
-    finished=(20, 1.5),
-    time=1_000_000,
-    gone=False,
-    unread=0,
-)
-
-
-def a_slice(start: int, rows: int = 2) -> SavedSlice:
-    return SavedSlice("v1", "print", 3600, start, rows, np.array([1, 1]), np.array([0.1, 0.2]))
-
-
-def state(*slices: SavedSlice, records: int = 2) -> ModelState:
-    return ModelState(
-        counters={"records": records},
-        versions={"v1": {"predictions": records}},
-        counts=[Counts("v1", "print", np.array([records, 0]))],
-        slices=slices,
-        positions=[POSITION],
-    )
+from drift_exporter.state.reading import FILE
+from drift_exporter.state.rows import Changes, Evicted, ModelState
+from drift_exporter.state.store import Store
+from support.states import HOUR, POSITION, PRINT, a_slice, model_counters, state, version_counters
 
 
 def starts(store: Store) -> list[int]:
@@ -57,7 +28,10 @@ def test_what_is_saved_is_there_after_opening_again(tmp_path: Path) -> None:
     again.close()
 
     assert found is not None
-    assert ({"records": 2}, {"v1": {"predictions": 2}}) == (found.counters, found.versions)
+    assert (model_counters(records=2), {"v1": version_counters(predictions=2)}) == (
+        found.counters,
+        found.versions,
+    )
     assert [POSITION] == list(found.positions)
     assert [[2, 0]] == [part.counts.tolist() for part in found.counts]
     assert [(0, [1, 1], [0.1, 0.2]), (60, [1, 1], [0.1, 0.2])] == sorted(
@@ -72,13 +46,13 @@ def test_changes_replace_evict_and_forget(tmp_path: Path) -> None:
 
     store.save(
         "fraud",
-        Changes(state(a_slice(120), records=4), [Evicted("v1", "print", 3600, 60)]),
+        Changes(state(a_slice(120), records=4), [Evicted("v1", PRINT, HOUR, 60)]),
     )
     assert [60, 120] == starts(store)
-    store.save("fraud", Changes(ModelState(counters={"records": 5}), forgotten=[3]))
+    store.save("fraud", Changes(ModelState(counters=model_counters(records=5)), forgotten=[3]))
     found = store.load("fraud")
     assert found is not None
-    assert ({"records": 5}, []) == (found.counters, list(found.positions))
+    assert (model_counters(records=5), []) == (found.counters, list(found.positions))
     store.save("fraud", Changes(state(a_slice(180)), anew=True))
     assert [180] == starts(store)
     other = store.load("other")
@@ -91,7 +65,9 @@ def test_a_save_that_fails_changes_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.save("fraud", Changes(state(a_slice(0))))
     # A slice of a series that was not given.
-    orphan = ModelState(counters={"records": 9}, slices=[a_slice(60)], versions={"v2": {}})
+    orphan = ModelState(
+        counters=model_counters(records=9), slices=[a_slice(60)], versions={"v2": version_counters()}
+    )
     with pytest.raises(StateError):
         store.save("new", Changes(orphan))
     assert store.load("new") is None
@@ -112,7 +88,7 @@ def test_a_folder_in_use(tmp_path: Path) -> None:
 def test_garbage_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / FILE
     path.write_bytes(b"garbage" * 1000)
-    with pytest.raises(StateError, match=r"is damaged .* to begin anew"):
+    with pytest.raises(StateError, match=r"is damaged .* begin anew: drift-exporter state reset .* --all"):
         Store(tmp_path)
     assert b"garbage" * 1000 == path.read_bytes()
 

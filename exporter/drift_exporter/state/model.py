@@ -2,12 +2,13 @@
 
 import logging
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 
 from drift_exporter.count.layout import Layout
 from drift_exporter.ingest import ModelIngest
-from drift_exporter.snapshot import Exemplar
+from drift_exporter.state.counters import read_model_counters, read_version_counters
 from drift_exporter.state.rows import Counts, Document, Evicted, ModelState, SavedSlice
 from drift_exporter.window.ring import Ring, Slice
 from drift_exporter.window.totals import Totals
@@ -62,14 +63,12 @@ def forget_changes(ingest: ModelIngest) -> None:
 
 def restore(ingest: ModelIngest, state: ModelState) -> None:
     """Go on from what was saved. Counts under other bins than the reference's stay where they are."""
-    counters = state.counters
+    counters = read_model_counters(state.counters)
     with ingest.lock:
-        ingest.records = int(counters["records"])
-        ingest.watermark = None if counters["watermark"] is None else int(counters["watermark"])
-        ingest.late = Counter(counters["late"])
-        ingest.rejected = Counter(counters["rejected"])
-        ingest.invalid = Counter({(kind, column): count for kind, column, count in counters["invalid"]})
-        ingest.know_versions(counters["versions"])
+        ingest.records, ingest.watermark = counters.records, counters.watermark
+        ingest.late, ingest.rejected = Counter(counters.late), Counter(counters.rejected)
+        ingest.invalid = Counter(counters.invalid)
+        ingest.know_versions(counters.versions)
         counts = {(part.version, part.fingerprint): part.counts for part in state.counts}
         before = {part.version for part in state.counts}
         for version, traffic in state.versions.items():
@@ -87,7 +86,7 @@ def restore(ingest: ModelIngest, state: ModelState) -> None:
                         ingest.model.name,
                         version,
                     )
-            ingest.totals[version] = _totals(traffic, columns)
+            ingest.totals[version] = replace(read_version_counters(traffic), columns=columns)
             ingest.rings[version] = Ring(ingest.windows, size, sums_size)
         _restore_slices(ingest, state)
 
@@ -115,17 +114,3 @@ def _traffic(totals: Totals) -> Document:
             for bucket, exemplar in totals.exemplars.items()
         },
     }
-
-
-def _totals(traffic: Document, columns: np.ndarray) -> Totals:
-    return Totals(
-        columns=columns,
-        predictions=traffic["predictions"],
-        errors=traffic["errors"],
-        latency=np.array(traffic["latency"], dtype=np.int64),
-        latency_sum=traffic["latency_sum"],
-        confidence=np.array(traffic["confidence"], dtype=np.int64),
-        confidence_sum=traffic["confidence_sum"],
-        last_timestamp=traffic["last_timestamp"],
-        exemplars={int(bucket): Exemplar(*exemplar) for bucket, exemplar in traffic["exemplars"].items()},
-    )

@@ -5,6 +5,8 @@ APPLICATION = 0x44524654
 
 VERSION = 1
 
+TABLES = ("model", "version", "series", "slice", "file")
+
 # Neither value comes from outside.
 SCHEMA = f"""
 PRAGMA application_id = {APPLICATION};

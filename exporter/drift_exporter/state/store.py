@@ -5,7 +5,6 @@ is that of the last save, never half of one. Only one process may have a folder 
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import sqlite3
@@ -16,15 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from drift_exporter.errors import StateError
-from drift_exporter.sources.position import Fingerprint, Position
-from drift_exporter.state.rows import Changes, Counts, ModelState, SavedSlice
-from drift_exporter.state.schema import APPLICATION, SCHEMA, VERSION
+from drift_exporter.sources.position import Position
+from drift_exporter.state.lock import take_lock
+from drift_exporter.state.reading import FILE, is_empty, load_model, prepare, state_errors, verify_tables
+from drift_exporter.state.rows import Changes, ModelState
+from drift_exporter.state.schema import SCHEMA
 
-FILE = "state.sqlite"
-_LOCK = "lock"
 _PAGE_SIZE = 8192
 _LOG_PAGES = 512
 _JOURNAL_LIMIT = 64 << 20
@@ -37,7 +34,7 @@ class Store:
         """Open, and create what is missing. Raises StateError where the state cannot be used."""
         self.path = folder / FILE
         self._mutex = threading.Lock()
-        self._lock = _lock(folder)
+        self._lock = take_lock(folder)
         try:
             self._connection = self._open()
         except BaseException:
@@ -52,7 +49,41 @@ class Store:
 
     def save(self, model: str, changes: Changes, now: float | None = None) -> None:
         """Write what changed of a model, to the disk. Raises StateError, and changes nothing then."""
-        with self._mutex, self._errors():
+        with self.changing() as connection:
+            self._write(connection, model, changes, time.time() if now is None else now)
+
+    def load(self, model: str) -> ModelState | None:
+        """Everything that was saved of a model, None if nothing was."""
+        with self._mutex, state_errors(self.path, model):
+            return load_model(self._connection, model)
+
+    def models(self) -> list[str]:
+        """Names of the models of which something was saved."""
+        with self._mutex, state_errors(self.path):
+            return [name for (name,) in self._connection.execute("SELECT name FROM model ORDER BY name")]
+
+    def copy(self, path: Path) -> None:
+        """Write a copy of the whole state to a new file, which is then on disk. Raises StateError."""
+        with self._mutex:
+            try:
+                # Never over a file that is there.
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
+                try:
+                    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as target:
+                        self._connection.backup(target)
+                    _sync(path)
+                    _sync(path.parent)
+                except BaseException:
+                    path.unlink()
+                    raise
+            except (OSError, sqlite3.Error) as error:
+                reason = error.strerror if isinstance(error, OSError) else error
+                raise StateError(f"{self.path} cannot be copied to {path}: {reason}") from error
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction: all of it is on disk afterwards, or nothing where something fails."""
+        with self._mutex, state_errors(self.path, writing=True):
             try:
                 replaced = self.path.stat().st_ino != self._inode
             except FileNotFoundError:
@@ -63,38 +94,18 @@ class Store:
                 )
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                self._write(model, changes, time.time() if now is None else now)
+                yield self._connection
                 self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
 
-    def load(self, model: str) -> ModelState | None:
-        """Everything that was saved of a model, None if nothing was."""
-        with self._mutex, self._errors():
-            found = self._connection.execute(
-                "SELECT counters, saved FROM model WHERE name = ?", [model]
-            ).fetchone()
-            if found is None:
-                return None
-            versions = self._connection.execute(
-                "SELECT version, counters FROM version WHERE model = ? ORDER BY number", [model]
-            ).fetchall()
-            return ModelState(
-                counters=json.loads(found[0]),
-                versions={version: json.loads(counters) for version, counters in versions},
-                counts=tuple(self._counts(model)),
-                slices=tuple(self._slices(model)),
-                positions=tuple(self._positions(model)),
-                saved=found[1],
-            )
-
     def _open(self) -> sqlite3.Connection:
-        with self._errors():
+        with state_errors(self.path):
             connection = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
         try:
-            with self._errors():
+            with state_errors(self.path):
                 self._prepare(connection)
         except BaseException:
             connection.close()
@@ -102,21 +113,12 @@ class Store:
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        (application,) = connection.execute("PRAGMA application_id").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if application != APPLICATION and (objects or application):
-            raise StateError(
-                f"{self.path} is a database of something else; name another folder as state_dir, or move "
-                "it away"
-            )
-        if version > VERSION:
-            raise StateError(
-                f"{self.path} was written by a newer drift-exporter (its schema is {version}, this one knows "
-                f"{VERSION}); install that one again, or name another folder as state_dir to begin anew"
-            )
+        prepare(connection)
+        empty = is_empty(connection, self.path)
+        if not empty:
+            verify_tables(connection, self.path)
         connection.execute("PRAGMA foreign_keys = ON")
-        if not objects:
+        if empty:
             connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
@@ -124,11 +126,11 @@ class Store:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_LIMIT}")
-        if not objects:
+        if empty:
             connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
 
-    def _write(self, model: str, changes: Changes, now: float) -> None:
-        run, many = self._connection.execute, self._connection.executemany
+    def _write(self, connection: sqlite3.Connection, model: str, changes: Changes, now: float) -> None:
+        run, many = connection.execute, connection.executemany
         state = changes.state
         run(
             "INSERT INTO model VALUES (?, ?, ?) ON CONFLICT (name) "
@@ -194,102 +196,13 @@ class Store:
                 zlib.crc32(sums, zlib.crc32(counts)),
             )
 
-    def _counts(self, model: str) -> Iterator[Counts]:
-        for version, fingerprint, data, checksum in self._connection.execute(
-            "SELECT version, fingerprint, counts, checksum FROM series WHERE model = ? ORDER BY id", [model]
-        ):
-            self._verify(checksum, data)
-            yield Counts(version, fingerprint, np.frombuffer(data, dtype=np.int64).copy())
 
-    def _slices(self, model: str) -> Iterator[SavedSlice]:
-        for version, fingerprint, window, start, rows, counts, sums, checksum in self._connection.execute(
-            'SELECT version, fingerprint, "window", start, rows, slice.counts, sums, slice.checksum '
-            "FROM series JOIN slice ON slice.series = series.id WHERE model = ?",
-            [model],
-        ):
-            self._verify(checksum, counts, sums)
-            yield SavedSlice(
-                version,
-                fingerprint,
-                window,
-                start,
-                rows,
-                np.frombuffer(counts, dtype=np.int64).copy(),
-                np.frombuffer(sums, dtype=np.float64).copy(),
-            )
-
-    def _positions(self, model: str) -> Iterator[Position]:
-        for row in self._connection.execute("SELECT * FROM file WHERE model = ? ORDER BY serial", [model]):
-            _, serial, path, device, inode, offset, *rest = row
-            head_length, head, tail_length, tail, header, size, *rest = rest
-            finished_size, finished_time, newest, gone, unread, since = rest
-            yield Position(
-                serial=serial,
-                path=os.fsdecode(path),
-                device=int(device),
-                inode=int(inode),
-                offset=offset,
-                head=Fingerprint(head_length, head),
-                tail=Fingerprint(tail_length, tail),
-                header=header,
-                known_size=size,
-                finished=None if finished_size is None else (finished_size, finished_time),
-                time=newest,
-                gone=bool(gone),
-                unread=unread,
-                gone_at=since,
-            )
-
-    def _verify(self, checksum: int, *parts: bytes) -> None:
-        found = 0
-        for part in parts:
-            found = zlib.crc32(part, found)
-        if found != checksum:
-            raise self._corrupt("a checksum is wrong")
-
-    def _corrupt(self, reason: str) -> StateError:
-        return StateError(
-            f"{self.path} is damaged ({reason}); restore it from a backup, or move it away with "
-            "the -wal and -shm files beside it to begin anew: the logs are then read from their beginning"
-        )
-
-    @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-                raise self._corrupt(str(error)) from error
-            raise StateError(f"{self.path}: {error}") from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise self._corrupt(f"{type(error).__name__}: {error}") from error
-
-
-def _lock(folder: Path) -> int:
-    """Take the folder for this process until the descriptor is closed."""
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise StateError(
-            f"state_dir {folder} cannot be written: {error.strerror}; give this user the right to, or "
-            "name another"
-        ) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+        os.fsync(descriptor)
+    finally:
         os.close(descriptor)
-        raise StateError(
-            f"state_dir {folder} is in use by another drift-exporter (process {owner or 'unknown'}); "
-            "stop that one, or name another folder"
-        ) from None
-    with contextlib.suppress(OSError):
-        # For the message only.
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-    return descriptor
 
 
 def _file_row(model: str, position: Position) -> tuple[Any, ...]:

@@ -1,0 +1,244 @@
+"""Verifying a saved state, all of it: the file, every row, and whether it fits the configuration."""
+
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from drift_exporter.count.layout import Layout
+from drift_exporter.errors import StateError
+from drift_exporter.state.counters import read_model_counters, read_version_counters
+from drift_exporter.state.look import look
+from drift_exporter.state.reading import (
+    FILE,
+    FILES,
+    MODELS,
+    SERIES,
+    SLICES,
+    VERSIONS,
+    Row,
+    command,
+    is_empty,
+    missing_tables,
+    to_counts,
+    to_document,
+    to_position,
+    to_slice,
+)
+from drift_exporter.state.references import Layouts
+from drift_exporter.state.words import printable, time_text, window_name
+from drift_exporter.window.slices import MICROSECONDS
+
+T = TypeVar("T")
+
+MOST_PROBLEMS = 100
+"""Problems that are told one by one."""
+
+_PRINT = 16
+Place = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """One line each: what is wrong, what is worth knowing, and how much was looked at."""
+
+    problems: Sequence[str]
+    notes: Sequence[str]
+    summary: str
+
+
+def check_state(folder: Path, layouts: Layouts | None = None) -> Findings:
+    """Verify the state in a folder, and whether it fits the layouts in use, where they are given.
+
+    Raises StateError where there is no state, or where it is something else's or a newer one.
+    """
+    return look(folder, lambda connection: _Check(connection, folder / FILE, layouts).run())
+
+
+@dataclass
+class _Check:
+    """What was found so far. A place is a model, a version and the fingerprint of a reference."""
+
+    connection: sqlite3.Connection
+    path: Path
+    layouts: Layouts | None
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    found: Counter[str] = field(default_factory=Counter)
+    places: list[Place] = field(default_factory=list)
+    sizes: dict[Place, int] = field(default_factory=dict)
+    sums: dict[Place, int] = field(default_factory=dict)
+
+    def run(self) -> Findings:
+        # What is not UTF-8 must not end the search; it is noticed below.
+        self.connection.text_factory = _text
+        try:
+            if is_empty(self.connection, self.path):
+                raise StateError(f"{self.path} is empty: nothing was saved there yet")
+            self._check_file()
+            models = self._check_rows()
+        except sqlite3.Error as error:
+            self._of_file(str(error))
+        else:
+            self._compare(models)
+        counts = ", ".join(
+            f"{self.found[what]:,} {what}{'' if self.found[what] == 1 else 's'}"
+            for what in ("model", "version", "slice", "file")
+        )
+        if left := self.problems[MOST_PROBLEMS:]:
+            self.problems[MOST_PROBLEMS:] = [f"{self.path}: {len(left):,} more problems"]
+        return Findings(
+            [printable(problem) for problem in self.problems],
+            [printable(note) for note in self.notes],
+            printable(f"{self.path}: fine: {counts}"),
+        )
+
+    def _check_file(self) -> None:
+        for (text,) in self.connection.execute("PRAGMA integrity_check"):
+            if text != "ok":
+                self._of_file(text)
+        for table in missing_tables(self.connection):
+            self._of_file(f"the table {table} is missing")
+        orphans: Counter[tuple[str, str]] = Counter()
+        for table, _, parent, _ in self.connection.execute("PRAGMA foreign_key_check"):
+            orphans[table, parent] += 1
+        for (table, parent), count in orphans.items():
+            self._of_file(f"{count:,} rows of the table {table} belong to no {parent}")
+
+    def _check_rows(self) -> list[str]:
+        """Look at every row; returns the names of the models."""
+        models = [row[0] for row, _ in self._each("model", MODELS + " ORDER BY name", _to_model)]
+        self._look_at("version", VERSIONS + " ORDER BY model, number", _to_version)
+        for row, counts in self._each("series", SERIES + " ORDER BY id", to_counts):
+            self.places.append((row[0], row[1], row[2]))
+            self._fit(row, "series", len(counts.counts), None)
+        for row, part in self._each("slice", SLICES, to_slice):
+            self._fit(row, "slice", len(part.counts), len(part.sums))
+        self._look_at("file", FILES + " ORDER BY model, serial", to_position)
+        return models
+
+    def _look_at(self, table: str, query: str, convert: Callable[[Row], object]) -> None:
+        for _ in self._each(table, query, convert):
+            pass
+
+    def _each(self, table: str, query: str, convert: Callable[[Row], T]) -> Iterator[tuple[Row, T]]:
+        """The rows that are fine, and what is made of them; the others are noted as problems."""
+        try:
+            for row in self.connection.execute(query):
+                self.found[table] += 1
+                try:
+                    if any(isinstance(value, str) and not _is_text(value) for value in row):
+                        raise ValueError("a text is not UTF-8")  # noqa: TRY301  # told like all that is wrong with it
+                    converted = convert(row)
+                except (ValueError, TypeError) as error:
+                    self._of_row(table, row, str(error))
+                else:
+                    yield row, converted
+        except sqlite3.Error as error:
+            self._of_file(f"the table {table}: {error}")
+
+    def _fit(self, row: Row, table: str, counts: int, sums: int | None) -> None:
+        """Compare numbers of bins with those of the same version, and of the reference in use."""
+        place = row[0], row[1], row[2]
+        layout = self._layout(row[0], row[1])
+        if layout is not None and layout.reference.fingerprint == row[2]:
+            wanted, wanted_sums, whose = layout.size, layout.sums_size, "its reference"
+        else:
+            # The first one that is met stands for all.
+            wanted = self.sizes.setdefault(place, counts)
+            wanted_sums = 0 if sums is None else self.sums.setdefault(place, sums)
+            whose = "the rest of its version"
+        if counts != wanted:
+            self._of_row(table, row, f"{counts:,} counts by bin where {whose} has {wanted:,}")
+        elif sums is not None and sums != wanted_sums:
+            self._of_row(table, row, f"{sums:,} sums by bin where {whose} has {wanted_sums:,}")
+
+    def _layout(self, model: str, version: str) -> Layout | None:
+        own = {} if self.layouts is None else self.layouts.get(model, {})
+        return own.get(version, own.get(None))
+
+    def _compare(self, models: Sequence[str]) -> None:
+        """Note what of the state the configuration does not use, and what it has not yet."""
+        if self.layouts is None:
+            return
+        for model in models:
+            if model not in self.layouts:
+                forget = command("reset", self.path.parent, "--model", model)
+                self.notes.append(
+                    f"model {model} is not configured: its state is kept and not used; {forget} forgets it"
+                )
+        for model in self.layouts:
+            if model not in models:
+                self.notes.append(
+                    f"model {model} is configured and has no state: its logs are read from their beginning"
+                )
+        for model, version, fingerprint in self.places:
+            layout = self._layout(model, version)
+            if model in self.layouts and (layout is None or layout.reference.fingerprint != fingerprint):
+                used = (
+                    "it has no reference now"
+                    if layout is None
+                    else f"its reference has others now ({layout.reference.fingerprint[:_PRINT]})"
+                )
+                self.notes.append(
+                    f"model {model}, version {version}, bins {fingerprint[:_PRINT]}: {used}; "
+                    "its counts under these are kept and not used"
+                )
+
+    def _of_file(self, reason: str) -> None:
+        reset = command("reset", self.path.parent, "--all")
+        self.problems.append(f"{self.path}: {reason}; restore a backup, or begin anew: {reset}")
+
+    def _of_row(self, table: str, row: Row, reason: str) -> None:
+        reset = command("reset", self.path.parent, "--model", str(row[0]))
+        self.problems.append(
+            f"{_DESCRIBE[table](row)}: {reason}; restore a backup, or begin the model anew: {reset}"
+        )
+
+
+def _to_model(row: Row) -> object:
+    _, saved, counters = row
+    if saved < 0:
+        raise ValueError(f"saved at {saved}")
+    return read_model_counters(to_document(counters))
+
+
+def _to_version(row: Row) -> object:
+    return read_version_counters(to_document(row[2]))
+
+
+def _text(data: bytes) -> str:
+    return data.decode(errors="surrogateescape")
+
+
+def _is_text(value: str) -> bool:
+    return not any("\udc80" <= character <= "\udcff" for character in value)
+
+
+def _version(row: Row) -> str:
+    return f"model {row[0]}, version {row[1]}"
+
+
+def _bins(row: Row) -> str:
+    return f"{_version(row)}, bins {str(row[2])[:_PRINT]}"
+
+
+def _slice(row: Row) -> str:
+    window, start = (value / MICROSECONDS for value in row[3:5])
+    return f"{_bins(row)}, slice of {window_name(window)} at {time_text(start)}"
+
+
+def _file(row: Row) -> str:
+    return f"model {row[0]}, file {os.fsdecode(row[2])}"
+
+
+_DESCRIBE: Mapping[str, Callable[[Row], str]] = {
+    "model": lambda row: f"model {row[0]}",
+    "version": _version,
+    "series": _bins,
+    "slice": _slice,
+    "file": _file,
+}

@@ -1,0 +1,203 @@
+"""What a state file holds, as functions of a connection to it. Nothing here writes."""
+
+import contextlib
+import json
+import os
+import shlex
+import sqlite3
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from drift_exporter.errors import StateError
+from drift_exporter.sources.position import Fingerprint, Position
+from drift_exporter.state.counters import read_model_counters, read_version_counters
+from drift_exporter.state.rows import Counts, Document, ModelState, SavedSlice
+from drift_exporter.state.schema import APPLICATION, TABLES, VERSION
+
+FILE = "state.sqlite"
+_DIGEST = 16
+
+MODELS = "SELECT name, saved, counters FROM model"
+VERSIONS = "SELECT model, version, counters FROM version"
+SERIES = "SELECT model, version, fingerprint, counts, checksum FROM series"
+SLICES = (
+    'SELECT model, version, fingerprint, "window", start, rows, slice.counts, sums, slice.checksum '
+    "FROM series JOIN slice ON slice.series = series.id"
+)
+FILES = "SELECT * FROM file"
+
+Row = Sequence[Any]
+
+
+def load_model(connection: sqlite3.Connection, model: str) -> ModelState | None:
+    """Everything that was saved of a model, None if nothing was; ValueError says what is wrong with it."""
+    found = connection.execute("SELECT counters, saved FROM model WHERE name = ?", [model]).fetchone()
+    if found is None:
+        return None
+    counters = to_document(found[0])
+    read_model_counters(counters)
+    rows = connection.execute(VERSIONS + " WHERE model = ? ORDER BY number", [model])
+    versions = {version: to_document(text) for _, version, text in rows}
+    for document in versions.values():
+        read_version_counters(document)
+    return ModelState(
+        counters=counters,
+        versions=versions,
+        counts=tuple(map(to_counts, connection.execute(SERIES + " WHERE model = ? ORDER BY id", [model]))),
+        slices=tuple(map(to_slice, connection.execute(SLICES + " WHERE model = ?", [model]))),
+        positions=tuple(
+            map(to_position, connection.execute(FILES + " WHERE model = ? ORDER BY serial", [model]))
+        ),
+        saved=found[1],
+    )
+
+
+def to_document(text: str) -> Document:
+    """The JSON object that a text is; ValueError where it is none."""
+    document = json.loads(text)
+    if not isinstance(document, dict):
+        raise ValueError(f"counters that are no object: {text[:40]}")  # noqa: TRY004  # damage, whatever it is
+    return document
+
+
+def to_counts(row: Row) -> Counts:
+    """A row of ``SERIES``; ValueError where it is damaged."""
+    _, version, fingerprint, counts, checksum = row
+    _verify(checksum, counts)
+    return Counts(version, fingerprint, np.frombuffer(counts, dtype=np.int64).copy())
+
+
+def to_slice(row: Row) -> SavedSlice:
+    """A row of ``SLICES``; ValueError where it is damaged."""
+    _, version, fingerprint, window, start, rows, counts, sums, checksum = row
+    _verify(checksum, counts, sums)
+    return SavedSlice(
+        version,
+        fingerprint,
+        window,
+        start,
+        rows,
+        np.frombuffer(counts, dtype=np.int64).copy(),
+        np.frombuffer(sums, dtype=np.float64).copy(),
+    )
+
+
+def to_position(row: Row) -> Position:
+    """A row of ``FILES``; ValueError where it is damaged."""
+    _, serial, path, device, inode, offset, *rest = row
+    head_length, head, tail_length, tail, header, size, *rest = rest
+    finished_size, finished_time, newest, gone, unread, since = rest
+    if not path or b"\0" in path:
+        raise ValueError(f"{path!r} is no path")
+    if min(offset, head_length, tail_length, size, unread) < 0:
+        raise ValueError("a length below 0")
+    for length, digest in ((head_length, head), (tail_length, tail)):
+        if len(digest) != (_DIGEST if length else 0):
+            raise ValueError(f"a fingerprint of {length} bytes has {len(digest)} bytes")
+    return Position(
+        serial=serial,
+        path=os.fsdecode(path),
+        device=int(device),
+        inode=int(inode),
+        offset=offset,
+        head=Fingerprint(head_length, head),
+        tail=Fingerprint(tail_length, tail),
+        header=header,
+        known_size=size,
+        finished=None if finished_size is None else (finished_size, finished_time),
+        time=newest,
+        gone=bool(gone),
+        unread=unread,
+        gone_at=since,
+    )
+
+
+def _verify(checksum: int, *parts: bytes) -> None:
+    found = 0
+    for part in parts:
+        found = zlib.crc32(part, found)
+    if found != checksum:
+        raise ValueError("a checksum is wrong")
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Let texts that are not UTF-8 raise ValueError: they are damage, which sqlite3 does not call so."""
+    connection.text_factory = _text
+
+
+def _text(data: bytes) -> str:
+    return data.decode()
+
+
+def is_empty(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether a database holds nothing at all; raises StateError where it holds what is no state of ours."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    if application != APPLICATION and (tables or application):
+        raise StateError(
+            f"{path} is a database of something else; name another folder as state_dir, or move it away: "
+            f"{command('reset', path.parent, '--all')}"
+        )
+    if version > VERSION:
+        raise StateError(
+            f"{path} was written by a newer drift-exporter (its schema is {version}, this one knows "
+            f"{VERSION}); install that one again, or begin anew: {command('reset', path.parent, '--all')}"
+        )
+    return not tables
+
+
+def missing_tables(connection: sqlite3.Connection) -> list[str]:
+    """Names of the tables that a state has and this one does not."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    return [table for table in TABLES if table not in tables]
+
+
+def verify_tables(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise StateError where a table is missing."""
+    for table in missing_tables(connection):
+        raise damaged(path, f"the table {table} is missing")
+
+
+def damaged(path: Path, reason: str, model: str | None = None) -> StateError:
+    """The error for a state that cannot be trusted, or for one ``model`` in it, with the ways out."""
+    if model is None:
+        anew = f"begin anew: {command('reset', path.parent, '--all')}"
+    else:
+        reason = f"model {model}: {reason}"
+        anew = f"begin the model anew: {command('reset', path.parent, '--model', model)}"
+    return StateError(
+        f"{path} is damaged ({reason}); {command('check', path.parent)} tells more. Restore it from a "
+        f"backup, or {anew}"
+    )
+
+
+def command(action: str, folder: Path, *options: str) -> str:
+    """What to type for an action on the state in a folder."""
+    return shlex.join(["drift-exporter", "state", action, "--state-dir", str(folder), *options])
+
+
+@contextlib.contextmanager
+def state_errors(path: Path, model: str | None = None, *, writing: bool = False) -> Iterator[None]:
+    """Let whatever goes wrong with the state in ``path`` raise StateError; what is read may be damaged."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if is_damage(error):
+            raise damaged(path, str(error)) from error
+        raise StateError(f"{path}: {error}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        if writing:
+            raise StateError(f"{path}: {reason}") from error
+        raise damaged(path, reason, model) from error
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether SQLite says that the file is damaged, or no database."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
