@@ -69,7 +69,7 @@ class ModelRuntime:
         """Count what there is to read; returns the number of chunks. Stops between chunks if ``stop``."""
         chunks = 0
         problem = None
-        reading = self.source.poll()
+        reading = self.source.poll(stop)
         try:
             for chunk in reading:
                 # Asking for this chunk has moved the position past the one before; this one stays unread.
