@@ -20,6 +20,7 @@ def exporter_panels(models: str) -> list[core.Panel]:
             "count by (version) (drift_exporter_build_info)",
             unit="short",
             legend="{{version}}",
+            size=(3, 4),
         ),
         stat(
             "Configuration",
@@ -31,12 +32,14 @@ def exporter_panels(models: str) -> list[core.Panel]:
                 "0": {"text": "refused", "color": "red", "index": 0},
                 "1": {"text": "loaded", "color": "green", "index": 1},
             },
+            size=(3, 4),
         ),
         stat(
             "Configuration loaded",
             "When the oldest configuration in use was loaded.",
             "min(drift_exporter_config_last_reload_success_timestamp_seconds) * 1000",
             unit="dateTimeFromNow",
+            size=(3, 4),
         ),
         stat(
             "Sources down",
@@ -44,6 +47,7 @@ def exporter_panels(models: str) -> list[core.Panel]:
             f"count({SOURCE_UP}) - sum({SOURCE_UP})",
             unit="short",
             steps=SOME_ARE_BAD,
+            size=(3, 4),
         ),
         stat(
             "Models not evaluated",
@@ -51,12 +55,29 @@ def exporter_panels(models: str) -> list[core.Panel]:
             f"count({evaluated}) - sum({evaluated})",
             unit="short",
             steps=SOME_ARE_BAD,
+            size=(3, 4),
         ),
         stat(
             "Unread",
             "Bytes that the sources hold and that the exporter has not read yet.",
             f"sum(drift_exporter_source_lag_bytes{{{SOURCE}}})",
             unit="bytes",
+            size=(3, 4),
+        ),
+        stat(
+            "Lost",
+            "Bytes of logs that were cut off or deleted before they were read, in the time shown.",
+            f"sum(increase(drift_exporter_source_lost_bytes_total{{{SOURCE}}}[$__range]))",
+            unit="bytes",
+            steps=SOME_ARE_BAD,
+            size=(3, 4),
+        ),
+        stat(
+            "Saved",
+            "When the model was saved that was not for the longest time; its metrics are as of then.",
+            f"min(drift_exporter_checkpoint_timestamp_seconds{{{models}}}) * 1000",
+            unit="dateTimeFromNow",
+            size=(3, 4),
         ),
         timeseries(
             "Records read",

@@ -205,7 +205,9 @@ def test_serve_reloads_over_http_where_allowed(folder: Path) -> None:
 def test_a_port_that_is_taken_is_told(folder: Path) -> None:
     with serving(folder) as (url, _):
         address = url.removeprefix("http://")
-        result = run("serve", "--config", folder / "config.yml", "--web.listen-address", address)
+        other = folder / "other.yml"
+        other.write_text(f"state_dir: other\n{CONFIG}")
+        result = run("serve", "--config", other, "--web.listen-address", address)
     assert 1 == result.returncode
     assert f"error: cannot listen on {address}" in result.stderr
 

@@ -11,7 +11,6 @@ from drift_exporter.judge.evaluate import judge_window
 from drift_exporter.reference.model import IntArray
 from drift_exporter.snapshot import (
     CONFIDENCE_BOUNDS,
-    EVALUATION_BOUNDS,
     LATENCY_BOUNDS,
     ColumnTotals,
     Histogram,
@@ -26,19 +25,23 @@ from drift_exporter.window.totals import Totals
 
 @dataclass
 class Durations:
-    """How long evaluations took (seconds)."""
+    """How long something took (seconds), by the inclusive upper bounds of its buckets."""
 
-    counts: IntArray = field(default_factory=lambda: np.zeros(len(EVALUATION_BOUNDS) + 1, dtype=np.int64))
+    bounds: tuple[float, ...]
+    counts: IntArray = field(init=False)
     total: float = 0.0
 
+    def __post_init__(self) -> None:
+        self.counts = np.zeros(len(self.bounds) + 1, dtype=np.int64)
+
     def observe(self, seconds: float) -> None:
-        """Add one evaluation."""
-        self.counts[int(np.searchsorted(EVALUATION_BOUNDS, seconds))] += 1
+        """Add one."""
+        self.counts[int(np.searchsorted(self.bounds, seconds))] += 1
         self.total += seconds
 
     def histogram(self) -> Histogram:
         """What was observed so far."""
-        return Histogram(EVALUATION_BOUNDS, self.counts.copy(), self.total)
+        return Histogram(self.bounds, self.counts.copy(), self.total)
 
 
 Captured = tuple[ModelSnapshot, Mapping[str, tuple[WindowSum, ...]]]

@@ -19,22 +19,32 @@ import numpy as np
 from drift_exporter.config.schema import Config, Model
 from drift_exporter.deadletter import Cursor, DeadLetters
 from drift_exporter.errors import DecodeError, DriftExporterError, StateError
-from drift_exporter.evaluation import Durations, capture, judge_model
+from drift_exporter.evaluation import Captured, Durations, capture, judge_model
 from drift_exporter.ingest import ModelIngest
 from drift_exporter.reference.model import Reference
 from drift_exporter.reference.store import load_reference
-from drift_exporter.snapshot import ModelSnapshot, Snapshot, SourceSnapshot
+from drift_exporter.snapshot import (
+    CHECKPOINT_BOUNDS,
+    EVALUATION_BOUNDS,
+    Checkpoint,
+    ModelSnapshot,
+    Snapshot,
+    SourceSnapshot,
+)
 from drift_exporter.sources.chunk import REASONS, Chunk, Rejection
 from drift_exporter.sources.file import FileSource
 from drift_exporter.state.model import changes_of, forget_changes, restore
-from drift_exporter.state.rows import Changes
+from drift_exporter.state.rows import Changes, ModelState
 from drift_exporter.state.store import Store
 from drift_exporter.window.slices import MICROSECONDS
 
 log = logging.getLogger(__name__)
 
 POLL_INTERVAL = 1.0
-"""Seconds between two looks at a source that had nothing new."""
+"""Seconds between two looks at a source that had nothing new, at least."""
+
+_IDLE_SHARE = 1 / 60
+"""Share of a core that looking at a source with nothing new may take: many files are looked at less often."""
 
 
 @dataclass
@@ -47,7 +57,9 @@ class ModelRuntime:
     dead_letter: Path
     dead_letter_limit: int
     clock: Callable[[], float] = time.time
-    durations: Durations = field(default_factory=Durations)
+    evaluations: Durations = field(default_factory=lambda: Durations(EVALUATION_BOUNDS))
+    saves: Durations = field(default_factory=lambda: Durations(CHECKPOINT_BOUNDS))
+    saved: float | None = None
     bytes: int = 0
     problem: str | None = None
     store: Store | None = None
@@ -98,25 +110,36 @@ class ModelRuntime:
     def restore(self) -> None:
         """Go on where the last save was; raises StateError where that cannot be read."""
         state = None if self.store is None else self.store.load(self.model.name)
+        if state is None:
+            # Where the dead-letter file ends before anything is read.
+            with self.ingest.lock:
+                self.save()
+        else:
+            try:
+                self._restore(state)
+            except (KeyError, IndexError, TypeError, ValueError) as error:
+                raise StateError(
+                    f"model {self.model.name}: what is saved of it cannot be used "
+                    f"({type(error).__name__}: {error}); `drift-exporter state reset --model "
+                    f"{self.model.name}` begins it anew"
+                ) from error
+        self._exposed = self._capture()[0], self.source_snapshot()
+
+    def _restore(self, state: ModelState) -> None:
+        counters = state.counters
+        cursor = _cursor(counters["dead_letter"])
+        restore(self.ingest, state)
+        self.bytes = int(counters["bytes"])
+        _restore_durations(self.evaluations, counters["evaluations"])
+        _restore_durations(self.saves, counters["saves"])
+        self.saved = state.saved
+        self.source.restore(state.positions, int(counters["lost_bytes"]))
         try:
-            if state is not None:
-                self.letters.restore(_cursor(state.counters["dead_letter"]))
+            self.letters.restore(cursor)
         except OSError as error:
             raise StateError(
                 f"{self.letters.path} cannot be cut back to what is saved: {error.strerror}"
             ) from error
-        if state is not None:
-            restore(self.ingest, state)
-            self.bytes = state.counters["bytes"]
-            self.durations = Durations(
-                np.array(state.counters["durations"], dtype=np.int64), state.counters["duration_sum"]
-            )
-            self.source.restore(state.positions, state.counters["lost_bytes"])
-        else:
-            # Where the dead-letter file ends before anything is read.
-            with self.ingest.lock:
-                self.save()
-        self._exposed = capture(self.ingest, self.durations)[0], self.source_snapshot()
 
     def save(self) -> None:
         """Write what changed since the last save; the caller holds the lock. Raises StateError."""
@@ -130,11 +153,13 @@ class ModelRuntime:
             "bytes": self.bytes,
             "lost_bytes": self.source.lost_bytes,
             "dead_letter": None if end is None else [end.inode, end.size, end.tail.hex()],
-            "durations": self.durations.counts.tolist(),
-            "duration_sum": self.durations.total,
+            "evaluations": [self.evaluations.counts.tolist(), self.evaluations.total],
+            "saves": [self.saves.counts.tolist(), self.saves.total],
         }
         state = replace(state, counters=counters, positions=positions)
-        self.store.save(self.model.name, Changes(state, evicted, forgotten, anew=self._anew), self.clock())
+        now = self.clock()
+        self.store.save(self.model.name, Changes(state, evicted, forgotten, anew=self._anew), now)
+        self.saved = now
         self.source.saved()
         forget_changes(self.ingest)
         self._anew = False
@@ -152,8 +177,12 @@ class ModelRuntime:
         try:
             with self.ingest.lock:
                 self.save()
-                captured = capture(self.ingest, self.durations)
+                seconds = time.perf_counter() - start
+                captured = self._capture()
                 source = self.source_snapshot()
+                if self.saved is not None:
+                    # From now on; what is exposed now is what was saved.
+                    self.saves.observe(seconds)
         except (StateError, OSError) as error:
             self._say_unsaved(str(error))
             if self._exposed is None:
@@ -167,7 +196,7 @@ class ModelRuntime:
             log.exception("model %s: evaluation failed", self.model.name)
             snapshot = replace(captured[0], problem=f"{type(error).__name__}: {error}")
         else:
-            self.durations.observe(time.perf_counter() - start)
+            self.evaluations.observe(time.perf_counter() - start)
         self._exposed = snapshot, source
         return snapshot, source
 
@@ -183,6 +212,7 @@ class ModelRuntime:
                 up=self.problem is None,
                 records=self.ingest.records,
                 bytes=self.bytes,
+                lost_bytes=self.source.lost_bytes,
                 rejected=dict.fromkeys(REASONS, 0) | self.ingest.rejected,
                 lag_bytes=unread,
                 watermark=None if watermark is None else watermark / MICROSECONDS,
@@ -205,7 +235,8 @@ class ModelRuntime:
 
         Counts by bin are kept for versions whose bins are the same; windows also where they are.
         """
-        self.durations, self.bytes = old.durations, old.bytes
+        self.evaluations, self.saves, self.saved = old.evaluations, old.saves, old.saved
+        self.bytes = old.bytes
         self.ingest.adopt(old.ingest)
         self._anew, self._exposed = True, old._exposed  # noqa: SLF001  # of its own kind
         if self.source.format == old.source.format:
@@ -215,6 +246,12 @@ class ModelRuntime:
         """Give everything back."""
         self.source.close()
         self.ingest.close()
+
+    def _capture(self) -> Captured:
+        traffic, sums = capture(self.ingest, self.evaluations)
+        if self.saved is not None:
+            traffic = replace(traffic, checkpoint=Checkpoint(self.saved, self.saves.histogram()))
+        return traffic, sums
 
     def _accept(self, chunk: Chunk) -> None:
         self.source.accept()
@@ -249,6 +286,10 @@ class ModelRuntime:
 
 def _cursor(saved: Sequence[Any] | None) -> Cursor | None:
     return None if saved is None else Cursor(saved[0], saved[1], bytes.fromhex(saved[2]))
+
+
+def _restore_durations(durations: Durations, saved: Sequence[Any]) -> None:
+    durations.counts, durations.total = np.array(saved[0], dtype=np.int64), saved[1]
 
 
 def load_references(model: Model) -> Mapping[str | None, Reference]:
@@ -335,4 +376,4 @@ class Reader:
             with self._slots:
                 self.model.read(self._stop.is_set)
             self.first_done.set()
-            self._stop.wait(POLL_INTERVAL)
+            self._stop.wait(max(POLL_INTERVAL, self.model.source.idle_cost / _IDLE_SHARE))

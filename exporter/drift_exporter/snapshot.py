@@ -18,6 +18,9 @@ CONFIDENCE_BOUNDS = tuple(i / 20 for i in range(1, 21))
 EVALUATION_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0)
 """Inclusive upper bounds in seconds of the evaluation duration's buckets."""
 
+CHECKPOINT_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Inclusive upper bounds in seconds of the checkpoint duration's buckets."""
+
 
 @dataclass(frozen=True)
 class Exemplar:
@@ -99,10 +102,19 @@ class VersionSnapshot:
 
 
 @dataclass(frozen=True)
+class Checkpoint:
+    """When a model was last saved (seconds since the epoch), and how long saving took."""
+
+    timestamp: float
+    duration: Histogram
+
+
+@dataclass(frozen=True)
 class ModelSnapshot:
     """One configured model with all its versions. ``late`` counts by reason (``late``, ``future``).
 
     ``invalid`` counts by (kind, column). ``problem`` says why the last evaluation failed, None if it did not.
+    ``checkpoint`` is None where no state is kept.
     """
 
     name: str
@@ -116,6 +128,7 @@ class ModelSnapshot:
     dropped_series: Mapping[str, int]
     problem: str | None
     evaluation_duration: Histogram
+    checkpoint: Checkpoint | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +140,7 @@ class SourceSnapshot:
     up: bool
     records: int
     bytes: int
+    lost_bytes: int
     rejected: Mapping[str, int]
     lag_bytes: int | None
     watermark: float | None
@@ -145,9 +159,11 @@ class Snapshot:
 
 
 __all__ = [
+    "CHECKPOINT_BOUNDS",
     "CONFIDENCE_BOUNDS",
     "EVALUATION_BOUNDS",
     "LATENCY_BOUNDS",
+    "Checkpoint",
     "ColumnDrift",
     "ColumnTotals",
     "Exemplar",

@@ -210,6 +210,26 @@ def test_a_stalled_source_explains_that_predictions_are_absent_and_resolution_is
         assert attachment["text"].startswith("*Resolved: ")
 
 
+def test_a_state_that_is_not_saved_explains_that_nothing_moves(tmp_path: Path) -> None:
+    fraud = {"job": "ml", "model": "fraud"}
+    with Webhook() as hook, running(tmp_path, hook) as server:
+        server.post(
+            [
+                alert("DriftExporterStateNotSaved", "page", instance="a", **fraud),
+                alert(
+                    "DriftExporterSourceStalled", "page", instance="a", source="fraud/predictions", **fraud
+                ),
+                alert("ModelPredictionsAbsent", "page", **fraud),
+                alert("ModelPredictionsAbsent", "page", job="ml", model="news"),
+            ]
+        )
+        until(lambda: len(hook.to("/pagerduty")) >= 2)
+        assert {("ModelPredictionsAbsent", "page"), ("DriftExporterSourceStalled", "page")} == inhibited(
+            server
+        )
+        assert {"fraud", "news"} == {n.payload["payload"]["component"] for n in hook.to("/pagerduty")}
+
+
 def test_every_severity_that_rules_give_is_routed() -> None:
     given = {
         word

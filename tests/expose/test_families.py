@@ -41,6 +41,8 @@ def test_a_model_before_its_first_record_has_its_info_and_no_numbers() -> None:
         "drift_exporter_config_last_reload_success_timestamp_seconds",
         "drift_exporter_evaluation_success",
         "drift_exporter_evaluation_duration_seconds",
+        "drift_exporter_checkpoint_timestamp_seconds",
+        "drift_exporter_checkpoint_duration_seconds",
         "drift_exporter_dropped_series_total",
     } == names(series)
 

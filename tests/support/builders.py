@@ -6,7 +6,9 @@ import numpy as np
 
 from drift_exporter.reference.model import Column, Kind, Reference
 from drift_exporter.snapshot import (
+    CHECKPOINT_BOUNDS,
     EVALUATION_BOUNDS,
+    Checkpoint,
     ColumnDrift,
     ColumnTotals,
     ModelSnapshot,
@@ -102,6 +104,7 @@ def model(
         dropped_series=dropped_series or {},
         problem=problem,
         evaluation_duration=histogram(EVALUATION_BOUNDS, [0.004, 0.012, 0.3]),
+        checkpoint=Checkpoint(NOW - 1, histogram(CHECKPOINT_BOUNDS, [0.002, 0.0025, 0.04])),
     )
 
 
@@ -121,6 +124,7 @@ def source(name: str = "fraud/predictions", *, problem: str | None = None) -> So
         records=123_456,
         bytes=51_357_696,
         rejected={"malformed": 12, "timestamp_missing": 3},
+        lost_bytes=512,
         lag_bytes=4096,
         watermark=NOW - 2.5,
         problem=problem,

@@ -6,7 +6,12 @@ This is the only place of these names; ``docs/metrics.md`` is checked against it
 from dataclasses import dataclass
 from typing import Literal
 
-from drift_exporter.snapshot import CONFIDENCE_BOUNDS, EVALUATION_BOUNDS, LATENCY_BOUNDS
+from drift_exporter.snapshot import (
+    CHECKPOINT_BOUNDS,
+    CONFIDENCE_BOUNDS,
+    EVALUATION_BOUNDS,
+    LATENCY_BOUNDS,
+)
 
 MetricType = Literal["counter", "gauge", "histogram"]
 
@@ -184,6 +189,13 @@ SOURCE_BYTES = MetricDefinition(
     "Bytes read from the source.",
     ("source",),
 )
+SOURCE_LOST = MetricDefinition(
+    "drift_exporter_source_lost_bytes_total",
+    "counter",
+    "bytes",
+    "Bytes of the source that were seen and were gone before they were read.",
+    ("source",),
+)
 SOURCE_REJECTED = MetricDefinition(
     "drift_exporter_source_rejected_total",
     "counter",
@@ -248,6 +260,21 @@ EVALUATION_DURATION = MetricDefinition(
     ("model",),
     EVALUATION_BOUNDS,
 )
+CHECKPOINT_TIMESTAMP = MetricDefinition(
+    "drift_exporter_checkpoint_timestamp_seconds",
+    "gauge",
+    "seconds since the epoch",
+    "When the model's state was last saved; its metrics are as of then.",
+    ("model",),
+)
+CHECKPOINT_DURATION = MetricDefinition(
+    "drift_exporter_checkpoint_duration_seconds",
+    "histogram",
+    "seconds",
+    "How long it took to save the model's state.",
+    ("model",),
+    CHECKPOINT_BOUNDS,
+)
 
 METRICS: tuple[MetricDefinition, ...] = (
     MODEL_INFO,
@@ -272,6 +299,7 @@ METRICS: tuple[MetricDefinition, ...] = (
     RELOAD_TIMESTAMP,
     SOURCE_RECORDS,
     SOURCE_BYTES,
+    SOURCE_LOST,
     SOURCE_REJECTED,
     SOURCE_LAG,
     SOURCE_WATERMARK,
@@ -281,5 +309,7 @@ METRICS: tuple[MetricDefinition, ...] = (
     DROPPED_SERIES,
     EVALUATION_SUCCESS,
     EVALUATION_DURATION,
+    CHECKPOINT_TIMESTAMP,
+    CHECKPOINT_DURATION,
 )
 """All of them, in the order in which they are exposed."""

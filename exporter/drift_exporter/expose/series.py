@@ -85,6 +85,7 @@ def _source(source: SourceSnapshot) -> Iterator[Series]:
     yield from _present(
         (catalogue.SOURCE_RECORDS, name, source.records),
         (catalogue.SOURCE_BYTES, name, source.bytes),
+        (catalogue.SOURCE_LOST, name, source.lost_bytes),
         (catalogue.SOURCE_LAG, name, source.lag_bytes),
         (catalogue.SOURCE_WATERMARK, name, source.watermark),
         (catalogue.SOURCE_UP, name, int(source.up)),
@@ -108,6 +109,9 @@ def _model(model: ModelSnapshot) -> Iterator[Series]:
         yield Series(catalogue.INVALID_VALUES, (model.name, column), count)
     yield Series(catalogue.EVALUATION_SUCCESS, (model.name,), int(model.problem is None))
     yield Series(catalogue.EVALUATION_DURATION, (model.name,), model.evaluation_duration)
+    if model.checkpoint is not None:
+        yield Series(catalogue.CHECKPOINT_TIMESTAMP, (model.name,), model.checkpoint.timestamp)
+        yield Series(catalogue.CHECKPOINT_DURATION, (model.name,), model.checkpoint.duration)
 
 
 def model_parts(snapshot: Snapshot) -> Iterator[Part]:

@@ -45,13 +45,17 @@ class Evicted:
 
 @dataclass(frozen=True)
 class ModelState:
-    """All that is known of a model. ``versions`` holds each version's counters, in order of appearance."""
+    """All that is known of a model. ``versions`` holds each version's counters, in order of appearance.
+
+    ``saved`` is when that was saved (seconds since the epoch), None before it is.
+    """
 
     counters: Document = field(default_factory=dict)
     versions: Mapping[str, Document] = field(default_factory=dict)
     counts: Sequence[Counts] = ()
     slices: Sequence[SavedSlice] = ()
     positions: Sequence[Position] = ()
+    saved: float | None = None
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,9 @@ class Store:
     def load(self, model: str) -> ModelState | None:
         """Everything that was saved of a model, None if nothing was."""
         with self._mutex, self._errors():
-            found = self._connection.execute("SELECT counters FROM model WHERE name = ?", [model]).fetchone()
+            found = self._connection.execute(
+                "SELECT counters, saved FROM model WHERE name = ?", [model]
+            ).fetchone()
             if found is None:
                 return None
             versions = self._connection.execute(
@@ -85,6 +87,7 @@ class Store:
                 counts=tuple(self._counts(model)),
                 slices=tuple(self._slices(model)),
                 positions=tuple(self._positions(model)),
+                saved=found[1],
             )
 
     def _open(self) -> sqlite3.Connection:
