@@ -14,7 +14,7 @@ import pytest
 
 from drift_exporter import runtime
 from drift_exporter.sources.file import FileSource
-from support.faults import LAG, RECORDS, UP, Case
+from support.faults import LAG, LOST, RECORDS, UP, Case
 from support.tailing import copy_and_truncate, pack
 from support.tally import LINE_LIMIT
 
@@ -334,10 +334,53 @@ def test_a_writer_that_does_not_append(case: Case, moment: str) -> None:
     survive(case, moment, truncate)
 
 
-@pytest.mark.fault("log truncated before it was read")
-def test_what_is_truncated_unread_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.fault("log truncated or deleted before it was read")
+@pytest.mark.parametrize(
+    ("deleted", "moment"), [(False, "seen"), (False, "unseen"), (False, "stopped"), (True, "stopped")]
+)
+def test_what_is_gone_unread_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, deleted: bool, moment: str
+) -> None:
+    # How long one waits for a copy of what is gone.
     monkeypatch.setattr(runtime, "FileSource", partial(FileSource, grace=0.1))
     case = Case(tmp_path)
     case.append()
+
+    def take_away() -> None:
+        if deleted:
+            case.log_file.unlink()
+        else:
+            os.truncate(case.log_file, 0)
+        case.append(rows=200)
+        case.lost = 18
+
     with case.inside() as running:
         running.counted()
+        with case.log_file.open("ab") as log:
+            log.write(b'{"ts": 1735000000,')
+        running.until({LAG: 18})
+        if moment != "stopped":
+            take_away()
+        if moment == "seen":
+            running.until({LOST: 18})
+            running.counted()
+    if moment == "stopped":
+        take_away()
+    with case.inside() as running:
+        running.until({LOST: 18})
+        running.counted()
+    with case.inside() as running:
+        running.counted()
+
+
+@pytest.mark.fault("logs rotated several times while the exporter was down")
+def test_rotations_while_nobody_looks(case: Case) -> None:
+    def rotate() -> None:
+        for number in (3, 2, 1):
+            case.append()
+            case.log_file.rename(case.logs / f"a.ndjson.{number}")
+            case.append()
+        pack(case.logs / "a.ndjson.3")
+        pack(case.logs / "a.ndjson.2")
+
+    survive(case, "stopped", rotate)

@@ -21,6 +21,7 @@ from support.tally import (
     LINE_LIMIT,
     MODEL,
     SOURCE,
+    Key,
     Series,
     Tally,
     dead_letters,
@@ -35,18 +36,25 @@ START = 1_735_000_000
 PATIENCE = 60.0
 UP = key("drift_exporter_source_up", source=SOURCE)
 RECORDS = key("drift_exporter_source_records_total", source=SOURCE)
+LOST = key("drift_exporter_source_lost_bytes_total", source=SOURCE)
 LAG = key("drift_exporter_source_lag_bytes", source=SOURCE)
 EVALUATED = key("drift_exporter_evaluation_success", model=MODEL)
+CHECKPOINT = key("drift_exporter_checkpoint_timestamp_seconds", model=MODEL)
 RELOADED = key("drift_exporter_config_last_reload_successful")
 
 
-def rejected(reason: str) -> tuple[str, frozenset[tuple[str, str]]]:
+def rejected(reason: str) -> Key:
     """The counter of lines rejected for ``reason``."""
     return key("drift_exporter_source_rejected_total", source=SOURCE, reason=reason)
 
 
-def configure(folder: Path, tally: Tally, path: str = "logs/*.ndjson*", **options: Any) -> Path:  # noqa: ANN401
-    """Write the tally's references and a configuration that reads ``path``; ``options`` are set at its top."""
+def configure(
+    folder: Path,
+    tally: Tally,
+    path: str = "logs/*.ndjson*",
+    **options: Any,  # noqa: ANN401
+) -> Path:
+    """Write the tally's references and a configuration of the logs ``path``, with ``options`` at its top."""
     for version, reference in tally.references.items():
         save_reference(reference, folder / f"{version}.json")
     model = model_config(
@@ -75,7 +83,7 @@ class Running:
         """All series of a scrape."""
         return parse(self.scrape())[0]
 
-    def until(self, expected: Mapping[tuple[str, frozenset[tuple[str, str]]], float]) -> Series:
+    def until(self, expected: Mapping[Key, float]) -> Series:
         """The first scrape in which these series have these values."""
         return until(lambda: self._shows(expected), PATIENCE, what=f"{expected}; {self.case.log()}")
 
@@ -88,45 +96,53 @@ class Running:
             time.sleep(0.02)
             series = self.series()
         for _ in range(3):
-            series = self._next()
+            series = self.another()
         found = differences(self.case.tally, series)
         assert {} == found, self.case.log()
-        assert (up, 1.0, 0.0) == (bool(series[UP]), series[EVALUATED], series[LAG]), self.case.log()
+        actual = (bool(series[UP]), series[EVALUATED], series[LAG], series[LOST])
+        assert (up, 1.0, 0.0, self.case.lost) == actual, self.case.log()
         letters = dead_letters(self.case.letters)
         assert sorted(self.case.tally.malformed) == sorted(letters.elements())
         return series
+
+    def another(self) -> Series:
+        """A scrape after another evaluation, be it a failed one: it tells the CPU time until then."""
+        seconds = key("process_cpu_seconds_total")
+        before = self.series().get(seconds)
+        return until(
+            lambda: series if (series := self.series()).get(seconds) != before else None,
+            PATIENCE,
+            what=f"an evaluation; {self.case.log()}",
+        )
+
+    def reload(self) -> None:
+        """Send the process SIGHUP."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGHUP)
 
     def wait_ended(self) -> int:
         """The exit status of the process, once it has ended."""
         assert self.process is not None
         return self.process.wait(timeout=PATIENCE)
 
-    def _shows(self, expected: Mapping[tuple[str, frozenset[tuple[str, str]]], float]) -> Series | None:
+    def _shows(self, expected: Mapping[Key, float]) -> Series | None:
         series = self.series()
         return series if all(value == series.get(one) for one, value in expected.items()) else None
-
-    def _next(self) -> Series:
-        """The next scrape after another evaluation and another look at the files."""
-        count = key("drift_exporter_evaluation_duration_seconds_count", model=MODEL)
-        before = self.series().get(count)
-        return until(
-            lambda: series if (series := self.series()).get(count) != before else None,
-            PATIENCE,
-            what=f"an evaluation; {self.case.log()}",
-        )
 
 
 @dataclass
 class Case:
     """A folder with references, a configuration and logs; ``tally`` is what was written.
 
-    ``letters`` is the dead-letter folder. ``options`` are those of ``configure``.
+    ``lost`` is the number of bytes that nobody can have read. ``letters`` is the dead-letter folder.
+    ``options`` are those of ``configure``.
     """
 
     folder: Path
     path: str = "logs/*.ndjson*"
     options: Mapping[str, Any] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
+    lost: int = 0
     letters: Path = field(init=False)
     config: Path = field(init=False)
     clock: Callable[[], float] = time.time
@@ -177,10 +193,7 @@ class Case:
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-                try:
-                    process.wait(timeout=PATIENCE)
-                finally:
-                    process.kill()
+            _reap(process)
 
     def spawn(self, wrapper: Sequence[str] = ()) -> tuple[subprocess.Popen[bytes], str]:
         """Start an exporter; returns its process and its address. What it says is in ``log``."""
@@ -198,12 +211,22 @@ class Case:
             assert process.wait(timeout=PATIENCE) in {1, 2}
         finally:
             process.kill()
+            process.wait()
         return self.log()
 
     def log(self) -> str:
         """The end of what all processes have said."""
         path = self.folder / "log"
         return path.read_text(errors="replace")[-3000:] if path.exists() else ""
+
+
+def _reap(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a process to end, and make it in the end."""
+    try:
+        process.wait(timeout=PATIENCE)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _lines(series: Series) -> float:

@@ -28,6 +28,14 @@ _LOCK = "lock"
 _PAGE_SIZE = 8192
 _LOG_PAGES = 512
 _JOURNAL_LIMIT = 64 << 20
+_HINTS = {
+    "SQLITE_FULL": "; free some space",
+    "SQLITE_IOERR": "; is the disk full or broken?",
+    "SQLITE_CANTOPEN": "; give this user the right to write it and its folder",
+    "SQLITE_READONLY": "; give this user the right to write it and its folder",
+    "SQLITE_PERM": "; give this user the right to write it and its folder",
+}
+"""What to do about SQLite's errors, by the beginning of their names."""
 
 
 class Store:
@@ -261,7 +269,9 @@ class Store:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
                 raise self._corrupt(str(error)) from error
-            raise StateError(f"{self.path}: {error}") from error
+            name = getattr(error, "sqlite_errorname", "")
+            hint = next((text for start, text in _HINTS.items() if name.startswith(start)), "")
+            raise StateError(f"{self.path}: {error}{hint}") from error
         except (ValueError, KeyError, TypeError) as error:
             raise self._corrupt(f"{type(error).__name__}: {error}") from error
 
