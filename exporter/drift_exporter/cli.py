@@ -67,6 +67,9 @@ def build_parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--web.enable-lifecycle", dest="lifecycle", action="store_true", help="allow POST /-/reload"
     )
+    serve.add_argument(
+        "--shard", type=_shard, metavar="I/N", help="read only the files of the I-th of N shards, such as 1/4"
+    )
     serve.set_defaults(run=_serve)
 
     once = verbs.add_parser("once", help="read all there is, judge as of the last record, print the metrics")
@@ -98,6 +101,16 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", required=True, type=Path, metavar="FILE")
 
 
+def _shard(text: str) -> tuple[int, int]:
+    """Index, from 0, and count."""
+    number, separator, count = text.partition("/")
+    if not (separator and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not the number of a shard and how many there are, such as 1/4 to 4/4"
+        )
+    return int(number) - 1, int(count)
+
+
 def _init(options: argparse.Namespace) -> int:
     from drift_exporter.config.infer import infer_config  # noqa: PLC0415
 
@@ -112,7 +125,13 @@ def _serve(options: argparse.Namespace) -> int:
     if not separator or not port.isdecimal() or int(port) > 65535:
         raise ConfigurationError(f"--web.listen-address {options.listen!r}: not [HOST]:PORT, such as :10101")
     everywhere = "0.0.0.0"  # noqa: S104  # what a scrape needs, and what other exporters do
-    return serve(options.config, host.strip("[]") or everywhere, int(port), lifecycle=options.lifecycle)
+    return serve(
+        options.config,
+        host.strip("[]") or everywhere,
+        int(port),
+        lifecycle=options.lifecycle,
+        shard=options.shard,
+    )
 
 
 def _once(options: argparse.Namespace) -> int:

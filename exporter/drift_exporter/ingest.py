@@ -95,7 +95,7 @@ class ModelIngest:
     def adopt(self, old: "ModelIngest") -> None:
         """Take over the counters of a model before it was configured anew.
 
-        What is counted by bin and window goes on for the versions whose bins and windows are the same.
+        What is counted by bin goes on for the versions whose bins are the same, in windows as long as before.
         """
         with self.lock, old.lock:
             self.invalid, self.late, self.rejected = old.invalid, old.late, old.rejected
@@ -109,10 +109,9 @@ class ModelIngest:
                     and theirs is not None
                     and mine.reference.fingerprint == theirs.reference.fingerprint
                 )
-                if same_bins and self.windows == old.windows:
-                    self.rings[version] = old.rings[version]
-                else:
-                    self.rings[version] = Ring(self.windows, size, sums_size)
+                self.rings[version] = Ring(self.windows, size, sums_size)
+                if same_bins:
+                    self.rings[version].adopt(old.rings[version])
                 columns = totals.columns if same_bins else np.zeros(size, dtype=np.int64)
                 self.totals[version] = replace(totals, columns=columns)
 

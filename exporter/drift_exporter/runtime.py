@@ -33,6 +33,7 @@ from drift_exporter.snapshot import (
 )
 from drift_exporter.sources.chunk import REASONS, Chunk, Rejection
 from drift_exporter.sources.file import FileSource
+from drift_exporter.sources.listing import Shard
 from drift_exporter.state.model import changes_of, forget_changes, restore
 from drift_exporter.state.rows import Changes, ModelState
 from drift_exporter.state.store import Store
@@ -43,7 +44,7 @@ log = logging.getLogger(__name__)
 POLL_INTERVAL = 1.0
 """Seconds between two looks at a source that had nothing new, at least."""
 
-_IDLE_SHARE = 1 / 60
+_IDLE_SHARE = 1 / 100
 """Share of a core that looking at a source with nothing new may take: many files are looked at less often."""
 
 
@@ -303,17 +304,19 @@ def load_references(model: Model) -> Mapping[str | None, Reference]:
     raise DriftExporterError(f"model {model.name!r}: this kind of reference is not supported")
 
 
-def make_model(
+def make_model(  # noqa: PLR0913  # all that differs between serve, its shards, once and tests
     model: Model,
     config: Config,
     *,
     final: bool = False,
     clock: Callable[[], float] = time.time,
     store: Store | None = None,
+    shard: Shard | None = None,
 ) -> ModelRuntime:
     """Set a model up; raises DriftExporterError where its reference or fields cannot be used.
 
-    What is counted is saved in ``store``, where there is one; what is there already is not yet restored.
+    What is counted is saved in ``store``, where there is one; what is there already is not yet restored. Of
+    the files only those of ``shard`` are read.
     """
     ingest = ModelIngest(model, config, load_references(model), clock)
     source = model.predictions.source
@@ -324,6 +327,7 @@ def make_model(
         final=final,
         first_time=partial(_first_time, ingest, source.format),
         guard=ingest.lock,
+        shard=shard,
     )
     return ModelRuntime(
         model, ingest, files, config.dead_letter, config.limits.dead_letter, clock, store=store

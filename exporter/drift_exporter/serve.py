@@ -18,6 +18,7 @@ from drift_exporter.expose.app import create_app
 from drift_exporter.expose.render import Rendered, render
 from drift_exporter.runtime import ModelRuntime, Reader, make_model, take_snapshot
 from drift_exporter.snapshot import Snapshot
+from drift_exporter.sources.listing import Shard
 from drift_exporter.state.store import Store
 
 log = logging.getLogger(__name__)
@@ -29,9 +30,16 @@ _FIRST_READ = 2.0
 class Exporter:
     """The running exporter: its configuration, its models, and the newest metrics."""
 
-    def __init__(self, config_path: Path, clock: Callable[[], float] = time.time) -> None:
-        """Load the configuration and set every model up; raises DriftExporterError where that fails."""
+    def __init__(
+        self, config_path: Path, clock: Callable[[], float] = time.time, shard: Shard | None = None
+    ) -> None:
+        """Load the configuration and set every model up; raises DriftExporterError where that fails.
+
+        With ``shard`` (index from 0, count) only the files of that shard are read, and state and dead letters
+        are in folders of their own.
+        """
         self._path = config_path
+        self._shard = shard
         self._clock = clock
         self._slots = threading.BoundedSemaphore(max(1, os.cpu_count() or 1))
         self._lock = threading.Lock()
@@ -40,7 +48,7 @@ class Exporter:
         self._reload_successful = True
         self._reload_timestamp = clock()
         self._evaluated = False
-        self._config = load_config(config_path)
+        self._config = self._load()
         self._store = Store(self._config.state_dir)
         try:
             self._models = self._set_up(self._config, {})
@@ -94,10 +102,10 @@ class Exporter:
         """
         with self._lock:
             try:
-                config = load_config(self._path)
+                config = self._load()
                 if config.state_dir != self._config.state_dir:
                     raise ConfigurationError(
-                        f"{self._path}: state_dir: changing it needs a restart; now it is "
+                        f"{self._path}: state_dir: changing it needs a restart; in use is "
                         f"{self._config.state_dir}"
                     )
                 before = {model.model.name: model for model in self._models}
@@ -112,11 +120,15 @@ class Exporter:
             log.info("configuration reloaded from %s", self._path)
             self._wake.set()
 
+    def _load(self) -> Config:
+        config = load_config(self._path)
+        return config if self._shard is None else config_of_shard(config, self._shard)
+
     def _set_up(self, config: Config, before: dict[str, ModelRuntime]) -> list[ModelRuntime]:
         models: list[ModelRuntime] = []
         try:
             for model in config.models:
-                new = make_model(model, config, clock=self._clock, store=self._store)
+                new = make_model(model, config, clock=self._clock, store=self._store, shard=self._shard)
                 old = before.get(model.name)
                 if old is not None and new.continues(old):
                     new.close()
@@ -174,9 +186,17 @@ class Exporter:
             self._wake.wait(max(0.0, self._config.evaluation_interval - (time.monotonic() - started)))
 
 
-def serve(config_path: Path, host: str, port: int, *, lifecycle: bool) -> int:
+def config_of_shard(config: Config, shard: Shard) -> Config:
+    """The configuration with the folders of one shard."""
+    folder = f"shard-{shard[0] + 1}-of-{shard[1]}"
+    return config.model_copy(
+        update={"state_dir": config.state_dir / folder, "dead_letter": config.dead_letter / folder}
+    )
+
+
+def serve(config_path: Path, host: str, port: int, *, lifecycle: bool, shard: Shard | None = None) -> int:
     """Serve until SIGINT or SIGTERM; returns the exit status."""
-    exporter = Exporter(config_path)
+    exporter = Exporter(config_path, shard=shard)
     app = create_app(
         current=exporter.current,
         not_ready=exporter.not_ready,

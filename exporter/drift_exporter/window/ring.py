@@ -62,6 +62,12 @@ class Ring:
                 slot.sums += sums
                 slot.rows += rows
 
+    def adopt(self, old: "Ring") -> None:
+        """Take over the slices of the windows that are as long as before; none of them counts as changed."""
+        slices = dict(zip(old.windows, old.slices, strict=True))
+        lengths = {window.length: own for window, own in slices.items()}
+        self.slices = [lengths.get(window.length, {}) for window in self.windows]
+
     def evict(self, watermark: int) -> None:
         """Drop the slices that no window ending at or after ``watermark`` holds."""
         for level, (window, slices) in enumerate(zip(self.windows, self.slices, strict=True)):

@@ -1,0 +1,118 @@
+"""Ids seen within a window, compared to a dictionary of all of them."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from drift_exporter.window.ids import Block, HashArray, SeenIds
+
+HORIZON = 10**6
+WINDOW = 20
+NEVER = np.iinfo(np.int64).min
+
+
+def hashes(values: list[int]) -> tuple[HashArray, HashArray]:
+    """Halves of made-up hashes; ids 4 apart share the low half, -1 is no id."""
+    low = [0 if value < 0 else value % 4 + 1 for value in values]
+    return np.array(low, dtype=np.uint64), np.array([value + 1 for value in values], dtype=np.uint64)
+
+
+def add(
+    seen: SeenIds, records: list[tuple[int, int]], watermark: int | None
+) -> tuple[list[bool], int | None]:
+    low, high = hashes([id_ for id_, _ in records])
+    times = np.array([time for _, time in records], dtype=np.int64)
+    judged = seen.judge(low, high, times, watermark, HORIZON)
+    past = times[times <= HORIZON].tolist()
+    watermark = max([*past, *([] if watermark is None else [watermark])], default=None)
+    seen.add(judged.block, watermark)
+    return judged.fresh.tolist(), watermark
+
+
+def naive(records: list[tuple[int, int]]) -> list[bool]:
+    newest, fresh = NEVER + WINDOW, []
+    last: dict[int, int] = {}
+    for id_, time in records:
+        newest = max(newest, time) if time <= HORIZON else newest
+        fresh.append(id_ < 0 or last.get(id_, NEVER) < newest - WINDOW)
+        if id_ >= 0:
+            last[id_] = max(time, last.get(id_, NEVER))
+    return fresh
+
+
+RECORDS = st.lists(
+    st.tuples(st.integers(-1, 12), st.one_of(st.integers(0, 100), st.just(HORIZON + 5))), max_size=60
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(records=RECORDS, cuts=st.lists(st.integers(0, 60), max_size=8), drift=st.integers(0, 10))
+def test_like_a_dictionary_however_the_records_are_cut(
+    records: list[tuple[int, int]], cuts: list[int], drift: int
+) -> None:
+    records = [
+        (id_, time if time > HORIZON else time + place * drift) for place, (id_, time) in enumerate(records)
+    ]
+    seen = SeenIds(WINDOW, 1000)
+    fresh: list[bool] = []
+    watermark = None
+    edges = [0, *sorted(cuts), len(records)]
+    for start, end in itertools.pairwise(edges):
+        if records[start:end]:
+            more, watermark = add(seen, records[start:end], watermark)
+            fresh += more
+            # What is saved and read again at any time is the same.
+            again = SeenIds(WINDOW, 1000)
+            again.restore(dict(seen.blocks), seen.forgotten)
+            seen = again
+
+    assert naive(records) == fresh
+
+
+def test_what_was_added_and_removed_since_a_save_makes_the_blocks() -> None:
+    generator = np.random.default_rng(1)
+    seen = SeenIds(1000, 10**6)
+    kept: dict[int, Block] = {}
+    watermark = None
+    for step in range(200):
+        size = int(generator.integers(1, 50))
+        _, watermark = add(
+            seen, [(int(generator.integers(0, 10**6)), step * 20) for _ in range(size)], watermark
+        )
+        if step % 7 == 0:
+            assert not seen.added & seen.removed
+            kept = {number: block for number, block in kept.items() if number not in seen.removed}
+            kept |= {number: seen.blocks[number] for number in seen.added}
+            seen.saved()
+            assert list(seen.blocks) == sorted(kept)
+    sizes = [block.size for block in seen.blocks.values()]
+    assert len(sizes) < 12
+    # What is too old does not stay.
+    assert sum(sizes) < 2 * 51 * 50
+
+
+def test_a_limit_forgets_the_oldest_and_says_so() -> None:
+    seen = SeenIds(10**9, 100)
+    watermark = None
+    for time in range(300):
+        _, watermark = add(seen, [(time, time)], watermark)
+    size = sum(block.size for block in seen.blocks.values())
+
+    assert size <= 100
+    assert 300 == size + seen.forgotten
+    assert [True] == add(seen, [(0, 300)], watermark)[0]
+    assert [False, False] == add(seen, [(299, 300), (280, 300)], watermark)[0]
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+def test_records_without_an_id_are_all_new(size: int) -> None:
+    seen = SeenIds(WINDOW, 1000)
+    none = np.zeros(size, dtype=np.uint64)
+    judged = seen.judge(none, none, np.zeros(size, dtype=np.int64), None, HORIZON)
+    seen.add(judged.block, 0)
+
+    assert judged.fresh.all()
+    assert {} == seen.blocks
