@@ -196,6 +196,7 @@ class Exporters:
         return (self.folder / "log").read_text(errors="replace")[-3000:]
 
 
+@pytest.mark.fault("SIGKILL at any moment")
 def test_every_record_is_counted_once_whenever_the_exporter_is_killed(tmp_path: Path) -> None:
     print(f"DRIFT_EXPORTER_KILL_SEED={SEED}")  # noqa: T201, shown where the test fails
     logs = tmp_path / "logs"

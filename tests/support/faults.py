@@ -87,6 +87,12 @@ class Running:
         """The first scrape in which these series have these values."""
         return until(lambda: self._shows(expected), PATIENCE, what=f"{expected}; {self.case.log()}")
 
+    def wait(self, check: Callable[[Series], bool]) -> Series:
+        """The first scrape that passes ``check``."""
+        return until(
+            lambda: series if check(series := self.series()) else None, PATIENCE, what=self.case.log()
+        )
+
     def counted(self, *, up: bool = True) -> Series:
         """Wait until all that was written is counted; it is exactly that, also a while later."""
         end = time.monotonic() + PATIENCE

@@ -186,6 +186,18 @@ class Tally:
         self.size += len(data)
         return data
 
+    def repeat(self, times: int) -> None:
+        """All that was written is in the log this many times."""
+        self.records, self.size, self.malformed = (
+            self.records * times,
+            self.size * times,
+            self.malformed * times,
+        )
+        for counter in (self.counts, self.sums):
+            for one in counter:
+                counter[one] *= times
+        self.times = {version: parts * times for version, parts in self.times.items()}
+
     def _add(self, batch: Batch) -> None:
         for number, version in enumerate(VERSIONS):
             mine = batch.version == number
