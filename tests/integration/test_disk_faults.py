@@ -16,6 +16,9 @@ from drift_exporter import runtime
 from support.disks import MIB, Disk, attach, detach, fill, small_disk, without_override
 from support.faults import CHECKPOINT, EVALUATED, RECORDS, RELOADED, UP, Case, Running
 
+# The tests take free loop devices from each other.
+pytestmark = pytest.mark.xdist_group("disks")
+
 ELSEWHERE = {"state_dir": "disk/state", "dead_letter": "letters"}
 
 
@@ -129,6 +132,11 @@ def test_the_file_system_of_the_state_gives_up(tmp_path: Path) -> None:
             running.counted()
             # What the kernel does to a file system in which it found an error.
             subprocess.run(["mount", "-o", "remount,abort", disk.device, str(disk.folder)], check=False)
+            try:
+                (disk.folder / "probe").touch()
+                pytest.skip("this kernel does not give a file system up when it is told to")
+            except OSError:
+                pass
             unsaved(running, case)
         assert 0 == running.wait_ended()
     subprocess.run(["e2fsck", "-p", str(disk.image)], check=False, capture_output=True)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ class Running:
 
     def series(self) -> Series:
         """All series of a scrape."""
-        return parse(self.scrape())[0]
+        return _series(self.scrape())
 
     def until(self, expected: Mapping[Key, float]) -> Series:
         """The first scrape in which these series have these values."""
@@ -101,7 +102,7 @@ class Running:
         while not _lines(series) >= lines and time.monotonic() < end:
             time.sleep(0.02)
             series = self.series()
-        for _ in range(3):
+        for _ in range(2):
             series = self.another()
         found = differences(self.case.tally, series)
         assert {} == found, self.case.log()
@@ -224,6 +225,12 @@ class Case:
         """The end of what all processes have said."""
         path = self.folder / "log"
         return path.read_text(errors="replace")[-3000:] if path.exists() else ""
+
+
+@lru_cache(maxsize=1)
+def _series(text: str) -> Series:
+    """Parsing takes longer than an evaluation, and whoever waits asks again and again."""
+    return parse(text)[0]
 
 
 def _reap(process: subprocess.Popen[bytes]) -> None:
