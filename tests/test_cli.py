@@ -202,6 +202,7 @@ def test_serve_reloads_over_http_where_allowed(folder: Path) -> None:
         assert "windows" in requests.get(f"{url}/config", timeout=10).text
 
 
+@pytest.mark.fault("port taken")
 def test_a_port_that_is_taken_is_told(folder: Path) -> None:
     with serving(folder) as (url, _):
         address = url.removeprefix("http://")

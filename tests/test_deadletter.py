@@ -2,7 +2,6 @@ import base64
 import os
 import resource
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 
 from drift_exporter.deadletter import Cursor, DeadLetters
 from drift_exporter.sources.chunk import Rejection
+from support.disks import small_disk
 from support.records import Setup, ndjson, read_lines, record
 
 NOW = 1_767_323_045.25
@@ -52,20 +52,6 @@ def as_nobody() -> Iterator[None]:
         yield
     finally:
         os.seteuid(user)
-
-
-@contextmanager
-def small_disk(folder: Path, size: int) -> Iterator[Path]:
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"a small file system cannot be mounted: {mounted.stderr.decode().strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_what_a_dead_letter_says(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The README and the docs say what is so."""
 
 import argparse
+import ast
 import re
 import shlex
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from drift_exporter.cli import build_parser
 from drift_exporter.config import load_config
+from drift_exporter.expose.catalogue import METRICS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -68,6 +70,39 @@ def test_every_reason_for_rejection_is_documented() -> None:
     }
     operations = (ROOT / "docs" / "operations.md").read_text()
     assert reasons == set(re.findall(r"^\| `(\w+)` \|", operations, flags=re.MULTILINE))
+
+
+def faults_of(module: Path) -> set[str]:
+    """Arguments of all ``pytest.mark.fault`` in a module of tests, also where a test is skipped here."""
+    return {
+        argument.value
+        for node in ast.walk(ast.parse(module.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.fault"
+        for argument in node.args
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    }
+
+
+def fault_rows() -> list[list[str]]:
+    """Cells of the fault tables."""
+    operations = (ROOT / "docs" / "operations.md").read_text()
+    header = r"^\| fault \| what the metrics show \| what is lost \|\n\|[-|]+\n((?:\|.*\n)+)"
+    tables = re.findall(header, operations, flags=re.MULTILINE)
+    return [[cell.strip() for cell in row.strip("|").split("|")] for t in tables for row in t.splitlines()]
+
+
+def test_every_fault_in_the_table_has_a_test_and_every_tested_fault_a_row() -> None:
+    rows = [row[0] for row in fault_rows()]
+    tested = set().union(*(faults_of(module) for module in (ROOT / "tests").rglob("test_*.py")))
+
+    assert sorted(tested) == sorted(rows)
+    assert all(len(row) == 3 and all(row) for row in fault_rows())
+
+
+def test_metrics_in_the_operations_exist() -> None:
+    operations = (ROOT / "docs" / "operations.md").read_text()
+    named = set(re.findall(r"`(drift_exporter_\w+|model_\w+)", operations))
+    assert set() == named - {metric.name for metric in METRICS}
 
 
 def test_every_make_target_in_the_readme_exists() -> None:

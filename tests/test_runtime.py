@@ -63,6 +63,7 @@ def test_a_broken_file_of_one_model(tmp_path: Path, two: list[ModelRuntime]) -> 
     assert [None, None] == [model.problem for model in found.models]
 
 
+@pytest.mark.fault("an evaluation raises")
 def test_an_evaluation_that_raises(
     tmp_path: Path, two: list[ModelRuntime], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +90,7 @@ def test_an_evaluation_that_raises(
     assert [None, None] == [model.problem for model in snapshot(two).models]
 
 
+@pytest.mark.fault("reading raises an unforeseen error")
 def test_reading_that_raises_counts_nothing_twice(
     tmp_path: Path, two: list[ModelRuntime], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +162,26 @@ def test_a_reader_stops_between_chunks(tmp_path: Path) -> None:
 
     # The chunk that was counted last when reading stopped is not counted again.
     assert 100 == model.ingest.records
+
+
+def test_a_reader_that_waits_for_its_turn_can_be_stopped(tmp_path: Path) -> None:
+    class Turn(threading.Semaphore):
+        """It comes when the reader was asked to stop."""
+
+        def __enter__(self, *arguments: Any, **options: Any) -> bool:  # noqa: ANN401
+            reader.ask_to_stop()
+            return self.acquire(*arguments, **options)
+
+    setup = Setup(tmp_path)
+    (setup.logs / "a.ndjson").write_bytes(ndjson(record()))
+    model = setup.model()
+    reader = Reader(model, Turn())
+    reader.start()
+    assert reader.first_done.wait(30)
+    reader.stop()
+    model.close()
+
+    assert 0 == model.ingest.records
 
 
 def counters(model: ModelRuntime) -> tuple[int, int, int]:

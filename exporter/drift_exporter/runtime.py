@@ -82,7 +82,7 @@ class ModelRuntime:
         """Count what there is to read; returns the number of chunks. Stops between chunks if ``stop``."""
         chunks = 0
         problem = None
-        reading = self.source.poll()
+        reading = self.source.poll(stop)
         try:
             for chunk in reading:
                 # Asking for this chunk has moved the position past the one before; this one stays unread.
@@ -359,14 +359,20 @@ class Reader:
         """Begin."""
         self._thread.start()
 
+    def ask_to_stop(self) -> None:
+        """End after the chunk that is being counted."""
+        self._stop.set()
+
     def stop(self) -> None:
         """End after the chunk that is being counted, and wait for that."""
-        self._stop.set()
+        self.ask_to_stop()
         self._thread.join()
 
     def _run(self) -> None:
         while not self._stop.is_set():
             with self._slots:
-                self.model.read(self._stop.is_set)
+                # Others may have read for long.
+                if not self._stop.is_set():
+                    self.model.read(self._stop.is_set)
             self.first_done.set()
             self._stop.wait(max(POLL_INTERVAL, self.model.source.idle_cost / _IDLE_SHARE))

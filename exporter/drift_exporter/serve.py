@@ -82,6 +82,9 @@ class Exporter:
         """End: the chunks in hand are counted, then everything is given back."""
         self._stop.set()
         self._wake.set()
+        # All at once: those that wait for their turn must not begin with another chunk.
+        for reader in self._readers:
+            reader.ask_to_stop()
         for reader in self._readers:
             reader.stop()
         if self._evaluator.is_alive():

@@ -4,8 +4,6 @@ DRIFT_EXPORTER_KILLS is the number of kills (200), DRIFT_EXPORTER_KILL_SEED the 
 timing, which is that of the machine.
 """
 
-import base64
-import json
 import os
 import random
 import secrets
@@ -14,17 +12,24 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import requests
 
-from drift_exporter.reference.store import save_reference
-from support.records import model_config, write_config
+from support.faults import configure
 from support.servers import free_port
-from support.tally import LINE_LIMIT, MODEL, SOURCE, Series, Tally, key, parse
+from support.tally import (
+    SOURCE,
+    Series,
+    Tally,
+    dead_letters,
+    differences,
+    key,
+    parse,
+    show,
+)
 from support.writer import Writer
 
 pytestmark = pytest.mark.xdist_group("kill")
@@ -60,7 +65,7 @@ class Watch:
                 continue
             before = self.highest.get(one, 0.0)
             if series[one] < before:
-                self.problems.append(f"{_text(one)} went back from {before} to {series[one]}")
+                self.problems.append(f"{show(one)} went back from {before} to {series[one]}")
             self.highest[one] = max(before, series[one])
         if series.get(RECORDS, 0) > written:
             self.problems.append(f"{series[RECORDS]} records counted of {written} written")
@@ -124,7 +129,7 @@ class Exporters:
                 return series
             assert process.poll() is None, f"the exporter ended by itself: {self.log()}"
             time.sleep(0.05)
-        newest = {_text(one): value for one, value in self.watch.newest.items() if "_source_" in one[0]}
+        newest = {show(one): value for one, value in self.watch.newest.items() if "_source_" in one[0]}
         pytest.fail(
             f"not all was read in {PATIENCE:g} s: {whole} lines of {self.watch.tally.size} bytes; "
             f"{newest}; {self.log()}"
@@ -191,13 +196,14 @@ class Exporters:
         return (self.folder / "log").read_text(errors="replace")[-3000:]
 
 
+@pytest.mark.fault("SIGKILL at any moment")
 def test_every_record_is_counted_once_whenever_the_exporter_is_killed(tmp_path: Path) -> None:
     print(f"DRIFT_EXPORTER_KILL_SEED={SEED}")  # noqa: T201, shown where the test fails
     logs = tmp_path / "logs"
     logs.mkdir()
     writer = Writer(logs, SEED, seconds=1.5 * max(1, KILLS))
     watch = Watch(writer.tally)
-    exporters = Exporters(tmp_path, _configure(tmp_path, writer.tally), watch)
+    exporters = Exporters(tmp_path, configure(tmp_path, writer.tally), watch)
     begun = time.monotonic()
     with writer.running():
         for number in range(1, KILLS + 1):
@@ -220,9 +226,9 @@ def test_every_record_is_counted_once_whenever_the_exporter_is_killed(tmp_path: 
             process.kill()
             process.wait()
         told = f"{exporters.killed}, {writer.done}, {watch.scrapes} scrapes, {writer.tally.records} records"
-        assert {} == _differences(writer.tally, series), told
+        assert {} == differences(writer.tally, series), told
         assert [] == watch.problems, told
-        letters = _dead_letters(tmp_path / "state" / "dead-letter")
+        letters = dead_letters(tmp_path / "state" / "dead-letter")
         assert Counter() == Counter(writer.tally.malformed) - letters, "not in the dead-letter file"
         assert Counter() == letters - Counter(writer.tally.malformed), (
             "more than once in the dead-letter file"
@@ -234,46 +240,3 @@ def test_every_record_is_counted_once_whenever_the_exporter_is_killed(tmp_path: 
             assert exporters.killed[moment], f"never killed: {moment}; {exporters.killed}"
         for action in ("rotate", "compress", "half", "truncate", "copy_and_truncate", "delete_old"):
             assert writer.done.get(action), f"never done: {action}; {writer.done}"
-
-
-def _configure(folder: Path, tally: Tally) -> Path:
-    for version, reference in tally.references.items():
-        save_reference(reference, folder / f"{version}.json")
-    model = model_config(
-        MODEL,
-        path="logs/*.ndjson*",
-        format="ndjson",
-        reference={version: f"{version}.json" for version in tally.references},
-    )
-    return write_config(folder, [model], evaluation_interval="100ms", limits={"line": f"{LINE_LIMIT}B"})
-
-
-def _differences(tally: Tally, series: Series) -> Mapping[str, tuple[float | None, float | None]]:
-    """Series that are not as they should be, each with what was written and what is exposed."""
-    expected = tally.exact()
-    names = {name for name, _ in expected} - {"drift_exporter_invalid_values_total"}
-    actual = {one: value for one, value in series.items() if one[0] in names or one in expected}
-    found = {
-        _text(one): (expected.get(one), actual.get(one))
-        for one in expected.keys() | actual.keys()
-        if expected.get(one) != actual.get(one)
-    }
-    for one, total in tally.sums.items():
-        # Adding in another order gives another last digit.
-        if series.get(one) != pytest.approx(total, rel=1e-9):
-            found[_text(one)] = (total, series.get(one))
-    return found
-
-
-def _dead_letters(folder: Path) -> Counter[tuple[str, bytes]]:
-    found: Counter[tuple[str, bytes]] = Counter()
-    for path in folder.glob(f"{MODEL}.predictions*"):
-        for line in path.read_bytes().splitlines():
-            entry = json.loads(line)
-            raw = base64.b64decode(entry["raw_base64"]) if "raw_base64" in entry else entry["raw"].encode()
-            found[entry["reason"], raw] += 1
-    return found
-
-
-def _text(one: tuple[str, frozenset[tuple[str, str]]]) -> str:
-    return one[0] + "{" + ", ".join(f'{name}="{value}"' for name, value in sorted(one[1])) + "}"

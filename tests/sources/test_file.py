@@ -92,6 +92,16 @@ def test_files_are_read_in_the_order_of_their_records(tmp_path: Path, tail: Tail
     assert tail.poll() == list(range(300))
 
 
+def test_looking_for_the_oldest_of_many_files_can_be_stopped(tmp_path: Path, tail: Tail) -> None:
+    for number in range(10):
+        append(tmp_path / f"{number}.log", number)
+    answers = iter([False, False, True])
+
+    assert [] == list(tail.source.poll(lambda: next(answers)))
+    assert 2 == sum(file.time is not None for file in tail.source.files.values())
+    assert tail.poll() == list(range(10))
+
+
 def test_files_side_by_side_stay_together(tmp_path: Path, tail: Tail) -> None:
     append(tmp_path / "even.log", *range(0, 1000, 2))
     append(tmp_path / "odd.log", *range(1, 1000, 2))
@@ -283,6 +293,24 @@ def test_a_damaged_file_does_not_stop_the_others(tmp_path: Path) -> None:
     assert tail.poll() == [3]
     assert tail.source.problem is None
     tail.source.close()
+
+
+def test_what_is_damaged_is_told_again_by_the_next_process(tmp_path: Path) -> None:
+    packed = gzip.compress(b"1\n2\n")
+    (tmp_path / "a.log.gz").write_bytes(packed[:-4])
+    tail = Tail(tmp_path, "*")
+    assert tail.poll() == [1, 2]
+    changed, _ = tail.source.changes()
+    again = Tail(tmp_path, "*")
+    again.source.restore(changed, 0)
+
+    assert again.poll() == []
+    assert again.source.problem is not None
+    (tmp_path / "a.log.gz").write_bytes(packed + gzip.compress(b"3\n"))
+    assert again.poll() == [3]
+    assert again.source.problem is None
+    for each in (tail, again):
+        each.source.close()
 
 
 def test_a_file_that_vanishes_while_others_are_read(tmp_path: Path, tail: Tail) -> None:

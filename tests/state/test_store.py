@@ -85,6 +85,7 @@ def test_a_folder_in_use(tmp_path: Path) -> None:
     Store(tmp_path).close()
 
 
+@pytest.mark.fault("state damaged")
 def test_garbage_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / FILE
     path.write_bytes(b"garbage" * 1000)
@@ -93,6 +94,7 @@ def test_garbage_is_refused_and_left_alone(tmp_path: Path) -> None:
     assert b"garbage" * 1000 == path.read_bytes()
 
 
+@pytest.mark.fault("state of another program")
 def test_somebody_elses_database_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / FILE) as connection:
         connection.execute("CREATE TABLE mine (a)")
@@ -101,6 +103,7 @@ def test_somebody_elses_database_is_refused(tmp_path: Path) -> None:
         Store(tmp_path)
 
 
+@pytest.mark.fault("state of a newer version")
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     Store(tmp_path).close()
     with sqlite3.connect(tmp_path / FILE) as connection:

@@ -4,10 +4,13 @@ The tally is kept with nothing of the exporter's but the bins of its references:
 counted twice, by different code.
 """
 
+import base64
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -183,6 +186,18 @@ class Tally:
         self.size += len(data)
         return data
 
+    def repeat(self, times: int) -> None:
+        """All that was written is in the log this many times."""
+        self.records, self.size, self.malformed = (
+            self.records * times,
+            self.size * times,
+            self.malformed * times,
+        )
+        for counter in (self.counts, self.sums):
+            for one in counter:
+                counter[one] *= times
+        self.times = {version: parts * times for version, parts in self.times.items()}
+
     def _add(self, batch: Batch) -> None:
         for number, version in enumerate(VERSIONS):
             mine = batch.version == number
@@ -257,6 +272,39 @@ class Tally:
                 inside = np.count_nonzero(own >= begin * slice_length * _SECOND)
                 series[key("model_window_samples", **labels, window=window)] = int(inside)
         return series
+
+
+def differences(tally: Tally, series: Series) -> Mapping[str, tuple[float | None, float | None]]:
+    """Series that are not as they should be, each with what was written and what is exposed."""
+    expected = tally.exact()
+    names = {name for name, _ in expected} - {"drift_exporter_invalid_values_total"}
+    actual = {one: value for one, value in series.items() if one[0] in names or one in expected}
+    found = {
+        show(one): (expected.get(one), actual.get(one))
+        for one in expected.keys() | actual.keys()
+        if expected.get(one) != actual.get(one)
+    }
+    for one, total in tally.sums.items():
+        # Adding in another order gives another last digit.
+        if not math.isclose(series.get(one, math.nan), total, rel_tol=1e-9):
+            found[show(one)] = (total, series.get(one))
+    return found
+
+
+def dead_letters(folder: Path) -> Counter[tuple[str, bytes]]:
+    """Reason and line of what is in the model's dead-letter files."""
+    found: Counter[tuple[str, bytes]] = Counter()
+    for path in folder.glob(f"{MODEL}.predictions*"):
+        for line in path.read_bytes().splitlines():
+            entry = json.loads(line)
+            raw = base64.b64decode(entry["raw_base64"]) if "raw_base64" in entry else entry["raw"].encode()
+            found[entry["reason"], raw] += 1
+    return found
+
+
+def show(one: Key) -> str:
+    """A series as people write it."""
+    return one[0] + "{" + ", ".join(f'{name}="{value}"' for name, value in sorted(one[1])) + "}"
 
 
 def _or_none(value: float) -> float | None:

@@ -11,6 +11,7 @@ where they differ, the content is another and is read from its beginning. Copies
 not read twice.
 """
 
+import heapq
 import time
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
@@ -78,18 +79,19 @@ class FileSource:
         """The files that are there, or still held open."""
         return self.tracker.files
 
-    def poll(self) -> Generator[Chunk]:
+    def poll(self, stop: Callable[[], bool] = lambda: False) -> Generator[Chunk]:
         """Hand on what there is to read now, oldest file first, chunk by chunk.
 
         A position moves when its chunk is accepted, or else when the next one is asked for. A file that
-        cannot be read is named in ``problem``; the others go on.
+        cannot be read is named in ``problem``; the others go on. ``stop`` ends it while the files are looked
+        at to find the oldest.
         """
         start = time.thread_time()
         found = False
         readers: dict[FileKey, Generator[Chunk]] = {}
         try:
             waiting = self.tracker.refresh(list_files(self.pattern, self.shard), self.clock(), self.wall())
-            for chunk in self._read(waiting, readers):
+            for chunk in self._read(waiting, readers, stop):
                 found = True
                 yield chunk
             if not found:
@@ -174,13 +176,22 @@ class FileSource:
             file.close()
         self._memory.close()
 
-    def _read(self, waiting: list[FileKey], readers: dict[FileKey, Generator[Chunk]]) -> Generator[Chunk]:
+    def _read(
+        self, keys: list[FileKey], readers: dict[FileKey, Generator[Chunk]], stop: Callable[[], bool]
+    ) -> Generator[Chunk]:
         files = self.files
-        for key in list(waiting):
-            if files[key].time is None and len(waiting) > 1 and not self._look_at_first(files[key]):
-                waiting.remove(key)
+        waiting: list[tuple[int, str, FileKey]] = []
+        for key in keys:
+            if files[key].time is None and len(keys) > 1:
+                # A look takes milliseconds, and there may be thousands of files.
+                if stop():
+                    return
+                if not self._look_at_first(files[key]):
+                    continue
+            waiting.append(_turn(files[key]))
+        heapq.heapify(waiting)
         while waiting:
-            key = min(waiting, key=lambda k: (files[k].time or 0, files[k].path))
+            key = waiting[0][2]
             file = files[key]
             self._current = key
             try:
@@ -194,7 +205,7 @@ class FileSource:
             if chunk is None:
                 self._current = None
                 self._sizes.pop(key, None)
-                waiting.remove(key)
+                heapq.heappop(waiting)
                 self.tracker.touch(file)
                 self.tracker.done(key)
                 continue
@@ -206,9 +217,10 @@ class FileSource:
             elif key in self.tracker.unusable:
                 # Closing the reader without asking it for more leaves the offset before this chunk.
                 readers[key].close()
-                waiting.remove(key)
+                heapq.heappop(waiting)
             else:
                 self.accept()
+                heapq.heapreplace(waiting, _turn(file))
 
     def _look_at_first(self, file: KnownFile) -> bool:
         try:
@@ -230,3 +242,8 @@ class FileSource:
 
     def _new_tracker(self) -> Tracker:
         return Tracker(self._make, self.guard, self.grace, self.final)
+
+
+def _turn(file: KnownFile) -> tuple[int, str, FileKey]:
+    """What files are read in the order of: time of the newest record, path."""
+    return file.time or 0, file.path, file.identity

@@ -127,7 +127,8 @@ class KnownFile(ABC):
             self.tail,
             self.header,
             self.known_size,
-            self.finished,
+            # What is wrong with a file is not stored: whoever goes on from here shall find it out, too.
+            self.finished if self.problem is None else None,
             self.time,
             gone=False,
             unread=0,

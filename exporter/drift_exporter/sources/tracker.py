@@ -78,12 +78,12 @@ class Tracker:
             reason = f"compressed data is damaged or ends too early ({error}); what came before it is counted"
             # It is tried again only when it has changed.
             file.finish(file.state())
-            self.touch(file)
         elif isinstance(error, OSError) and error.strerror:
             reason = error.strerror
         else:
             reason = str(error).splitlines()[0]
         file.problem = reason
+        self.touch(file)
         self.say(f"{file.path}: {reason}")
         if file.identity in self.leaving:
             # It will not become better.

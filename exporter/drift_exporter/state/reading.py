@@ -20,6 +20,14 @@ from drift_exporter.state.schema import APPLICATION, TABLES, VERSION
 
 FILE = "state.sqlite"
 _DIGEST = 16
+_HINTS = {
+    "SQLITE_FULL": "; free some space",
+    "SQLITE_IOERR": "; is the disk full or broken?",
+    "SQLITE_CANTOPEN": "; give this user the right to write it and its folder",
+    "SQLITE_READONLY": "; give this user the right to write it and its folder",
+    "SQLITE_PERM": "; give this user the right to write it and its folder",
+}
+"""What to do about SQLite's errors, by the beginning of their names."""
 
 MODELS = "SELECT name, saved, counters FROM model"
 VERSIONS = "SELECT model, version, counters FROM version"
@@ -189,7 +197,9 @@ def state_errors(path: Path, model: str | None = None, *, writing: bool = False)
     except sqlite3.Error as error:
         if is_damage(error):
             raise damaged(path, str(error)) from error
-        raise StateError(f"{path}: {error}") from error
+        name = getattr(error, "sqlite_errorname", "")
+        hint = next((text for start, text in _HINTS.items() if name.startswith(start)), "")
+        raise StateError(f"{path}: {error}{hint}") from error
     except (ValueError, KeyError, TypeError) as error:
         reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         if writing:

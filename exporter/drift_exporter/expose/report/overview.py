@@ -86,10 +86,11 @@ def _models(snapshot: Snapshot) -> Markup:
 def _model(model: ModelSnapshot) -> Markup:
     newest = max((v.last_timestamp for v in model.versions if v.last_timestamp is not None), default=None)
     link = tag("a", named(model.name), href=f"models/{quote(model.name, safe='', errors='replace')}")
+    problem = None if model.problem is None else tag("div", model.problem, class_="quiet")
     return tag(
         "tr",
         tag("th", link, scope="row"),
-        tag("td", _model_state(model)),
+        tag("td", _model_state(model), problem),
         tag("td", named(model.team), class_="wide"),
         tag("td", model.impact, class_="wide"),
         tag("td", count(sum(v.predictions for v in model.versions)), class_="number"),
