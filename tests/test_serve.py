@@ -162,7 +162,7 @@ def test_a_state_that_lacks_something_is_refused_with_the_way_out(tmp_path: Path
     store = Store(tmp_path / "state")
     store._connection.execute("UPDATE model SET counters = json_remove(counters, '$.watermark')")  # noqa: SLF001  # damage that no checksum shows
     store.close()
-    with pytest.raises(StateError, match=r"model fraud: .*KeyError: 'watermark'.*state reset"):
+    with pytest.raises(StateError, match=r"model fraud: the counter watermark is missing.*state reset"):
         Exporter(made.config_path)
 
 

@@ -27,6 +27,9 @@ from drift_exporter.sources.position import Guard, Position, new_guard
 from drift_exporter.sources.text import TextFile
 from drift_exporter.sources.tracker import Tracker
 
+Turn = tuple[int, str, FileKey]
+"""When a file is read: the time of its records, then its path."""
+
 FirstTime = Callable[[bytes, bytes], int | None]
 
 
@@ -179,20 +182,10 @@ class FileSource:
     def _read(
         self, keys: list[FileKey], readers: dict[FileKey, Generator[Chunk]], stop: Callable[[], bool]
     ) -> Generator[Chunk]:
-        files = self.files
-        waiting: list[tuple[int, str, FileKey]] = []
-        for key in keys:
-            if files[key].time is None and len(keys) > 1:
-                # A look takes milliseconds, and there may be thousands of files.
-                if stop():
-                    return
-                if not self._look_at_first(files[key]):
-                    continue
-            waiting.append(_turn(files[key]))
-        heapq.heapify(waiting)
+        waiting = self._turns(keys, stop)
         while waiting:
             key = waiting[0][2]
-            file = files[key]
+            file = self.files[key]
             self._current = key
             try:
                 if key not in readers:
@@ -222,6 +215,21 @@ class FileSource:
                 self.accept()
                 heapq.heapreplace(waiting, _turn(file))
 
+    def _turns(self, keys: list[FileKey], stop: Callable[[], bool]) -> list[Turn]:
+        """Heap of the files to read; empty where it was time to stop."""
+        waiting: list[Turn] = []
+        for key in keys:
+            file = self.files[key]
+            if file.time is None and len(keys) > 1:
+                # A look takes milliseconds, and there may be thousands of files.
+                if stop():
+                    return []
+                if not self._look_at_first(file):
+                    continue
+            waiting.append(_turn(file))
+        heapq.heapify(waiting)
+        return waiting
+
     def _look_at_first(self, file: KnownFile) -> bool:
         try:
             first = self.first_time(*file.first_lines())
@@ -244,6 +252,6 @@ class FileSource:
         return Tracker(self._make, self.guard, self.grace, self.final)
 
 
-def _turn(file: KnownFile) -> tuple[int, str, FileKey]:
+def _turn(file: KnownFile) -> Turn:
     """What files are read in the order of: time of the newest record, path."""
     return file.time or 0, file.path, file.identity

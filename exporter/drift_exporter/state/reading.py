@@ -89,8 +89,9 @@ def to_slice(row: Row) -> SavedSlice:
         window,
         start,
         rows,
-        np.frombuffer(counts, dtype=np.int64).copy(),
-        np.frombuffer(sums, dtype=np.float64).copy(),
+        # Views of what was read: most slices do not change any more, and copying all would take as long again.
+        np.frombuffer(counts, dtype=np.int64),
+        np.frombuffer(sums, dtype=np.float64),
     )
 
 

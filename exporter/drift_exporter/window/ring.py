@@ -10,7 +10,10 @@ from drift_exporter.window.slices import Window
 
 @dataclass
 class Slice:
-    """Counts, sums and number of records of one slice of time."""
+    """Counts, sums and number of records of one slice of time.
+
+    Where the arrays cannot be written, as those of a state just read, they are replaced at the first change.
+    """
 
     counts: IntArray
     sums: FloatArray
@@ -57,10 +60,12 @@ class Ring:
             slot = slices.get(own_start)
             if slot is None:
                 slices[own_start] = Slice(counts.copy(), sums.copy(), rows)
-            else:
+            elif slot.counts.flags.writeable:
                 slot.counts += counts
                 slot.sums += sums
                 slot.rows += rows
+            else:
+                slices[own_start] = Slice(slot.counts + counts, slot.sums + sums, slot.rows + rows)
 
     def adopt(self, old: "Ring") -> None:
         """Take over the slices of the windows that are as long as before; none of them counts as changed."""
