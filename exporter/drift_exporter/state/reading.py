@@ -89,7 +89,7 @@ def to_slice(row: Row) -> SavedSlice:
         window,
         start,
         rows,
-        # Views of what was read: most slices do not change any more, and copying all would take as long again.
+        # Views of what was read: most slices do not change any more, and copying takes as long as reading.
         np.frombuffer(counts, dtype=np.int64),
         np.frombuffer(sums, dtype=np.float64),
     )
