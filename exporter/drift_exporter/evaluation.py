@@ -101,6 +101,8 @@ def capture(ingest: ModelIngest, durations: Durations) -> Captured:
             late={reason: ingest.late[reason] for reason in LATE_REASONS},
             dropped_series={},
             problem=None,
+            duplicates=None if ingest.ids is None else ingest.duplicates,
+            forgotten_ids=None if ingest.ids is None else ingest.ids.forgotten,
             evaluation_duration=durations.histogram(),
         )
         return traffic, sums

@@ -26,6 +26,7 @@ from drift_exporter.planning import make_plan, tolerances
 from drift_exporter.reference.model import IntArray, Kind, Reference
 from drift_exporter.snapshot import CONFIDENCE_BOUNDS, LATENCY_BOUNDS, Exemplar
 from drift_exporter.sources.chunk import Chunk, Rejection
+from drift_exporter.window.ids import SeenIds
 from drift_exporter.window.ring import Ring
 from drift_exporter.window.slices import MICROSECONDS, Assignment, assign, make_windows
 from drift_exporter.window.totals import Totals
@@ -77,6 +78,8 @@ class ModelIngest:
         self.invalid: Counter[tuple[Kind, str]] = Counter()
         self.late: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
+        self.duplicates = 0
+        self.ids = self._no_ids(config.limits.ids)
         self.records = 0
         self.watermark: int | None = None
         self._clock = clock
@@ -87,6 +90,10 @@ class ModelIngest:
         self._confidence = Binner(np.array(CONFIDENCE_BOUNDS))
         self._decoder: Decoder
         self._plan_versions(tuple(version for version in references if version is not None))
+
+    def _no_ids(self, limit: int) -> SeenIds | None:
+        window = self.model.predictions.deduplicate
+        return None if window is None else SeenIds(round(window * MICROSECONDS), limit)
 
     def close(self) -> None:
         """Give back what the decoder holds."""
@@ -104,6 +111,9 @@ class ModelIngest:
         with self.lock, old.lock:
             self.invalid, self.late, self.rejected = old.invalid, old.late, old.rejected
             self.records, self.watermark = old.records, old.watermark
+            self.duplicates = old.duplicates
+            if self.ids is not None and old.ids is not None:
+                self.ids.restore(old.ids.blocks, old.ids.newest, old.ids.forgotten)
             self._plan_versions(tuple(dict.fromkeys((*self.plan.versions, *old.plan.versions))))
             for version, totals in old.totals.items():
                 mine, theirs = self.layout(version), old.layout(version)

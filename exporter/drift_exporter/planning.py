@@ -73,6 +73,7 @@ def make_plan(model: Model, references: Sequence[Reference], versions: Sequence[
         latency=None if fields.latency is None else split_path(fields.latency.field),
         latency_scale=1.0 if fields.latency is None else fields.latency.scale,
         trace_id=_optional(fields.trace_id),
+        id=None if model.predictions.deduplicate is None else _optional(fields.id),
         versions=tuple(versions),
     )
 

@@ -35,7 +35,7 @@ from drift_exporter.sources.file import FileSource
 from drift_exporter.sources.listing import Shard
 from drift_exporter.state.counters import read_model_counters
 from drift_exporter.state.model import changes_of, forget_changes, restore
-from drift_exporter.state.rows import Changes, ModelState
+from drift_exporter.state.rows import ModelState
 from drift_exporter.state.store import Store
 from drift_exporter.window.slices import MICROSECONDS
 
@@ -141,20 +141,20 @@ class ModelRuntime:
         """Write what changed since the last save; the caller holds the lock. Raises StateError."""
         if self.store is None:
             return
-        state, evicted = changes_of(self.ingest, anew=self._anew)
+        changes = changes_of(self.ingest, anew=self._anew)
         positions, forgotten = self.source.changes()
         end = self.letters.cursor()
         counters = {
-            **state.counters,
+            **changes.state.counters,
             "bytes": self.bytes,
             "lost_bytes": self.source.lost_bytes,
             "dead_letter": None if end is None else [end.inode, end.size, end.tail.hex()],
             "evaluations": [self.evaluations.counts.tolist(), self.evaluations.total],
             "saves": [self.saves.counts.tolist(), self.saves.total],
         }
-        state = replace(state, counters=counters, positions=positions)
+        state = replace(changes.state, counters=counters, positions=positions)
         now = self.clock()
-        self.store.save(self.model.name, Changes(state, evicted, forgotten, anew=self._anew), now)
+        self.store.save(self.model.name, replace(changes, state=state, forgotten=forgotten), now)
         self.saved = now
         self.source.saved()
         forget_changes(self.ingest)

@@ -114,7 +114,8 @@ class ModelSnapshot:
     """One configured model with all its versions. ``late`` counts by reason (``late``, ``future``).
 
     ``invalid`` counts by (kind, column). ``problem`` says why the last evaluation failed, None if it did not.
-    ``checkpoint`` is None where no state is kept.
+    ``checkpoint`` is None where no state is kept. ``duplicates`` counts records left out since their id came
+    before, and ``forgotten_ids`` ids that had to be forgotten too early; None where all records count.
     """
 
     name: str
@@ -129,6 +130,8 @@ class ModelSnapshot:
     problem: str | None
     evaluation_duration: Histogram
     checkpoint: Checkpoint | None = None
+    duplicates: int | None = None
+    forgotten_ids: int | None = None
 
 
 @dataclass(frozen=True)

@@ -20,16 +20,13 @@ def hashes(values: list[int]) -> tuple[HashArray, HashArray]:
     return np.array(low, dtype=np.uint64), np.array([value + 1 for value in values], dtype=np.uint64)
 
 
-def add(
-    seen: SeenIds, records: list[tuple[int, int]], watermark: int | None
-) -> tuple[list[bool], int | None]:
+def add(seen: SeenIds, records: list[tuple[int, int]]) -> list[bool]:
     low, high = hashes([id_ for id_, _ in records])
     times = np.array([time for _, time in records], dtype=np.int64)
-    judged = seen.judge(low, high, times, watermark, HORIZON)
-    past = times[times <= HORIZON].tolist()
-    watermark = max([*past, *([] if watermark is None else [watermark])], default=None)
-    seen.add(judged.block, watermark)
-    return judged.fresh.tolist(), watermark
+    judged = seen.judge(low, high, times, HORIZON)
+    seen.add(judged)
+    fresh: list[bool] = judged.fresh.tolist()
+    return fresh
 
 
 def naive(records: list[tuple[int, int]]) -> list[bool]:
@@ -58,15 +55,13 @@ def test_like_a_dictionary_however_the_records_are_cut(
     ]
     seen = SeenIds(WINDOW, 1000)
     fresh: list[bool] = []
-    watermark = None
     edges = [0, *sorted(cuts), len(records)]
     for start, end in itertools.pairwise(edges):
         if records[start:end]:
-            more, watermark = add(seen, records[start:end], watermark)
-            fresh += more
+            fresh += add(seen, records[start:end])
             # What is saved and read again at any time is the same.
             again = SeenIds(WINDOW, 1000)
-            again.restore(dict(seen.blocks), seen.forgotten)
+            again.restore(dict(seen.blocks), seen.newest, seen.forgotten)
             seen = again
 
     assert naive(records) == fresh
@@ -76,12 +71,9 @@ def test_what_was_added_and_removed_since_a_save_makes_the_blocks() -> None:
     generator = np.random.default_rng(1)
     seen = SeenIds(1000, 10**6)
     kept: dict[int, Block] = {}
-    watermark = None
     for step in range(200):
         size = int(generator.integers(1, 50))
-        _, watermark = add(
-            seen, [(int(generator.integers(0, 10**6)), step * 20) for _ in range(size)], watermark
-        )
+        add(seen, [(int(generator.integers(0, 10**6)), step * 20) for _ in range(size)], watermark)
         if step % 7 == 0:
             assert not seen.added & seen.removed
             kept = {number: block for number, block in kept.items() if number not in seen.removed}
@@ -96,23 +88,22 @@ def test_what_was_added_and_removed_since_a_save_makes_the_blocks() -> None:
 
 def test_a_limit_forgets_the_oldest_and_says_so() -> None:
     seen = SeenIds(10**9, 100)
-    watermark = None
     for time in range(300):
-        _, watermark = add(seen, [(time, time)], watermark)
+        _, watermark = add(seen, [(time, time)])
     size = sum(block.size for block in seen.blocks.values())
 
     assert size <= 100
     assert 300 == size + seen.forgotten
-    assert [True] == add(seen, [(0, 300)], watermark)[0]
-    assert [False, False] == add(seen, [(299, 300), (280, 300)], watermark)[0]
+    assert [True] == add(seen, [(0, 300)])
+    assert [False, False] == add(seen, [(299, 300), (280, 300)])
 
 
 @pytest.mark.parametrize("size", [1, 1000])
 def test_records_without_an_id_are_all_new(size: int) -> None:
     seen = SeenIds(WINDOW, 1000)
     none = np.zeros(size, dtype=np.uint64)
-    judged = seen.judge(none, none, np.zeros(size, dtype=np.int64), None, HORIZON)
-    seen.add(judged.block, 0)
+    judged = seen.judge(none, none, np.zeros(size, dtype=np.int64), HORIZON)
+    seen.add(judged)
 
     assert judged.fresh.all()
     assert {} == seen.blocks

@@ -69,6 +69,11 @@ def _within_model(model: Mapping[str, Any]) -> Iterator[Part]:
         yield ("predictions", "fields", *place), text
     if fields and "labels" in model and "id" not in fields:
         yield ("labels",), "labels are joined by id, and predictions.fields names none; add id there"
+    if fields and "deduplicate" in _mapping(model.get("predictions")) and "id" not in fields:
+        yield (
+            ("predictions", "deduplicate"),
+            "records are told apart by id, and predictions.fields names none; add id there",
+        )
     features = fields.get("features")
     # With a pattern there may be a feature of any name.
     if fields and (features is None or isinstance(features, dict)):

@@ -51,6 +51,9 @@ FileFormat = Literal["ndjson", "csv", "parquet"]
 _FORMATS: Mapping[str, FileFormat] = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
 
 PositiveInt = Annotated[int, Field(strict=True, ge=1, le=10**9)]
+IdCount = Annotated[int, Field(strict=True, ge=1000, le=40_000_000)]
+"""What SQLite takes as one value holds 40 million ids."""
+
 PositiveNumber = Annotated[float, Field(strict=True, gt=0, le=100, allow_inf_nan=False)]
 Share = Annotated[float, Field(strict=True, gt=0, lt=1, allow_inf_nan=False)]
 
@@ -67,6 +70,9 @@ class Limits(Section):
     series: PositiveInt = Field(50_000, description="time series exported for all models together")
     models: PositiveInt = Field(100, description="models in this file")
     categories: PositiveInt = Field(50, description="categories of one column that are told apart")
+    ids: IdCount = Field(
+        5_000_000, description="ids of one model that are remembered to count records once, 24 bytes each"
+    )
     line: LineSize = Field(2**20, description="size of one record in a log; longer ones are rejected")
     memory: MemorySize = Field(
         512 * 2**20,
@@ -148,6 +154,9 @@ class Predictions(Section):
         description="where the records come from, such as {type: file, path: logs/*.ndjson}"
     )
     fields: Fields = Field(description="which field of a record holds what")
+    deduplicate: Period | None = Field(
+        None, description="count a record once whose id comes again within this event time; needs fields.id"
+    )
 
 
 class ColumnOptions(Section):

@@ -77,6 +77,7 @@ class Plan:
     latency: FieldPath | None = None
     latency_scale: float = 1.0
     trace_id: FieldPath | None = None
+    id: FieldPath | None = None
     versions: tuple[str, ...] = ()
 
     def number_paths(self) -> tuple[FieldPath, ...]:
@@ -86,7 +87,7 @@ class Plan:
 
     def text_paths(self) -> tuple[FieldPath, ...]:
         """Paths read as text."""
-        single = (self.timestamp, self.version, self.error)
+        single = (self.timestamp, self.version, self.error, self.id)
         return (*(leaf.path for leaf in self.categorical), *(p for p in single if p is not None))
 
     def paths(self) -> tuple[FieldPath, ...]:
@@ -178,7 +179,7 @@ def select_sql(
     text: Callable[[FieldPath], str],
     timestamp: Callable[[str], str] = timestamp_sql,
 ) -> list[str]:
-    """Select list of a plan: n0.. numbers, k0.. category codes, ts, version, error, latency.
+    """Select list of a plan: n0.. numbers, k0.. category codes, ts, version, error, latency, low, high.
 
     ``number`` and ``text`` give the SQL that reaches a path as DOUBLE and as VARCHAR, ``timestamp`` that
     which makes microseconds of the timestamp's.
@@ -199,6 +200,13 @@ def select_sql(
         select.append(f"{error_sql(text(plan.error))}::UTINYINT AS error")
     if plan.latency is not None:
         select.append(f"coalesce({number(plan.latency)} * {plan.latency_scale!r}, 'NaN'::DOUBLE) AS latency")
+    if plan.id is not None:
+        # Both halves come from one hash, which DuckDB computes once.
+        hashed = f"md5_number(nullif({text(plan.id)}, ''))"
+        select += [
+            f"coalesce(({hashed} & {2**64 - 1})::UBIGINT, 0) AS low",
+            f"coalesce(({hashed} >> 64)::UBIGINT, 0) AS high",
+        ]
     return select or ["0::UTINYINT AS nothing"]
 
 

@@ -231,6 +231,20 @@ LATE_RECORDS = MetricDefinition(
     "Records left out of windows because their event time is too old (late) or ahead of the clock (future).",
     ("model", "reason"),
 )
+DUPLICATES = MetricDefinition(
+    "drift_exporter_duplicate_records_total",
+    "counter",
+    "records",
+    "Records that were not counted because a record with the same id was.",
+    ("model",),
+)
+FORGOTTEN_IDS = MetricDefinition(
+    "drift_exporter_forgotten_ids_total",
+    "counter",
+    "ids",
+    "Ids that had to be forgotten too early because of a limit; a record that comes again counts twice then.",
+    ("model",),
+)
 INVALID_VALUES = MetricDefinition(
     "drift_exporter_invalid_values_total",
     "counter",
@@ -305,6 +319,8 @@ METRICS: tuple[MetricDefinition, ...] = (
     SOURCE_WATERMARK,
     SOURCE_UP,
     LATE_RECORDS,
+    DUPLICATES,
+    FORGOTTEN_IDS,
     INVALID_VALUES,
     DROPPED_SERIES,
     EVALUATION_SUCCESS,

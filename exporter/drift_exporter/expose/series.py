@@ -101,6 +101,10 @@ def _model(model: ModelSnapshot) -> Iterator[Series]:
         yield Series(catalogue.MODEL_INFO, labels, 1)
     for reason, count in model.late.items():
         yield Series(catalogue.LATE_RECORDS, (model.name, reason), count)
+    yield from _present(
+        (catalogue.DUPLICATES, (model.name,), model.duplicates),
+        (catalogue.FORGOTTEN_IDS, (model.name,), model.forgotten_ids),
+    )
     # A feature may be called like a role: the label is the name alone, so the two are one series.
     invalid: dict[str, int] = {}
     for (_, column), count in model.invalid.items():

@@ -15,6 +15,7 @@ from drift_exporter.state.look import look
 from drift_exporter.state.reading import (
     FILE,
     FILES,
+    IDS,
     MODELS,
     SERIES,
     SLICES,
@@ -23,6 +24,7 @@ from drift_exporter.state.reading import (
     command,
     is_empty,
     missing_tables,
+    to_block,
     to_counts,
     to_document,
     to_position,
@@ -118,6 +120,7 @@ class _Check:
         for row, part in self._each("slice", SLICES, to_slice):
             self._fit(row, "slice", len(part.counts), len(part.sums))
         self._look_at("file", FILES + " ORDER BY model, serial", to_position)
+        self._look_at("ids", IDS + " ORDER BY model, number", to_block)
         return models
 
     def _look_at(self, table: str, query: str, convert: Callable[[Row], object]) -> None:
@@ -241,4 +244,5 @@ _DESCRIBE: Mapping[str, Callable[[Row], str]] = {
     "series": _bins,
     "slice": _slice,
     "file": _file,
+    "ids": lambda row: f"model {row[0]}, ids {row[1]}",
 }

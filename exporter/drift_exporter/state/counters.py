@@ -16,6 +16,7 @@ from drift_exporter.snapshot import (
     Exemplar,
 )
 from drift_exporter.state.rows import Document
+from drift_exporter.window.ids import NEVER
 from drift_exporter.window.totals import Totals
 
 Durations = tuple[IntArray, float]
@@ -26,7 +27,8 @@ class ModelCounters:
     """What is known of a model as a whole.
 
     ``watermark`` in microseconds; ``late`` and ``rejected`` count by reason, ``invalid`` by (kind, column);
-    ``versions`` are those told apart; ``dead_letter`` is where the dead-letter file ended (None: unknown);
+    ``versions`` are those told apart; ``duplicates`` are records that came twice, ``forgotten_ids`` ids that a
+    limit has pushed out and ``newest_id`` the newest event time of an id (microseconds); ``dead_letter`` is where the dead-letter file ended (None: unknown);
     ``evaluations`` and ``saves`` are how long those took: counts by EVALUATION_BOUNDS and CHECKPOINT_BOUNDS,
     and a sum of seconds.
     """
@@ -37,6 +39,9 @@ class ModelCounters:
     rejected: Mapping[str, int]
     invalid: Mapping[tuple[Kind, str], int]
     versions: Sequence[str]
+    duplicates: int
+    forgotten_ids: int
+    newest_id: int
     bytes: int
     lost_bytes: int
     dead_letter: Cursor | None
@@ -57,6 +62,9 @@ def read_model_counters(document: Document) -> ModelCounters:
         rejected=_counts(document, "rejected"),
         invalid=invalid,
         versions=[_of_type(name, str, "versions") for name in _list(document, "versions")],
+        duplicates=_count(document, "duplicates"),
+        forgotten_ids=_count(document, "forgotten_ids"),
+        newest_id=int(_of_type(_get(document, "newest_id"), int, "newest_id")),
         bytes=_count(document, "bytes"),
         lost_bytes=_count(document, "lost_bytes"),
         dead_letter=_cursor(_get(document, "dead_letter")),
@@ -98,6 +106,9 @@ def counters_anew(before: Document) -> Document:
         "rejected": {},
         "invalid": [],
         "versions": [],
+        "duplicates": 0,
+        "forgotten_ids": 0,
+        "newest_id": NEVER,
         "bytes": 0,
         "lost_bytes": 0,
         "dead_letter": end,

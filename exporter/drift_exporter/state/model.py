@@ -9,7 +9,8 @@ import numpy as np
 from drift_exporter.count.layout import Layout
 from drift_exporter.ingest import ModelIngest
 from drift_exporter.state.counters import read_model_counters, read_version_counters
-from drift_exporter.state.rows import Counts, Document, Evicted, ModelState, SavedSlice
+from drift_exporter.state.rows import Changes, Counts, Document, Evicted, ModelState, SavedSlice
+from drift_exporter.window.ids import NEVER, Block
 from drift_exporter.window.ring import Ring, Slice
 from drift_exporter.window.totals import Totals
 
@@ -25,11 +26,17 @@ def counters_of(ingest: ModelIngest) -> Document:
         "rejected": dict(ingest.rejected),
         "invalid": [[kind, column, count] for (kind, column), count in ingest.invalid.items()],
         "versions": list(ingest.plan.versions),
+        "duplicates": ingest.duplicates,
+        "forgotten_ids": 0 if ingest.ids is None else ingest.ids.forgotten,
+        "newest_id": NEVER if ingest.ids is None else ingest.ids.newest,
     }
 
 
-def changes_of(ingest: ModelIngest, *, anew: bool) -> tuple[ModelState, tuple[Evicted, ...]]:
-    """What changed since the last save, or with ``anew`` all there is. The caller holds the model's lock."""
+def changes_of(ingest: ModelIngest, *, anew: bool) -> Changes:
+    """What changed since the last save, or with ``anew`` all there is, but for positions in files.
+
+    The caller holds the model's lock.
+    """
     versions, counts, slices, evicted = {}, [], [], []
     for version, totals in ingest.totals.items():
         versions[version] = _traffic(totals)
@@ -51,7 +58,13 @@ def changes_of(ingest: ModelIngest, *, anew: bool) -> tuple[ModelState, tuple[Ev
             Evicted(version, fingerprint, ring.windows[level].length, before)
             for level, before in ring.evicted.items()
         ]
-    return ModelState(counters_of(ingest), versions, counts, slices), tuple(evicted)
+    ids: dict[int, Block] = {}
+    removed: tuple[int, ...] = ()
+    if ingest.ids is not None:
+        numbers = ingest.ids.blocks if anew else ingest.ids.added
+        ids, removed = {number: ingest.ids.blocks[number] for number in numbers}, tuple(ingest.ids.removed)
+    state = ModelState(counters_of(ingest), versions, counts, slices, ids=ids)
+    return Changes(state, tuple(evicted), removed=removed, anew=anew)
 
 
 def forget_changes(ingest: ModelIngest) -> None:
@@ -59,6 +72,8 @@ def forget_changes(ingest: ModelIngest) -> None:
     for ring in ingest.rings.values():
         ring.changed.clear()
         ring.evicted.clear()
+    if ingest.ids is not None:
+        ingest.ids.saved()
 
 
 def restore(ingest: ModelIngest, state: ModelState) -> None:
@@ -68,6 +83,9 @@ def restore(ingest: ModelIngest, state: ModelState) -> None:
         ingest.records, ingest.watermark = counters.records, counters.watermark
         ingest.late, ingest.rejected = Counter(counters.late), Counter(counters.rejected)
         ingest.invalid = Counter(counters.invalid)
+        ingest.duplicates = counters.duplicates
+        if ingest.ids is not None:
+            ingest.ids.restore(state.ids, counters.newest_id, counters.forgotten_ids)
         ingest.know_versions(counters.versions)
         counts = {(part.version, part.fingerprint): part.counts for part in state.counts}
         before = {part.version for part in state.counts}

@@ -17,6 +17,7 @@ from drift_exporter.sources.position import Fingerprint, Position
 from drift_exporter.state.counters import read_model_counters, read_version_counters
 from drift_exporter.state.rows import Counts, Document, ModelState, SavedSlice
 from drift_exporter.state.schema import APPLICATION, TABLES, VERSION
+from drift_exporter.window.ids import Block
 
 FILE = "state.sqlite"
 _DIGEST = 16
@@ -37,6 +38,7 @@ SLICES = (
     "FROM series JOIN slice ON slice.series = series.id"
 )
 FILES = "SELECT * FROM file"
+IDS = "SELECT model, number, hashes, checksum FROM ids"
 
 Row = Sequence[Any]
 
@@ -60,6 +62,7 @@ def load_model(connection: sqlite3.Connection, model: str) -> ModelState | None:
         positions=tuple(
             map(to_position, connection.execute(FILES + " WHERE model = ? ORDER BY serial", [model]))
         ),
+        ids=dict(map(to_block, connection.execute(IDS + " WHERE model = ? ORDER BY number", [model]))),
         saved=found[1],
     )
 
@@ -123,6 +126,19 @@ def to_position(row: Row) -> Position:
         unread=unread,
         gone_at=since,
     )
+
+
+def to_block(row: Row) -> tuple[int, Block]:
+    """Number and ids of a row of ``IDS``; ValueError where it is damaged."""
+    _, number, hashes, checksum = row
+    _verify(checksum, hashes)
+    low, high, times = np.frombuffer(hashes, dtype=np.uint64).reshape(3, -1)
+    return number, Block(low, high, times.view(np.int64))
+
+
+def to_hashes(block: Block) -> bytes:
+    """The bytes of a block of ids, as ``to_block`` reads them."""
+    return np.concatenate([block.low, block.high, block.times.view(np.uint64)]).tobytes()
 
 
 def _verify(checksum: int, *parts: bytes) -> None:

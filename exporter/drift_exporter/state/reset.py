@@ -20,6 +20,7 @@ _COUNTED = {
     "version": "SELECT EXISTS (SELECT 1 FROM version WHERE model = :model)",
     "series": "SELECT EXISTS (SELECT 1 FROM series WHERE model = :model)",
     "slice": "SELECT EXISTS (SELECT 1 FROM slice WHERE series IN (SELECT value FROM json_each(:series)))",
+    "ids": "SELECT EXISTS (SELECT 1 FROM ids WHERE model = :model)",
 }
 _PLACED = {
     "model": "SELECT EXISTS (SELECT 1 FROM model WHERE name = :model)",
@@ -112,6 +113,7 @@ def _forget(connection: sqlite3.Connection, path: Path, model: str, anew: float 
             ) from error
         run("DELETE FROM version WHERE model = ?", [model])
         run("DELETE FROM series WHERE model = ?", [model])
+        run("DELETE FROM ids WHERE model = ?", [model])
         run("UPDATE model SET saved = ?, counters = ? WHERE name = ?", [anew, json.dumps(counters), model])
         rows = _COUNTED
     for table, query in rows.items():

@@ -6,6 +6,7 @@ from typing import Any
 
 from drift_exporter.reference.model import FloatArray, IntArray
 from drift_exporter.sources.position import Position
+from drift_exporter.window.ids import Block
 
 Document = Mapping[str, Any]
 """A JSON object."""
@@ -47,7 +48,7 @@ class Evicted:
 class ModelState:
     """All that is known of a model. ``versions`` holds each version's counters, in order of appearance.
 
-    ``saved`` is when that was saved (seconds since the epoch), None before it is.
+    ``ids`` are the blocks of those seen of late, by number (where records are told apart by id). ``saved`` is when that was saved (seconds since the epoch), None before it is.
     """
 
     counters: Document = field(default_factory=dict)
@@ -55,14 +56,19 @@ class ModelState:
     counts: Sequence[Counts] = ()
     slices: Sequence[SavedSlice] = ()
     positions: Sequence[Position] = ()
+    ids: Mapping[int, Block] = field(default_factory=dict)
     saved: float | None = None
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What a save has to write. With ``anew`` it replaces the model's slices and positions."""
+    """What a save has to write. With ``anew`` it replaces the model's slices, positions and ids.
+
+    ``evicted`` slices, ``forgotten`` positions (serials) and blocks of ids that were ``removed`` go.
+    """
 
     state: ModelState
     evicted: Sequence[Evicted] = ()
     forgotten: Sequence[int] = ()
+    removed: Sequence[int] = ()
     anew: bool = False

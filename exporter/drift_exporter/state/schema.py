@@ -5,7 +5,7 @@ APPLICATION = 0x44524654
 
 VERSION = 1
 
-TABLES = ("model", "version", "series", "slice", "file")
+TABLES = ("model", "version", "series", "slice", "file", "ids")
 
 # Neither value comes from outside.
 SCHEMA = f"""
@@ -63,5 +63,12 @@ CREATE TABLE file (
     unread INTEGER NOT NULL,
     gone_at REAL,
     PRIMARY KEY (model, serial)
+) STRICT;
+CREATE TABLE ids (
+    model TEXT NOT NULL REFERENCES model ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    hashes BLOB NOT NULL,
+    checksum INTEGER NOT NULL,
+    PRIMARY KEY (model, number)
 ) STRICT;
 """

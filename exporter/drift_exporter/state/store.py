@@ -143,6 +143,7 @@ class Store:
                 "DELETE FROM slice WHERE series IN (SELECT id FROM series WHERE model = ?)",
                 [model],
             )
+            run("DELETE FROM ids WHERE model = ?", [model])
         many(
             "INSERT INTO version VALUES (?, ?, ?, ?) ON CONFLICT (model, version) "
             "DO UPDATE SET number = excluded.number, counters = excluded.counters",
@@ -180,6 +181,14 @@ class Store:
         many(
             "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (_file_row(model, position) for position in state.positions),
+        )
+        many("DELETE FROM ids WHERE model = ? AND number = ?", ((model, n) for n in changes.removed))
+        many(
+            "INSERT OR REPLACE INTO ids VALUES (?, ?, ?, ?)",
+            (
+                (model, number, data := to_hashes(block), zlib.crc32(data))
+                for number, block in state.ids.items()
+            ),
         )
 
     @staticmethod

@@ -6,6 +6,7 @@ log-structured tree (O'Neil and others, 1996): adding costs a few operations an 
 search in each block, and nothing is kept per id but 24 bytes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +16,9 @@ from drift_exporter.reference.model import IntArray
 
 HashArray = NDArray[np.uint64]
 
-_NEVER = np.iinfo(np.int64).min
+NEVER = int(np.iinfo(np.int64).min)
+"""Stands for no time at all."""
+
 _KEPT = 0.9
 """Share of the limit that is kept when there are too many, so that not every record makes room for one."""
 
@@ -36,45 +39,47 @@ class Block:
 
 @dataclass(frozen=True)
 class Judged:
-    """Which records of a chunk are new (rows,), and the ids to remember of them."""
+    """Which records of a chunk are new (rows,), the ids to remember, and the newest event time with them."""
 
     fresh: NDArray[np.bool_]
     block: Block
+    newest: int
 
 
 @dataclass
 class SeenIds:
     """The ids seen within ``window`` microseconds before the newest event time, at most ``limit`` of them.
 
-    ``blocks`` by number, oldest first. ``forgotten`` counts ids that the limit has pushed out. ``added`` and
-    ``removed`` are numbers of blocks since the last save.
+    ``blocks`` by number, oldest first. ``newest`` is that of all records, also of those that came twice, in
+    microseconds. ``forgotten`` counts ids that the limit has pushed out. ``added`` and ``removed`` are numbers
+    of blocks since the last save.
     """
 
     window: int
     limit: int
     blocks: dict[int, Block] = field(default_factory=dict)
+    newest: int = NEVER
     forgotten: int = 0
     added: set[int] = field(default_factory=set)
     removed: set[int] = field(default_factory=set)
     _next: int = 0
 
-    def judge(
-        self, low: HashArray, high: HashArray, times: IntArray, watermark: int | None, horizon: int
-    ) -> Judged:
+    def judge(self, low: HashArray, high: HashArray, times: IntArray, horizon: int) -> Judged:
         """Tell which records are new; changes nothing.
 
         ``low`` and ``high`` (rows,) are the halves of the ids' hashes, both 0 where a record has none (it is
         new then); ``times`` (rows,) event times in microseconds. A record is not new if its id was seen
-        before it with an event time of at least the newest one up to it, less the window. ``watermark`` is
-        the newest one before these records; times after ``horizon`` do not move it.
+        before it with an event time of at least the newest one up to it, less the window. Times after
+        ``horizon`` do not make a newest one.
         """
         fresh = np.ones(len(low), dtype=np.bool_)
+        newest = np.maximum.accumulate(np.where(times <= horizon, times, NEVER))
+        newest = np.maximum(newest, self.newest)
+        last_newest = int(newest[-1]) if len(newest) else self.newest
         rows = np.flatnonzero((low | high) != 0)
         if not len(rows):
-            return Judged(fresh, _EMPTY)
-        newest = np.maximum.accumulate(np.where(times <= horizon, times, _NEVER))
-        newest = np.maximum(newest, _NEVER + self.window if watermark is None else watermark)
-        due = np.maximum(newest, _NEVER + self.window) - self.window
+            return Judged(fresh, _EMPTY, last_newest)
+        due = np.maximum(newest, NEVER + self.window) - self.window
         order = rows[_order(low[rows], high[rows])]
         lows, highs, own = low[order], high[order], times[order]
         first = np.ones(len(order), dtype=np.bool_)
@@ -90,11 +95,12 @@ class SeenIds:
         before[starts] = known
         fresh[order[before >= due[order]]] = False
         last = np.append(starts[1:], len(order)) - 1
-        return Judged(fresh, Block(lows[last], highs[last], seen[last]))
+        return Judged(fresh, Block(lows[last], highs[last], seen[last]), last_newest)
 
-    def add(self, block: Block, watermark: int | None) -> None:
-        """Remember what was judged last; forget what is too old at ``watermark``."""
-        due = _NEVER if watermark is None else watermark - self.window
+    def add(self, judged: Judged) -> None:
+        """Remember what was judged last, and forget what is too old now."""
+        block, self.newest = judged.block, judged.newest
+        due = max(self.newest, NEVER + self.window) - self.window
         for number in [number for number, known in self.blocks.items() if (known.times < due).all()]:
             self._remove(number)
         if not block.size:
@@ -109,13 +115,12 @@ class SeenIds:
         if sum(known.size for known in self.blocks.values()) > self.limit:
             self._make_room(due)
 
-    def restore(self, blocks: dict[int, Block], forgotten: int) -> None:
+    def restore(self, blocks: Mapping[int, Block], newest: int, forgotten: int) -> None:
         """Go on from what was saved."""
         self.blocks = dict(sorted(blocks.items()))
         self._next = max(blocks, default=-1) + 1
-        self.forgotten = forgotten
-        self.added.clear()
-        self.removed.clear()
+        self.newest, self.forgotten = newest, forgotten
+        self.saved()
 
     def saved(self) -> None:
         """What changed is saved."""
@@ -149,7 +154,7 @@ class SeenIds:
 
     def _times_of(self, low: HashArray, high: HashArray) -> IntArray:
         """Newest event time of each id (sorted), the least integer where it was not seen."""
-        times = np.full(len(low), _NEVER)
+        times = np.full(len(low), NEVER)
         open_ = np.arange(len(low))
         for block in reversed(self.blocks.values()):
             found, place = _find(block, low[open_], high[open_])
