@@ -21,6 +21,7 @@ from drift_exporter.decode.plan import CODE_FIRST, CODE_OTHER, UNVERSIONED
 from drift_exporter.decode.records import Decoder, Records
 from drift_exporter.planning import make_plan, tolerances
 from drift_exporter.reference.model import IntArray, Kind, Reference
+from drift_exporter.sharing import configured_names, strangers_in
 from drift_exporter.snapshot import CONFIDENCE_BOUNDS, LATENCY_BOUNDS, Exemplar
 from drift_exporter.sources.chunk import Chunk, Rejection
 from drift_exporter.window.ring import Ring
@@ -30,10 +31,9 @@ from drift_exporter.window.totals import Totals
 FUTURE_TOLERANCE = 3600
 """Seconds by which a record's time may be ahead of our clock before it is left out of the windows."""
 
-MAXIMUM_VERSIONS = 100
-"""Versions of a model that are told apart; the records of further ones count as version ``other``."""
-
 OTHER_VERSION = "other"
+"""What the records of further versions count as, once ``limits.versions`` are told apart."""
+
 _BLOCK_CELLS = 1 << 22
 _NEVER = np.iinfo(np.int64).min
 _EXEMPLAR_ROWS = 2048
@@ -74,11 +74,15 @@ class ModelIngest:
         self.invalid: Counter[tuple[Kind, str]] = Counter()
         self.late: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
+        self.strangers: Counter[str] = Counter()
         self.records = 0
         self.watermark: int | None = None
         self._clock = clock
         self._format = model.predictions.source.format
         self._line_limit = config.limits.line
+        self.limits = (config.limits.versions, config.limits.models)
+        self.configured = configured_names(model, config)
+        self._names = self.configured
         self._latency = Binner(np.array(LATENCY_BOUNDS))
         self._confidence = Binner(np.array(CONFIDENCE_BOUNDS))
         self._decoder: Decoder
@@ -100,6 +104,8 @@ class ModelIngest:
         with self.lock, old.lock:
             self.invalid, self.late, self.rejected = old.invalid, old.late, old.rejected
             self.records, self.watermark = old.records, old.watermark
+            self.strangers = old.strangers
+            self._names = tuple(dict.fromkeys((*self.configured, *old.names)))
             self._plan_versions(tuple(dict.fromkeys((*self.plan.versions, *old.plan.versions))))
             for version, totals in old.totals.items():
                 mine, theirs = self.layout(version), old.layout(version)
@@ -120,10 +126,18 @@ class ModelIngest:
         if self.plan.timestamp is None or not lines.strip():
             return None
         records = self._decoder.decode(Chunk("", kind, 1, lines, header=header, size=len(lines)))
+        if records.shared is not None:
+            return None if records.shared.times is None else records.shared.times[0]
         return None if records.timestamps is None or not records.rows else int(records.timestamps[0])
 
-    def know_versions(self, versions: Sequence[str]) -> None:
-        """Tell these versions apart from the start."""
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of models in a shared log that are told apart beside the configured ones."""
+        return self._names[len(self.configured) :]
+
+    def know(self, versions: Sequence[str], names: Sequence[str]) -> None:
+        """Tell these versions, and these names of models in a shared log, apart from the start."""
+        self._names = tuple(dict.fromkeys((*self._names, *names)))
         self._plan_versions(tuple(dict.fromkeys((*self.plan.versions, *versions))))
 
     def ingest(
@@ -133,6 +147,8 @@ class ModelIngest:
         accept: Callable[[], None] = lambda: None,
     ) -> int | None:
         """Count a chunk; returns the event time of its last record (microseconds), None where it has none.
+
+        In a log that models share that is the last one of any of them, and only our own are counted.
 
         ``reject`` stores what could not be counted. It is called when nothing else can fail and before
         anything is counted, so that a chunk for which this raises can be given again. ``accept`` is called
@@ -146,8 +162,9 @@ class ModelIngest:
                 if rejections:
                     reject(rejections)
                 self.rejected.update(reasons)
+                self._note_strangers(records)
                 accept()
-            return None
+            return records.last_time
         now = self._clock()
         timestamps = records.timestamps
         if timestamps is None:
@@ -166,9 +183,10 @@ class ModelIngest:
             if rejections:
                 reject(rejections)
             self.rejected.update(reasons)
+            self._note_strangers(records)
             self._merge(records, assignment, parts, counted)
             accept()
-        return int(timestamps[-1])
+        return int(timestamps[-1]) if records.timestamps is None else records.last_time
 
     def _decode(self, chunk: Chunk) -> Records:
         if not chunk.data and chunk.memory is None and not chunk.rows:
@@ -178,7 +196,10 @@ class ModelIngest:
             self._learn_versions(chunk.head(_HEAD))
         records = self._decoder.decode(chunk)
         unknown = records.versions is not None and (records.versions == CODE_OTHER).any()
-        if unknown and self._learn_versions(chunk):
+        learned = bool(unknown) and self._learn_versions(chunk)
+        if records.shared is not None and records.shared.counts[CODE_OTHER]:
+            learned |= self._learn_names(chunk)
+        if learned:
             records = self._decoder.decode(chunk)
         if records.latency is None:
             return records
@@ -196,15 +217,31 @@ class ModelIngest:
     def _learn_versions(self, chunk: Chunk) -> bool:
         """Tell apart the versions in a chunk that are new; whether there are any (and room for them)."""
         known = self.plan.versions
-        if len(known) >= MAXIMUM_VERSIONS:
+        room = self.limits[0] - len(known)
+        if room <= 0:
             return False
-        new = self._decoder.unknown_versions(chunk)[: MAXIMUM_VERSIONS - len(known)]
+        new = self._decoder.unknown_versions(chunk)[:room]
         if new:
             self._plan_versions((*known, *new))
         return bool(new)
 
+    def _learn_names(self, chunk: Chunk) -> bool:
+        """Tell apart the names of models in a chunk that are new; whether there are any (and room for them)."""
+        room = self.limits[1] - len(self.names)
+        if room <= 0:
+            return False
+        new = self._decoder.unknown_models(chunk)[:room]
+        if new:
+            self._names = (*self._names, *new)
+            self._plan_versions(self.plan.versions)
+        return bool(new)
+
+    def _note_strangers(self, records: Records) -> None:
+        if records.shared is not None:
+            self.strangers.update(strangers_in(records.shared, self._names, len(self.configured)))
+
     def _plan_versions(self, versions: Sequence[str]) -> None:
-        self.plan = make_plan(self.model, list(self.references.values()), versions)
+        self.plan = make_plan(self.model, list(self.references.values()), versions, self._names)
         if "_decoder" in self.__dict__:
             self._decoder.close()
         self._decoder = make_decoder(self._format, self.plan, self._line_limit)

@@ -24,6 +24,8 @@ def counters_of(ingest: ModelIngest) -> Document:
         "rejected": dict(ingest.rejected),
         "invalid": [[kind, column, count] for (kind, column), count in ingest.invalid.items()],
         "versions": list(ingest.plan.versions),
+        "strangers": dict(ingest.strangers),
+        "names": list(ingest.names),
     }
 
 
@@ -69,7 +71,9 @@ def restore(ingest: ModelIngest, state: ModelState) -> None:
         ingest.late = Counter(counters["late"])
         ingest.rejected = Counter(counters["rejected"])
         ingest.invalid = Counter({(kind, column): count for kind, column, count in counters["invalid"]})
-        ingest.know_versions(counters["versions"])
+        # States saved before there were shared logs lack both.
+        ingest.strangers = Counter(counters.get("strangers", {}))
+        ingest.know(counters["versions"], counters.get("names", ()))
         counts = {(part.version, part.fingerprint): part.counts for part in state.counts}
         before = {part.version for part in state.counts}
         for version, traffic in state.versions.items():
