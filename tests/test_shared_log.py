@@ -1,4 +1,4 @@
-"""A log that several models share: what each counts of it, and what is counted of those that nobody configured."""
+"""A log that several models share: what each counts of it, and what is counted of models not configured."""
 
 import csv
 import io
@@ -19,9 +19,18 @@ from drift_exporter.reference.bins import numeric_column
 from drift_exporter.reference.store import save_reference
 from drift_exporter.runtime import ModelRuntime, make_model
 from drift_exporter.sharing import unconfigured
-from support.records import FIELDS, NOW, bins, model_config, ndjson, read_lines, record, usual_reference
+from support.records import (
+    FIELDS,
+    NOW,
+    bins,
+    model_config,
+    ndjson,
+    read_lines,
+    record,
+    usual_reference,
+    write_config,
+)
 from support.records import reference as reference_of
-from support.records import write_config
 from test_ingest import state
 from test_serve import metrics, running, until
 
@@ -98,7 +107,7 @@ ROWS = st.builds(
         trace_id=trace,
     ),
     st.sampled_from(NAMES),
-    st.sampled_from([NOW, NOW + 60, NOW - 9 * 86400, NOW + 9 * 86400, None, "soon", [], "2026-01-02T03:04:05Z"]),
+    st.sampled_from([NOW, NOW + 60, NOW - 9 * 86400, NOW + 9 * 86400, None, "soon", [], "2026-01-02T03:04Z"]),
     st.sampled_from(["v1", "v2", None, 3, "a", "b", "c", "d"]),
     st.sampled_from([1, 2.5, "3", "x", None, [1], True]),
     st.sampled_from(["a", "z", 1, None, {}]),
@@ -160,10 +169,12 @@ TABLE = [
     {"model": name, "ts": ts, "version": version, "amount": amount, "country": "a", "latency_ms": latency}
     for name, version in (
         ("fraud", "v1"), ("ads", "of ads"), ("ghost", "of ghost"), (None, "of none"), ("fraud", "v2"),
-        ("", "of empty"), ("{x}", "of an object"), ("other", "of other"), ("x" * 129, "long"), ("x" * 128, "max"),
+        ("", "of empty"), ("{x}", "of an object"), ("other", "of other"), ("x" * 129, "long"),
+        ("x" * 128, "longest"),
     )
     for ts, amount, latency in (
-        ("2026-01-02T03:04:05Z", "5", "100"), ("soon", "7", "1"), (None, "1", "1"), (str(NOW + 7200), "x", "-1"),
+        ("2026-01-02T03:04:05Z", "5", "100"), ("soon", "7", "1"), (None, "1", "1"),
+        (str(NOW + 7200), "x", "-1"),
     )
 ]  # fmt: skip
 EXPECTED = {"ghost": 4, "unnamed": 12, "other": 8, "x" * 128: 4}
@@ -288,7 +299,8 @@ def test_a_file_is_in_its_place_in_time_whosever_records_it_begins_with(tmp_path
     others = [record(NOW + i, model="ads") for i in range(2000)]
     (tmp_path / "a.ndjson").write_bytes(ndjson(*others, record(NOW + 30 * 86400, model="fraud")))
     (tmp_path / "b.ndjson").write_bytes(ndjson(record(NOW - 5, model="ads"), record(NOW, model="fraud")))
-    model = make_model(load_config(config).models[0], load_config(config), final=True, clock=lambda: NOW + 9e6)
+    loaded_config = load_config(config)
+    model = make_model(loaded_config.models[0], loaded_config, final=True, clock=lambda: NOW + 9e6)
     model.source.chunk_size = 20_000
     model.read()
     model.close()
@@ -364,7 +376,8 @@ def test_what_was_counted_goes_on_after_a_restart(tmp_path: Path) -> None:
 
     first = {"a": 2, "b": 1, "other": 1, "unnamed": 1}
     assert first == series_of(before, "fraud") == series_of(before, "ads")
-    assert {"a": 2, "b": 2, "other": 3, "unnamed": 1} == series_of(after, "fraud") == series_of(again, "fraud")
+    second = {"a": 2, "b": 2, "other": 3, "unnamed": 1}
+    assert second == series_of(after, "fraud") == series_of(again, "fraud")
 
 
 def test_a_name_that_is_configured_later_is_no_longer_told(tmp_path: Path) -> None:

@@ -226,7 +226,7 @@ class ModelIngest:
         return bool(new)
 
     def _learn_names(self, chunk: Chunk) -> bool:
-        """Tell apart the names of models in a chunk that are new; whether there are any (and room for them)."""
+        """Tell apart the names of models in a chunk that are new; whether there are any (and room)."""
         room = self.limits[1] - len(self.names)
         if room <= 0:
             return False

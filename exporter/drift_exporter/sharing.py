@@ -23,14 +23,14 @@ def configured_names(model: Model, config: Config) -> tuple[str, ...]:
 def strangers_in(shared: Shared, names: Sequence[str], configured: int) -> Counter[str]:
     """How many records hold no configured model's name, by the name they hold.
 
-    ``names`` are those that the decoder told apart; the first ``configured`` of them are configured. A log that
-    itself calls a model ``other`` or ``unnamed`` is counted together with what these words stand for.
+    ``names`` are those that the decoder told apart; the first ``configured`` of them are configured. What a
+    log itself calls ``other`` or ``unnamed`` is counted together with what these words stand for here.
     """
-    found = {code: int(shared.counts[code]) for code in range(CODE_FIRST)}
+    counts = shared.counts.tolist()
     counted = Counter(
-        {UNNAMED: found[CODE_MISSING] + found[CODE_INVALID], OTHER_MODEL: found[CODE_OTHER]},
+        {UNNAMED: counts[CODE_MISSING] + counts[CODE_INVALID], OTHER_MODEL: counts[CODE_OTHER]},
     )
-    for name, count in zip(names[configured:], shared.counts[CODE_FIRST + configured :].tolist(), strict=True):
+    for name, count in zip(names[configured:], counts[CODE_FIRST + configured :], strict=True):
         counted[name] += count
     # What was not seen has no count, rather than one of 0.
     return +counted

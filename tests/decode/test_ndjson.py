@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -203,6 +204,24 @@ def test_any_mixture_of_good_and_bad_lines(kinds: list[bytes | None]) -> None:
 
     assert [LINES[kind] for kind in kinds if kind is not None] == [r.reason for r in records.rejections]
     assert kinds.count(None) == records.rows
+
+
+@pytest.mark.parametrize("rest", [GOOD, b"junk\n", b"{}\n", b'{"x":null}\n'])
+@pytest.mark.parametrize("plan", [
+    Plan(numeric=PLAN.numeric, categorical=PLAN.categorical, version=("v",)),
+    Plan(error=("e",)),
+    replace(PLAN, model=("x",), models=("1",)),
+])  # fmt: skip
+def test_null_is_no_record_where_a_record_may_lack_its_timestamp(plan: Plan, rest: bytes) -> None:
+    decoder = NdjsonDecoder(plan)
+    found = [decode(decoder, data) for data in (rest + b" null\r\n", b"null\n" + rest)]
+    decoder.close()
+
+    good = rest != b"junk\n"
+    assert [good, good] == [records.accepted for records in found]
+    reasons = [[rejection.reason for rejection in records.rejections] for records in found]
+    junk = [] if good else ["malformed"]
+    assert [[*junk, "not_object"], ["not_object", *junk]] == reasons
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,9 @@ def build(folder: Path, rows: Rows, name: str, fields: Mapping[str, Any], **opti
 
 # Of the other model: wrong types for our columns, columns of its own, timestamps that cannot be read.
 OTHERS = {
-    "log.ndjson": {"ts": "soon", "score": "high", "label": [1], "features": {"name": "ads", "income": "x", "own": 1}},
+    "log.ndjson": {
+        "ts": "soon", "score": "high", "label": [1], "features": {"name": "ads", "income": "x", "own": 1}
+    },
     "log.csv": {"ts": "soon", "score": "high", "features": {"name": "ads", "income": "x", "own": 1}},
     "log.parquet": {"ts": None, "score": 7.5, "features": {"name": "ads", "income": -1e9, "own": 1}},
 }  # fmt: skip
@@ -91,8 +93,8 @@ def test_an_input_that_does_not_name_the_model_is_refused(tmp_path: Path, name: 
     with pytest.raises(ReferenceFileError) as refused:
         build(tmp_path / "x", rows, name, SHARED)
     assert str(refused.value).startswith(
-        "no record of the input is of model 'loans' by its field features.name (predictions.fields.model): it "
-        "holds 'model-00', 'model-01', 'model-02', 'model-03', 'model-04'; name other inputs"
+        "no record of the input is of model 'loans' by its field features.name (predictions.fields.model): "
+        "it holds 'model-00', 'model-01', 'model-02', 'model-03', 'model-04'; name other inputs"
     )
 
 

@@ -122,9 +122,7 @@ class Fields(Section):
 
     timestamp: RecordPath | None = Field(None, description="when the prediction was made")
     id: RecordPath | None = Field(None, description="identifies the prediction, to join labels")
-    model: RecordPath | None = Field(
-        None, description="names the model, where several models share a log"
-    )
+    model: RecordPath | None = Field(None, description="names the model, where several models share a log")
     version: RecordPath | None = Field(None, description="version of the model that answered")
     prediction: RecordPath | None = Field(None, description="what the model answered")
     score: RecordPath | None = Field(None, description="confidence or probability of the answer")

@@ -9,6 +9,7 @@ and false as 1 and 0. Where a key stands twice in a line, the first one counts.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -37,6 +38,7 @@ from drift_exporter.decode.records import (
     Trace,
     concatenate,
     from_columns,
+    has_empty_rows,
     not_ours,
     unreadable_rows,
 )
@@ -46,6 +48,7 @@ from drift_exporter.sources.memory import MemoryFile
 
 _TYPED_TIMESTAMP = "epoch_us({})".format
 _BOM = b"\xef\xbb\xbf"
+_NULL_LINE = re.compile(rb"(?:\A|\n)[ \t\r\v\f]*null")
 _PIECE = 4 << 20
 _STATEMENTS = 20
 # What is NULL in a line: nothing, something, or all that was looked for in one object (so it may be none).
@@ -85,7 +88,7 @@ class NdjsonDecoder:
                 return self._salvage_all(chunk)
             chunk = _without_mark(chunk)
         columns = self._read_strictly(chunk)
-        if columns is None or len(unreadable_rows(columns)):
+        if columns is None or len(unreadable_rows(columns)) or self._holds_null(columns, chunk):
             # Given back first: what follows needs the memory.
             columns = None
             return self._salvage_all(chunk)
@@ -106,6 +109,13 @@ class NdjsonDecoder:
             self._typed_timestamp = typed
             return columns
         return None
+
+    def _holds_null(self, columns: Columns, chunk: Chunk) -> bool:
+        """Whether a line may be nothing but ``null``: the reader makes a record of it that lacks everything."""
+        if self.plan.timestamp is not None and self.plan.model is None:
+            # Then it lacks the timestamp.
+            return False
+        return has_empty_rows(columns) and _NULL_LINE.search(chunk.content) is not None
 
     def _strict(self, path: str, *, typed: bool) -> str:
         """Query that reads a file strictly."""

@@ -226,9 +226,8 @@ def unknown_sql(
         conditions.append(f"{name} NOT IN ({', '.join(map(literal, known))})")
     if longest is not None:
         conditions.append(f"length({name}) <= {longest}")
-    return (
-        f"SELECT {name}, count(*) FROM {source} WHERE {' AND '.join(conditions)} GROUP BY 1 ORDER BY 2 DESC, 1"
-    )
+    where = " AND ".join(conditions)
+    return f"SELECT {name}, count(*) FROM {source} WHERE {where} GROUP BY 1 ORDER BY 2 DESC, 1"
 
 
 def wrong_number_flags(

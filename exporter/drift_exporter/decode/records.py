@@ -182,6 +182,23 @@ def not_ours(columns: Columns) -> NDArray[np.bool_] | None:
     return columns["model"] != CODE_FIRST if "model" in columns else None
 
 
+def has_empty_rows(columns: Columns) -> bool:
+    """Whether there may be a row in which every value is missing."""
+    empty: NDArray[np.bool_] | None = None
+    for name, column in columns.items():
+        values = np.ma.getdata(column)
+        if name in {"error", "nothing"}:
+            continue
+        if name == "ts":
+            missing = values == UNREADABLE
+        else:
+            missing = np.isnan(values) if values.dtype.kind == "f" else values == CODE_MISSING
+        empty = missing if empty is None else empty & missing
+        if not empty.any():
+            return False
+    return True
+
+
 def unreadable_rows(columns: Columns) -> IntArray:
     """Rows of our own whose timestamp is absent or cannot be read."""
     if "ts" not in columns:

@@ -30,8 +30,9 @@ _NESTED = ("STRUCT", "MAP", "UNION")
 
 @dataclass(frozen=True)
 class Which:
-    """Which records count: those with a timestamp that can be read, where there is a path to it, and in a log
-    that models share those that hold ``name`` at ``model``.
+    """Which records count: with a timestamp that can be read (where there is one), and the model's own.
+
+    In a log that models share the own ones hold ``name`` at ``model``; else ``model`` is None.
     """
 
     timestamp: FieldPath | None = None

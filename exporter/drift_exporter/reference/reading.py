@@ -48,7 +48,7 @@ class Rejected:
 
 
 class Decoding:
-    """Decodes chunks of any format under one plan. ``accepted`` counts the good records, whosever they are."""
+    """Decodes chunks of any format under one plan. ``accepted`` counts the good records of any model."""
 
     def __init__(self, config: Config, plan: Plan) -> None:
         self.plan = plan

@@ -165,8 +165,7 @@ def test_a_page_that_stands_alone_links_to_nothing_outside_itself() -> None:
         ),
         (
             replace(build.rich_snapshot().models[1], reference="1=one.json,2=two.json"),
-            "There is no reference for version unversioned, so nothing can be compared."
-            "The configuration has 1=one.json,2=two.json.",
+            "for version unversioned: nothing can be compared.The configuration has 1=one.json,2=two.json.",
         ),
         (
             build.rich_snapshot().models[1],

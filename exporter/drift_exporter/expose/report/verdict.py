@@ -18,7 +18,7 @@ def verdict(model: ModelSnapshot, version: VersionSnapshot | None, window: Windo
         return _box(
             "",
             join(
-                ["There is no reference for version ", named(version.version), ", so nothing can be compared."]
+                ["There is no reference for version ", named(version.version), ": nothing can be compared."]
             ),
             f"The configuration has {model.reference}. Build one from records of this version of a time when "
             "all was well with drift-exporter reference build, and add it there.",
