@@ -114,7 +114,15 @@ ROWS = st.builds(
     st.sampled_from([1, 300, -1, "slow", None, {}]),
     st.sampled_from(["t1", "t2", None]),
 )  # fmt: skip
-WITHOUT = st.sampled_from([{}, {"ts": NOW}, {"model": "fraud"}, {"model": "ads", "features": "none"}])
+WITHOUT = st.sampled_from(
+    [
+        {},
+        {"ts": NOW},
+        {"ts": NOW, "features": "none"},
+        {"model": "fraud"},
+        {"model": "ads", "features": "none"},
+    ]
+)
 
 
 @settings(deadline=None, max_examples=60)
@@ -293,15 +301,20 @@ def test_models_side_by_side_count_every_line_once(tmp_path: Path) -> None:
         } == found
 
 
-def test_a_file_is_in_its_place_in_time_whosever_records_it_begins_with(tmp_path: Path) -> None:
-    """Files are read oldest first; if only own records told the time, an early one here would come late."""
+@pytest.mark.parametrize(("begin", "size"), [(-5, 32 << 20), (500, 20_000)])
+def test_a_file_is_in_its_place_in_time_whosever_its_records_are(
+    tmp_path: Path, begin: int, size: int
+) -> None:
+    """Files are read oldest first; if only own records told the time, that of b would come late."""
     config = configure(tmp_path, "fraud", path="*.ndjson")
     others = [record(NOW + i, model="ads") for i in range(2000)]
     (tmp_path / "a.ndjson").write_bytes(ndjson(*others, record(NOW + 30 * 86400, model="fraud")))
-    (tmp_path / "b.ndjson").write_bytes(ndjson(record(NOW - 5, model="ads"), record(NOW, model="fraud")))
+    (tmp_path / "b.ndjson").write_bytes(
+        ndjson(*(record(NOW + begin, model=name) for name in ("ads", "fraud")))
+    )
     loaded_config = load_config(config)
     model = make_model(loaded_config.models[0], loaded_config, final=True, clock=lambda: NOW + 9e6)
-    model.source.chunk_size = 20_000
+    model.source.chunk_size = size
     model.read()
     model.close()
 

@@ -373,3 +373,52 @@ def test_traces_of_accepted_rows(path: tuple[str, ...]) -> None:
     decoder.close()
 
     assert [(0, "t0"), (3, "t3"), (4, "t4")] == [(trace.row, trace.trace_id) for trace in found]
+
+
+def test_own_records_are_found_among_those_of_others_over_many_pieces_with_faults() -> None:
+    """A chunk with something wrong in it is read in pieces of 4 MiB."""
+    plan = Plan(timestamp=("ts",), model=("m",), models=("own", "theirs"), trace_id=("trace",))
+    names = ["own", "theirs", "ghost", None, "theirs"]
+    rows: list[dict[str, Any]] = [
+        {"ts": 1000 + i if i % 7 else "soon", "m": names[i % 5], "trace": f"t{i}", "pad": "x" * 1000}
+        for i in range(12_000)
+    ]
+    decoder = NdjsonDecoder(plan)
+    data = b"".join(ndjson(row) + b"junk\n" * (i % 100 == 3) for i, row in enumerate(rows))
+    chunk = Chunk("log", "ndjson", 5, data, size=len(data))
+    records = decoder.decode(chunk)
+    wanted = list(range(0, records.rows, 97))
+    traces = decoder.traces(chunk, wanted, records)
+    decoder.close()
+
+    assert len(data) > 12 << 20
+    accepted = [row for row in rows if row["m"] != "own" or row["ts"] != "soon"]
+    own = [(place, row) for place, row in enumerate(accepted) if row["m"] == "own"]
+    shared = records.shared
+    assert shared is not None
+    assert len(accepted) == shared.accepted
+    assert [place for place, _ in own] == shared.places.tolist()
+    counted = [sum(row["m"] == name for row in accepted) for name in (None, "ghost", "{", "own", "theirs")]
+    assert counted == shared.counts.tolist()
+    assert (1001_000_000, (1000 + 11_999) * 1_000_000) == shared.times
+    assert [own[row][1]["trace"] for row in wanted] == [trace.trace_id for trace in traces]
+    assert wanted == [trace.row for trace in traces]
+    reasons = [rejection.reason for rejection in records.rejections]
+    assert (120, len(rows) - len(accepted)) == (
+        reasons.count("malformed"),
+        reasons.count("timestamp_unreadable"),
+    )
+
+
+@pytest.mark.parametrize("name", [b"", b'"m":null,', b'"m":"",', b'"m":"ads",', b'"m":{},'])
+def test_what_is_wrong_in_the_records_of_others_counts_nowhere(name: bytes) -> None:
+    decoder = NdjsonDecoder(replace(PLAN, model=("m",), models=("own",)))
+    wrong = b'"x":"no","in":"text","c":[],"out":"text","l":"slow"}\n'
+    lines = [b'{"ts":1,"m":"own",' + wrong, b"{" + name + wrong, b'{"ts":1,' + name + wrong]
+    for data in (b"".join(lines), b"".join([*lines, b"junk\n"])):
+        records = decode(decoder, data)
+
+        assert (1, 3) == (records.rows, records.accepted)
+        assert [1] * 5 == list(records.invalid.values())
+        assert ["malformed"] * data.endswith(b"junk\n") == [r.reason for r in records.rejections]
+    decoder.close()
