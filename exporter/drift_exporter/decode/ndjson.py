@@ -111,7 +111,7 @@ class NdjsonDecoder:
         return None
 
     def _holds_null(self, columns: Columns, chunk: Chunk) -> bool:
-        """Whether a line may be nothing but ``null``: the reader makes a record of it that lacks everything."""
+        """Whether a line may be just ``null``, of which the reader makes a record that lacks everything."""
         if self.plan.timestamp is not None and self.plan.model is None:
             # Then it lacks the timestamp.
             return False
