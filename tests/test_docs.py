@@ -11,6 +11,7 @@ import pytest
 from drift_exporter.cli import build_parser
 from drift_exporter.config import load_config
 from drift_exporter.expose.catalogue import METRICS
+from drift_exporter.once import run_once
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -24,6 +25,20 @@ def test_the_readme_configuration_loads(tmp_path: Path) -> None:
     (example,) = blocks(ROOT / "README.md", "yaml")
     (tmp_path / "config.yml").write_text(example)
     assert ["fraud"] == [model.name for model in load_config(tmp_path / "config.yml").models]
+
+
+def test_the_example_of_a_shared_log_prints_what_is_shown(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    section = page.split("## Several models in one log\n")[1].split("\n## ")[0]
+    config, log, printed = re.findall(r"^```\w*\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
+    (tmp_path / "config.yml").write_text(config)
+    (tmp_path / "platform.ndjson").write_text(log)
+    metrics, problems = run_once(tmp_path / "config.yml")
+
+    assert [] == problems
+    names = {line.split("{")[0] for line in printed.splitlines()}
+    found = [line for line in metrics.decode().splitlines() if line.split("{")[0] in names]
+    assert sorted(printed.splitlines()) == sorted(found)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

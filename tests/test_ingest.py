@@ -14,7 +14,6 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drift_exporter.ingest import MAXIMUM_VERSIONS
 from drift_exporter.reference.bins import numeric_column
 from drift_exporter.runtime import ModelRuntime
 from support.records import NOW, Setup, bins, ndjson, record, reference
@@ -244,8 +243,8 @@ def test_files_in_any_order_of_names_count_as_one(
 
 
 def test_versions_beyond_the_limit_count_as_other(tmp_path: Path) -> None:
-    setup = Setup(tmp_path)
-    names = [f"v{number:03}" for number in range(MAXIMUM_VERSIONS + 20)]
+    setup = Setup(tmp_path, limits={"versions": 30})
+    names = [f"v{number:03}" for number in range(50)]
     (setup.logs / "a.ndjson").write_bytes(ndjson(*(record(version=name) for name in [*names, *names, None])))
     model = setup.model(final=True)
     model.source.chunk_size = 4000
@@ -253,7 +252,7 @@ def test_versions_beyond_the_limit_count_as_other(tmp_path: Path) -> None:
     model.close()
 
     found = {version: totals.predictions for version, totals in model.ingest.totals.items()}
-    assert {"other": 40, "unversioned": 1} | dict.fromkeys(names[:MAXIMUM_VERSIONS], 2) == found
+    assert {"other": 40, "unversioned": 1} | dict.fromkeys(names[:30], 2) == found
 
 
 def test_a_reference_for_each_version(tmp_path: Path) -> None:

@@ -2,6 +2,10 @@
 
 import duckdb
 
+QUERY_ERRORS = (duckdb.Error, UnicodeDecodeError)
+"""What a query raises. DuckDB cuts what it quotes at any byte, and a message cut inside a character cannot be
+made a text of Python, which is then the error."""
+
 
 def connect(memory: int | None = None) -> duckdb.DuckDBPyConnection:
     """Open an in-memory database for reading, which takes up to ``memory`` bytes where that is given.

@@ -15,17 +15,17 @@ import numpy as np
 
 from drift_exporter.budget import divide
 from drift_exporter.config.schema import Config, Model
-from drift_exporter.count.binner import Binner
-from drift_exporter.count.counting import GroupCounts, count_columns, histogram_by
+from drift_exporter.count.counting import GroupCounts, count_columns
 from drift_exporter.count.layout import Layout, make_layout
 from drift_exporter.decode.formats import make_decoder
-from drift_exporter.decode.plan import CODE_FIRST, CODE_OTHER, UNVERSIONED
+from drift_exporter.decode.plan import CODE_OTHER
 from drift_exporter.decode.records import Bounds, Decoder, Records
 from drift_exporter.errors import ChunkTooLargeError
 from drift_exporter.planning import make_plan, tolerances
 from drift_exporter.reference.model import IntArray, Kind, Reference
-from drift_exporter.snapshot import CONFIDENCE_BOUNDS, LATENCY_BOUNDS, Exemplar
+from drift_exporter.sharing import configured_names, strangers_in
 from drift_exporter.sources.chunk import Chunk, Rejection
+from drift_exporter.traffic import Traffic, count_traffic, versions_of, with_exemplars
 from drift_exporter.window.ids import SeenIds
 from drift_exporter.window.ring import Ring
 from drift_exporter.window.slices import MICROSECONDS, Assignment, assign, make_windows
@@ -34,27 +34,18 @@ from drift_exporter.window.totals import Totals
 FUTURE_TOLERANCE = 3600
 """Seconds by which a record's time may be ahead of our clock before it is left out of the windows."""
 
-MAXIMUM_VERSIONS = 100
-"""Versions of a model that are told apart; the records of further ones count as version ``other``."""
-
-OTHER_VERSION = "other"
 _BLOCK_CELLS = 1 << 22
 _NEVER = np.iinfo(np.int64).min
-_EXEMPLAR_ROWS = 2048
 _HEAD = 1 << 18
 
 
 @dataclass(frozen=True)
-class _Part:
-    """What one version's records of a chunk add up to."""
+class _Counted:
+    """What the records of a chunk add up to: traffic, and by version numbers of slices and counts in them."""
 
-    version: str
-    rows: int
-    errors: int
-    latency: tuple[IntArray, float] | None
-    confidence: tuple[IntArray, float] | None
-    last_timestamp: int | None
-    exemplars: Mapping[int, Exemplar]
+    assignment: Assignment
+    traffic: Sequence[Traffic]
+    counts: Sequence[tuple[str, tuple[IntArray, GroupCounts]]]
 
 
 class ModelIngest:
@@ -80,14 +71,16 @@ class ModelIngest:
         self.rejected: Counter[str] = Counter()
         self.duplicates = 0
         self.ids = self._no_ids(config.limits.ids)
+        self.strangers: Counter[str] = Counter()
         self.records = 0
         self.watermark: int | None = None
         self._clock = clock
         self._format = model.predictions.source.format
         self._line_limit = config.limits.line
         self._budget = divide(config.limits.memory)
-        self._latency = Binner(np.array(LATENCY_BOUNDS))
-        self._confidence = Binner(np.array(CONFIDENCE_BOUNDS))
+        self.limits = (config.limits.versions, config.limits.models)
+        self.configured = configured_names(model, config)
+        self._names = self.configured
         self._decoder: Decoder
         self._plan_versions(tuple(version for version in references if version is not None))
 
@@ -114,6 +107,8 @@ class ModelIngest:
             self.duplicates = old.duplicates
             if self.ids is not None and old.ids is not None:
                 self.ids.restore(old.ids.blocks, old.ids.newest, old.ids.forgotten)
+            self.strangers = old.strangers
+            self._names = tuple(dict.fromkeys((*self.configured, *old.names)))
             self._plan_versions(tuple(dict.fromkeys((*self.plan.versions, *old.plan.versions))))
             for version, totals in old.totals.items():
                 mine, theirs = self.layout(version), old.layout(version)
@@ -135,10 +130,18 @@ class ModelIngest:
             return None
         chunk = Chunk("", kind, 1, lines, header=header, size=len(lines), divisible=False)
         records = self._decoder.decode(chunk)
+        if records.shared is not None:
+            return None if records.shared.times is None else records.shared.times[0]
         return None if records.timestamps is None or not records.rows else int(records.timestamps[0])
 
-    def know_versions(self, versions: Sequence[str]) -> None:
-        """Tell these versions apart from the start."""
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of models in a shared log that are told apart beside the configured ones."""
+        return self._names[len(self.configured) :]
+
+    def know(self, versions: Sequence[str], names: Sequence[str]) -> None:
+        """Tell these versions, and these names of models in a shared log, apart from the start."""
+        self._names = tuple(dict.fromkeys((*self._names, *names)))
         self._plan_versions(tuple(dict.fromkeys((*self.plan.versions, *versions))))
 
     def ingest(
@@ -148,6 +151,8 @@ class ModelIngest:
         accept: Callable[[], None] = lambda: None,
     ) -> int | None:
         """Count a chunk; returns the event time of its last record (microseconds), None where it has none.
+
+        In a log that models share that is the last one of any of them, and only our own are counted.
 
         ``reject`` stores what could not be counted. It is called when nothing else can fail and before
         anything is counted, so that a chunk for which this raises can be given again. ``accept`` is called
@@ -161,34 +166,46 @@ class ModelIngest:
             raise
         rejections = sorted((*chunk.rejections, *records.rejections), key=lambda rejection: rejection.offset)
         reasons = Counter(rejection.reason for rejection in rejections)
-        if not records.rows:
-            with self.lock:
-                if rejections:
-                    reject(rejections)
-                self.rejected.update(reasons)
-                accept()
-            return None
         now = self._clock()
-        timestamps = records.timestamps
-        if timestamps is None:
-            timestamps = np.full(records.rows, round(now * MICROSECONDS), dtype=np.int64)
         horizon = round((now + FUTURE_TOLERANCE) * MICROSECONDS)
-        assignment = assign(timestamps, self.watermark, horizon, self.windows)
-        names, version = self._versions_of(records)
-        parts = self._traffic(chunk, records, timestamps, (names, version), horizon)
-        counted = [
-            (name, count)
-            for index, name in enumerate(names)
-            for count in self._count(name, records, assignment, version == index, single=len(names) == 1)
-        ]
+        times, last = records.timestamps, records.last_time
+        if times is None:
+            times = np.full(records.rows, round(now * MICROSECONDS), dtype=np.int64)
+            last = int(times[-1]) if records.rows else None
+        judged = None
+        if self.ids is not None and records.ids is not None:
+            judged = self.ids.judge(*records.ids, times, horizon)
+            if not judged.fresh.all():
+                records, times = records.choose(judged.fresh), times[judged.fresh]
+        counted = self._counted(chunk, records, times, horizon) if records.rows else None
         with self.lock:
             # Here, so that who saves the end of the dead letters has their chunk's counts and position too.
             if rejections:
                 reject(rejections)
             self.rejected.update(reasons)
-            self._merge(records, assignment, parts, counted)
+            self._note_strangers(records)
+            if self.ids is not None and judged is not None:
+                self.ids.add(judged)
+                self.duplicates += int(np.count_nonzero(~judged.fresh))
+            self.invalid.update(records.invalid)
+            if counted is not None:
+                self.records += records.rows
+                self._merge(counted)
             accept()
-        return int(timestamps[-1])
+        return last
+
+    def _counted(self, chunk: Chunk, records: Records, times: IntArray, horizon: int) -> _Counted:
+        assignment = assign(times, self.watermark, horizon, self.windows)
+        names, version = versions_of(records, self.plan.versions)
+        traffic = count_traffic(records, times, (names, version), horizon=horizon, score=self._score)
+        if self.plan.trace_id is not None:
+            traffic = with_exemplars(traffic, self._decoder, chunk, records, (times, version))
+        counts = [
+            (name, count)
+            for index, name in enumerate(names)
+            for count in self._count(name, records, assignment, version == index, single=len(names) == 1)
+        ]
+        return _Counted(assignment, traffic, counts)
 
     def _decode(self, chunk: Chunk) -> Records:
         if not chunk.data and chunk.memory is None and not chunk.rows:
@@ -198,7 +215,10 @@ class ModelIngest:
             self._learn_versions(chunk.head(_HEAD))
         records = self._decoder.decode(chunk)
         unknown = records.versions is not None and (records.versions == CODE_OTHER).any()
-        if unknown and self._learn_versions(chunk):
+        learned = bool(unknown) and self._learn_versions(chunk)
+        if records.shared is not None and records.shared.counts[CODE_OTHER]:
+            learned |= self._learn_names(chunk)
+        if learned:
             records = self._decoder.decode(chunk)
         if records.latency is None:
             return records
@@ -216,15 +236,31 @@ class ModelIngest:
     def _learn_versions(self, chunk: Chunk) -> bool:
         """Tell apart the versions in a chunk that are new; whether there are any (and room for them)."""
         known = self.plan.versions
-        if len(known) >= MAXIMUM_VERSIONS:
+        room = self.limits[0] - len(known)
+        if room <= 0:
             return False
-        new = self._decoder.unknown_versions(chunk)[: MAXIMUM_VERSIONS - len(known)]
+        new = self._decoder.unknown_versions(chunk)[:room]
         if new:
             self._plan_versions((*known, *new))
         return bool(new)
 
+    def _learn_names(self, chunk: Chunk) -> bool:
+        """Tell apart the names of models in a chunk that are new; whether there are any (and room)."""
+        room = self.limits[1] - len(self.names)
+        if room <= 0:
+            return False
+        new = self._decoder.unknown_models(chunk)[:room]
+        if new:
+            self._names = (*self._names, *new)
+            self._plan_versions(self.plan.versions)
+        return bool(new)
+
+    def _note_strangers(self, records: Records) -> None:
+        if records.shared is not None:
+            self.strangers.update(strangers_in(records.shared, self._names, len(self.configured)))
+
     def _plan_versions(self, versions: Sequence[str]) -> None:
-        self.plan = make_plan(self.model, list(self.references.values()), versions)
+        self.plan = make_plan(self.model, list(self.references.values()), versions, self._names)
         if "_decoder" in self.__dict__:
             self._decoder.close()
         columns = len(self.plan.paths())
@@ -234,80 +270,6 @@ class ModelIngest:
             version: make_layout(reference, self.plan) for version, reference in self.references.items()
         }
         self._score = next((i for i, leaf in enumerate(self.plan.numeric) if leaf.kind == "score"), None)
-
-    def _versions_of(self, records: Records) -> tuple[list[str], IntArray]:
-        """Names of the versions in a chunk and, for each record, the number of its version (rows,)."""
-        if records.versions is None:
-            return [UNVERSIONED], np.zeros(records.rows, dtype=np.int64)
-        table = [UNVERSIONED, OTHER_VERSION, UNVERSIONED, *self.plan.versions]
-        used = np.flatnonzero(np.bincount(records.versions, minlength=CODE_FIRST))
-        names = list(dict.fromkeys(table[code] for code in used))
-        number = np.zeros(len(table), dtype=np.int64)
-        for code in used:
-            number[code] = names.index(table[code])
-        return names, number.take(records.versions)
-
-    def _traffic(
-        self,
-        chunk: Chunk,
-        records: Records,
-        timestamps: IntArray,
-        versions: tuple[list[str], IntArray],
-        horizon: int,
-    ) -> list[_Part]:
-        names, version = versions
-        count = len(names)
-        rows = np.bincount(version, minlength=count)
-        errors = (
-            np.zeros(count, dtype=np.int64)
-            if records.error is None
-            else np.bincount(version[records.error == 1], minlength=count)
-        )
-        latency = confidence = None
-        if records.latency is not None:
-            latency = histogram_by(self._latency, records.latency, version, count)
-        if self._score is not None:
-            confidence = histogram_by(self._confidence, records.numeric[self._score], version, count)
-        # A wrong clock must not make a silent model look alive.
-        past = timestamps <= horizon
-        last = np.full(count, _NEVER)
-        np.maximum.at(last, version[past], timestamps[past])
-        exemplars = self._exemplars(chunk, records, timestamps, version)
-        return [
-            _Part(
-                name,
-                int(rows[i]),
-                int(errors[i]),
-                None if latency is None else (latency[0][i], float(latency[1][i])),
-                None if confidence is None else (confidence[0][i], float(confidence[1][i])),
-                int(last[i]) if last[i] != _NEVER else None,
-                {bucket: exemplar for (number, bucket), exemplar in exemplars.items() if number == i},
-            )
-            for i, name in enumerate(names)
-        ]
-
-    def _exemplars(
-        self, chunk: Chunk, records: Records, timestamps: IntArray, version: IntArray
-    ) -> dict[tuple[int, int], Exemplar]:
-        """The last record with a latency in each bucket, where traces are configured."""
-        if self.plan.trace_id is None or records.latency is None:
-            return {}
-        # The newest ones do, and they are quickly found.
-        first = max(0, records.rows - _EXEMPLAR_ROWS)
-        rows = first + np.flatnonzero(np.isfinite(records.latency[first:]))
-        bucket = self._latency.bin(records.latency[rows])
-        place = version[rows] * self._latency.bins + bucket
-        last = np.full(int(place.max(initial=0)) + 1, -1, dtype=np.int64)
-        last[place] = rows
-        place_of = {int(last[place]): int(place) for place in np.flatnonzero(last >= 0)}
-        return {
-            divmod(place_of[trace.row], self._latency.bins): Exemplar(
-                trace.trace_id,
-                float(records.latency[trace.row]),
-                float(timestamps[trace.row]) / MICROSECONDS,
-            )
-            for trace in self._decoder.traces(chunk, list(place_of), records)
-        }
 
     def _count(
         self, name: str, records: Records, assignment: Assignment, mine: np.ndarray, *, single: bool
@@ -337,19 +299,12 @@ class ModelIngest:
                 categorical = tuple(codes[rows] for codes in categorical)
             yield number, count_columns(layout, numeric, categorical, key - first, len(number))
 
-    def _merge(
-        self,
-        records: Records,
-        assignment: Assignment,
-        parts: list[_Part],
-        counted: list[tuple[str, tuple[IntArray, GroupCounts]]],
-    ) -> None:
-        self.records += records.rows
-        self.invalid.update(records.invalid)
+    def _merge(self, counted: _Counted) -> None:
+        assignment = counted.assignment
         self.late.update({"late": assignment.late, "future": assignment.future})
-        for part in parts:
+        for part in counted.traffic:
             self._add_traffic(part)
-        for name, (numbers, groups) in counted:
+        for name, (numbers, groups) in counted.counts:
             self.invalid.update(groups.invalid)
             self.totals[name].columns += groups.counts.sum(axis=0)
             ring = self.rings[name]
@@ -370,7 +325,7 @@ class ModelIngest:
             for ring in self.rings.values():
                 ring.evict(self.watermark)
 
-    def _add_traffic(self, part: _Part) -> None:
+    def _add_traffic(self, part: Traffic) -> None:
         totals = self.totals.get(part.version)
         if totals is None:
             layout = self.layout(part.version)

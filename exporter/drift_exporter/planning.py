@@ -34,8 +34,12 @@ def role_paths(fields: Fields) -> Paths:
     return paths
 
 
-def make_plan(model: Model, references: Sequence[Reference], versions: Sequence[str] = ()) -> Plan:
+def make_plan(
+    model: Model, references: Sequence[Reference], versions: Sequence[str] = (), names: Sequence[str] = ()
+) -> Plan:
     """Plan for a model: its traffic's fields and every column of its references.
+
+    Where models share the log, ``names`` are those of models to tell apart beside the model's own.
 
     Raises ConfigurationError where a reference has a column that the fields cannot reach, or of another type
     than the configuration (or another reference) says.
@@ -75,6 +79,8 @@ def make_plan(model: Model, references: Sequence[Reference], versions: Sequence[
         trace_id=_optional(fields.trace_id),
         id=None if model.predictions.deduplicate is None else _optional(fields.id),
         versions=tuple(versions),
+        model=_optional(fields.model),
+        models=() if fields.model is None else tuple(dict.fromkeys((model.name, *names))),
     )
 
 

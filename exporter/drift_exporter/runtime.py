@@ -22,6 +22,7 @@ from drift_exporter.evaluation import Captured, Durations, capture, judge_model
 from drift_exporter.ingest import ModelIngest
 from drift_exporter.reference.model import Reference
 from drift_exporter.reference.store import load_reference
+from drift_exporter.sharing import unconfigured
 from drift_exporter.snapshot import (
     CHECKPOINT_BOUNDS,
     EVALUATION_BOUNDS,
@@ -213,6 +214,7 @@ class ModelRuntime:
                 lag_bytes=unread,
                 watermark=None if watermark is None else watermark / MICROSECONDS,
                 problem=self.problem,
+                unconfigured=unconfigured(self.ingest.strangers, self.ingest.configured),
             )
 
     def continues(self, old: "ModelRuntime") -> bool:
@@ -220,6 +222,8 @@ class ModelRuntime:
         return (
             self.model == old.model
             and self.ingest.windows == old.ingest.windows
+            and self.ingest.limits == old.ingest.limits
+            and (self.ingest.plan.model is None or self.ingest.configured == old.ingest.configured)
             and (self.dead_letter, self.dead_letter_limit) == (old.dead_letter, old.dead_letter_limit)
             and self.source.line_limit == old.source.line_limit
             and self.source.chunk_size == old.source.chunk_size

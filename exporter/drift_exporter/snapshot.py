@@ -136,7 +136,10 @@ class ModelSnapshot:
 
 @dataclass(frozen=True)
 class SourceSnapshot:
-    """One source (named after its model and role, such as ``fraud/predictions``)."""
+    """One source (named after its model and role, such as ``fraud/predictions``).
+
+    ``unconfigured`` counts the records of a shared log that name no configured model, by the name there.
+    """
 
     name: str
     type: str
@@ -148,6 +151,7 @@ class SourceSnapshot:
     lag_bytes: int | None
     watermark: float | None
     problem: str | None
+    unconfigured: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

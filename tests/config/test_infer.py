@@ -424,3 +424,22 @@ def test_any_bytes_give_a_configuration_or_are_refused(tmp_path: Path, content: 
     except DecodeError:
         return
     parsed(text, tmp_path)
+
+
+@pytest.mark.parametrize("key", ["model", "modelName", "model_id"])
+@pytest.mark.parametrize("make", [nested, flat])
+def test_a_field_that_may_name_several_models_is_pointed_out(
+    tmp_path: Path, key: str, make: Callable[[int], Record]
+) -> None:
+    text = infer_config([ndjson(tmp_path / "log.ndjson", lambda i: make(i) | {key: f"m{i % 7}"})])
+
+    assert f"        # model: {key}\n" in text
+    assert "If several models write this log (m0, m1, m2, m3, m4, ...)" in text
+    assert parsed(text, tmp_path).predictions.fields.model is None
+
+
+@pytest.mark.parametrize("values", [["one"], [1, 2, 3], [f"m{i}" for i in range(100)]])
+def test_a_field_that_names_no_models_is_not(tmp_path: Path, values: list[Any]) -> None:
+    log = ndjson(tmp_path / "log.ndjson", lambda i: nested(i) | {"model": values[i % len(values)]})
+
+    assert "# model:" not in infer_config([log])

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -159,6 +160,8 @@ LINES = {
     b'{"ts":1700000000,"c":"\\x"}': "malformed",
     b'{"ts":1700000000,"c":"\\ud800"}': "malformed",
     b"[" * 200_000: "malformed",
+    # DuckDB's message about it ends inside a character.
+    '[{"version": -10000, "features.amount": "\x80\x80"}, {"\U00010000": null}]'.encode(): "not_object",
     b'\xef\xbb\xbf{"ts":1700000000}': "malformed",
     b'{"ts":1700000000,"c":"\xff"}': "invalid_utf8",
     b'{"\xc3":1,"ts":1700000000}': "invalid_utf8",
@@ -201,6 +204,24 @@ def test_any_mixture_of_good_and_bad_lines(kinds: list[bytes | None]) -> None:
 
     assert [LINES[kind] for kind in kinds if kind is not None] == [r.reason for r in records.rejections]
     assert kinds.count(None) == records.rows
+
+
+@pytest.mark.parametrize("rest", [GOOD, b"junk\n", b"{}\n", b'{"x":null}\n'])
+@pytest.mark.parametrize("plan", [
+    Plan(numeric=PLAN.numeric, categorical=PLAN.categorical, version=("v",)),
+    Plan(error=("e",)),
+    replace(PLAN, model=("x",), models=("1",)),
+])  # fmt: skip
+def test_null_is_no_record_where_a_record_may_lack_its_timestamp(plan: Plan, rest: bytes) -> None:
+    decoder = NdjsonDecoder(plan)
+    found = [decode(decoder, data) for data in (rest + b" null\r\n", b"null\n" + rest)]
+    decoder.close()
+
+    good = rest != b"junk\n"
+    assert [good, good] == [records.accepted for records in found]
+    reasons = [[rejection.reason for rejection in records.rejections] for records in found]
+    junk = [] if good else ["malformed"]
+    assert [[*junk, "not_object"], ["not_object", *junk]] == reasons
 
 
 @pytest.mark.parametrize(
@@ -352,3 +373,52 @@ def test_traces_of_accepted_rows(path: tuple[str, ...]) -> None:
     decoder.close()
 
     assert [(0, "t0"), (3, "t3"), (4, "t4")] == [(trace.row, trace.trace_id) for trace in found]
+
+
+def test_own_records_are_found_among_those_of_others_over_many_pieces_with_faults() -> None:
+    """A chunk with something wrong in it is read in pieces of 4 MiB."""
+    plan = Plan(timestamp=("ts",), model=("m",), models=("own", "theirs"), trace_id=("trace",))
+    names = ["own", "theirs", "ghost", None, "theirs"]
+    rows: list[dict[str, Any]] = [
+        {"ts": 1000 + i if i % 7 else "soon", "m": names[i % 5], "trace": f"t{i}", "pad": "x" * 1000}
+        for i in range(12_000)
+    ]
+    decoder = NdjsonDecoder(plan)
+    data = b"".join(ndjson(row) + b"junk\n" * (i % 100 == 3) for i, row in enumerate(rows))
+    chunk = Chunk("log", "ndjson", 5, data, size=len(data))
+    records = decoder.decode(chunk)
+    wanted = list(range(0, records.rows, 97))
+    traces = decoder.traces(chunk, wanted, records)
+    decoder.close()
+
+    assert len(data) > 12 << 20
+    accepted = [row for row in rows if row["m"] != "own" or row["ts"] != "soon"]
+    own = [(place, row) for place, row in enumerate(accepted) if row["m"] == "own"]
+    shared = records.shared
+    assert shared is not None
+    assert len(accepted) == shared.accepted
+    assert [place for place, _ in own] == shared.places.tolist()
+    counted = [sum(row["m"] == name for row in accepted) for name in (None, "ghost", "{", "own", "theirs")]
+    assert counted == shared.counts.tolist()
+    assert (1001_000_000, (1000 + 11_999) * 1_000_000) == shared.times
+    assert [own[row][1]["trace"] for row in wanted] == [trace.trace_id for trace in traces]
+    assert wanted == [trace.row for trace in traces]
+    reasons = [rejection.reason for rejection in records.rejections]
+    assert (120, len(rows) - len(accepted)) == (
+        reasons.count("malformed"),
+        reasons.count("timestamp_unreadable"),
+    )
+
+
+@pytest.mark.parametrize("name", [b"", b'"m":null,', b'"m":"",', b'"m":"ads",', b'"m":{},'])
+def test_what_is_wrong_in_the_records_of_others_counts_nowhere(name: bytes) -> None:
+    decoder = NdjsonDecoder(replace(PLAN, model=("m",), models=("own",)))
+    wrong = b'"x":"no","in":"text","c":[],"out":"text","l":"slow"}\n'
+    lines = [b'{"ts":1,"m":"own",' + wrong, b"{" + name + wrong, b'{"ts":1,' + name + wrong]
+    for data in (b"".join(lines), b"".join([*lines, b"junk\n"])):
+        records = decode(decoder, data)
+
+        assert (1, 3) == (records.rows, records.accepted)
+        assert [1] * 5 == list(records.invalid.values())
+        assert ["malformed"] * data.endswith(b"junk\n") == [r.reason for r in records.rejections]
+    decoder.close()

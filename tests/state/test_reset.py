@@ -114,7 +114,7 @@ def test_one_model_is_forgotten_and_the_others_stay(tmp_path: Path) -> None:
     save(tmp_path, fraud=state(a_slice(0), a_slice(60)), other=state(a_slice(0)))
     before = rows(tmp_path / FILE)
     assert tmp_path / ASIDE == reset_model(tmp_path, "fraud", NOW)
-    assert {"model": 2, "version": 2, "series": 2, "slice": 3, "file": 2} == before
+    assert {"model": 2, "version": 2, "series": 2, "slice": 3, "file": 2, "ids": 2} == before
     assert before == rows(tmp_path / ASIDE)
     assert dict.fromkeys(TABLES, 1) == rows(tmp_path / FILE)
     with closing(Store(tmp_path)) as store:
@@ -130,10 +130,10 @@ def test_positions_alone_stay_where_wanted(tmp_path: Path) -> None:
     before = state(a_slice(0))
     save(tmp_path, fraud=ModelState(counters, before.versions, before.counts, before.slices, [POSITION]))
     reset_model(tmp_path, "fraud", NOW, keep_positions=True)
-    assert {"model": 1, "version": 0, "series": 0, "slice": 0, "file": 1} == rows(tmp_path / FILE)
+    assert {"model": 1, "version": 0, "series": 0, "slice": 0, "file": 1, "ids": 0} == rows(tmp_path / FILE)
     with closing(Store(tmp_path)) as store:
         found = store.load("fraud")
-    assert ModelState(model_counters(dead_letter=dead_letter), {}, (), (), (POSITION,), NOW) == found
+    assert ModelState(model_counters(dead_letter=dead_letter), {}, (), (), (POSITION,), saved=NOW) == found
     assert not check_state(tmp_path).problems
 
 

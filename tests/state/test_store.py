@@ -1,14 +1,16 @@
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from drift_exporter.errors import StateError
+from drift_exporter.state.check import check_state
 from drift_exporter.state.reading import FILE
 from drift_exporter.state.rows import Changes, Evicted, ModelState
 from drift_exporter.state.store import Store
-from support.states import HOUR, POSITION, PRINT, a_slice, model_counters, state, version_counters
+from support.states import HOUR, IDS, POSITION, PRINT, a_slice, model_counters, save, state, version_counters
 
 
 def starts(store: Store) -> list[int]:
@@ -132,3 +134,20 @@ def test_a_file_that_was_deleted_in_use(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="was deleted or replaced while it was in use; restart"):
         store.save("fraud", Changes(state(a_slice(0))))
     store.close()
+
+
+def test_ids_are_there_after_opening_again(tmp_path: Path) -> None:
+    save(tmp_path, fraud=state())
+    with closing(Store(tmp_path)) as store:
+        found = store.load("fraud")
+        assert found is not None
+        block = found.ids[0]
+        assert [[1, 2], [3, 4], [-5, 6]] == [block.low.tolist(), block.high.tolist(), block.times.tolist()]
+        store.save("fraud", Changes(ModelState(found.counters, ids={1: IDS}), removed=[0]))
+        again = store.load("fraud")
+        assert again is not None
+        assert [1] == list(again.ids)
+        store._connection.execute("UPDATE ids SET hashes = zeroblob(48)")  # noqa: SLF001  # damage
+    with closing(Store(tmp_path)) as store, pytest.raises(StateError, match="a checksum is wrong"):
+        store.load("fraud")
+    assert 1 == len(check_state(tmp_path).problems)

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from drift_exporter.ingest import MAXIMUM_VERSIONS, ModelIngest
+from drift_exporter.ingest import ModelIngest
 from drift_exporter.runtime import ModelRuntime
 from drift_exporter.sources.file import FileSource
 from support.records import NOW, Setup
@@ -132,7 +132,7 @@ class Reading:
     def fresh(self) -> ModelIngest:
         """Begin to count anew."""
         ingest = self.model.ingest
-        if len(ingest.plan.versions) > MAXIMUM_VERSIONS // 2:
+        if len(ingest.plan.versions) > self.setup.config.limits.versions // 2:
             # Versions stay known, and of further ones only so many are told apart.
             config = self.setup.config
             ingest.close()

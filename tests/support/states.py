@@ -14,6 +14,7 @@ from drift_exporter.sources.position import Fingerprint, Position
 from drift_exporter.state.counters import counters_anew
 from drift_exporter.state.rows import Changes, Counts, Document, ModelState, SavedSlice
 from drift_exporter.state.store import Store
+from drift_exporter.window.ids import Block
 from support.records import NOW, Setup
 
 HOUR = 3_600_000_000
@@ -61,6 +62,11 @@ def a_slice(start: int, rows: int = 2, window: int = HOUR) -> SavedSlice:
     return SavedSlice("v1", PRINT, window, start, rows, np.array([1, 1]), np.array([0.1, 0.2]))
 
 
+IDS = Block(
+    np.array([1, 2], dtype=np.uint64), np.array([3, 4], dtype=np.uint64), np.array([-5, 6], dtype=np.int64)
+)
+
+
 def state(*slices: SavedSlice, records: int = 2, positions: Sequence[Position] = (POSITION,)) -> ModelState:
     """A model with version v1, of two bins."""
     return ModelState(
@@ -69,6 +75,7 @@ def state(*slices: SavedSlice, records: int = 2, positions: Sequence[Position] =
         counts=[Counts("v1", PRINT, np.array([records, 0]))],
         slices=slices,
         positions=positions,
+        ids={0: IDS},
     )
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drift_exporter.window.ids import Block, HashArray, SeenIds
+from drift_exporter.decode.records import HashArray
+from drift_exporter.window.ids import Block, SeenIds
 
 HORIZON = 10**6
 WINDOW = 20
@@ -73,7 +74,7 @@ def test_what_was_added_and_removed_since_a_save_makes_the_blocks() -> None:
     kept: dict[int, Block] = {}
     for step in range(200):
         size = int(generator.integers(1, 50))
-        add(seen, [(int(generator.integers(0, 10**6)), step * 20) for _ in range(size)], watermark)
+        add(seen, [(int(generator.integers(0, 10**6)), step * 20) for _ in range(size)])
         if step % 7 == 0:
             assert not seen.added & seen.removed
             kept = {number: block for number, block in kept.items() if number not in seen.removed}
@@ -89,7 +90,7 @@ def test_what_was_added_and_removed_since_a_save_makes_the_blocks() -> None:
 def test_a_limit_forgets_the_oldest_and_says_so() -> None:
     seen = SeenIds(10**9, 100)
     for time in range(300):
-        _, watermark = add(seen, [(time, time)])
+        add(seen, [(time, time)])
     size = sum(block.size for block in seen.blocks.values())
 
     assert size <= 100

@@ -85,6 +85,12 @@ def _fields(roles: Roles) -> Iterator[str]:
     if "timestamp" not in roles.fields:
         yield "        # No timestamp was found, so a record counts at the time it is read. If there is one:"
         yield "        # timestamp: name of the field"
+    if roles.models is not None:
+        names = ", ".join(sorted(_comment(name) for name in roles.models.distinct)[:5])
+        more = ", ..." if len(roles.models.distinct) > 5 else ""
+        yield f"        # If several models write this log ({names}{more}), configure one for each"
+        yield "        # of these names, remove this field from its features, and name it here:"
+        yield f"        # model: {quoted(join_path(roles.models.path))}"
     for role in _ROLES:
         profile = roles.fields.get(role)
         if profile is None:

@@ -54,6 +54,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "trace_id": ("trace_id", "traceid", "x_trace_id", "trace"),
     "label": ("label", "y_true", "ground_truth", "true_label", "actual", "target", "truth", "y"),
 }
+_MODEL_NAMES = ("model", "model_name", "model_id")
 _LATENCY = re.compile(
     r"(?:\w+_)?(?:latency|duration|elapsed|took|(?:response|inference|processing|predict(?:ion)?)_time)"
     r"(?:_(?P<unit>ms|millis|msec|milliseconds|us|micros|usec|microseconds|ns|nanos|nanoseconds|s|sec|secs|seconds))?"
@@ -74,6 +75,7 @@ class Roles:
     unit: str = "s"
     features: dict[str, Profile] = field(default_factory=dict)
     pattern: str | None = None
+    models: Profile | None = None
     left_out: list[tuple[Keys, str]] = field(default_factory=list)
 
 
@@ -94,6 +96,7 @@ def assign(found: Sequence[Profile]) -> Roles:
     _assign_latency(outside, roles)
     _probability_as_prediction(roles)
     taken = {profile.path for profile in roles.fields.values()}
+    roles.models = next((p for p in outside if p.path not in taken and _names_models(p)), None)
     if container is not None:
         aside = [p.path for p in outside if p.path not in taken]
         roles.left_out += [(path, f"stands outside of {join_path(container)}") for path in aside]
@@ -155,6 +158,13 @@ def _fits(role: str, profile: Profile) -> bool:
     if role == "version":
         return len(profile.distinct) <= MANY and (len(profile.distinct) <= FEW or not profile.numeric)
     return profile.numeric if role == "score" else True
+
+
+def _names_models(profile: Profile) -> bool:
+    """Whether a field may tell several models apart. It may as well be a feature: cars have models too."""
+    texts = all(isinstance(value, str) for value in profile.distinct)
+    few = 1 < len(profile.distinct) <= FEW
+    return snake_case(profile.path[-1]) in _MODEL_NAMES and texts and few and profile.time_form is None
 
 
 def _assign_role(role: str, candidates: Sequence[Profile], roles: Roles) -> None:

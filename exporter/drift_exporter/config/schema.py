@@ -55,6 +55,7 @@ IdCount = Annotated[int, Field(strict=True, ge=1000, le=40_000_000)]
 """What SQLite takes as one value holds 40 million ids."""
 
 PositiveNumber = Annotated[float, Field(strict=True, gt=0, le=100, allow_inf_nan=False)]
+PositiveAmount = Annotated[int, Field(strict=True, ge=1, le=10_000)]
 Share = Annotated[float, Field(strict=True, gt=0, lt=1, allow_inf_nan=False)]
 
 
@@ -68,7 +69,10 @@ class Limits(Section):
     """What one exporter may use at most. What does not fit is counted, not silently lost."""
 
     series: PositiveInt = Field(50_000, description="time series exported for all models together")
-    models: PositiveInt = Field(100, description="models in this file")
+    models: PositiveAmount = Field(
+        100, description="models in this file, and names in a shared log that are told apart beside them"
+    )
+    versions: PositiveAmount = Field(100, description="versions of one model that are told apart")
     categories: PositiveInt = Field(50, description="categories of one column that are told apart")
     ids: IdCount = Field(
         5_000_000, description="ids of one model that are remembered to count records once, 24 bytes each"
@@ -127,6 +131,7 @@ class Fields(Section):
 
     timestamp: RecordPath | None = Field(None, description="when the prediction was made")
     id: RecordPath | None = Field(None, description="identifies the prediction, to join labels")
+    model: RecordPath | None = Field(None, description="names the model, where several models share a log")
     version: RecordPath | None = Field(None, description="version of the model that answered")
     prediction: RecordPath | None = Field(None, description="what the model answered")
     score: RecordPath | None = Field(None, description="confidence or probability of the answer")

@@ -7,10 +7,9 @@ chunk is read in one pass; where something is wrong, its records are told apart 
 from collections.abc import Sequence
 from dataclasses import replace
 
-import duckdb
 import numpy as np
 
-from drift_exporter.database import connect
+from drift_exporter.database import QUERY_ERRORS, connect
 from drift_exporter.decode.lines import gather
 from drift_exporter.decode.plan import (
     BAD_TIMESTAMP,
@@ -20,6 +19,7 @@ from drift_exporter.decode.plan import (
     literal,
     quote,
     select_sql,
+    unknown_sql,
     wrong_number_flags,
 )
 from drift_exporter.decode.records import (
@@ -72,7 +72,7 @@ class CsvDecoder:
         self._memory.write(self._header_like(chunk.data), chunk.data)
         try:
             columns = self._connection.execute(self._query).fetchnumpy()
-        except duckdb.Error:
+        except QUERY_ERRORS:
             return self._salvage(chunk)
         bad = unreadable_rows(columns)
         if not len(bad):
@@ -86,33 +86,44 @@ class CsvDecoder:
         return from_columns(self.plan, columns, keep, {}, rejections)
 
     def unknown_versions(self, chunk: Chunk) -> tuple[str, ...]:
-        """Versions in a chunk that the plan does not know, most frequent first."""
+        """Versions of our own records in a chunk that the plan does not know, most frequent first."""
+        return self._unknown(chunk, self.plan.version, self.plan.versions, own=self.plan.model)
+
+    def unknown_models(self, chunk: Chunk) -> tuple[str, ...]:
+        """Names of models in a chunk that the plan does not know, most frequent first."""
+        return self._unknown(chunk, self.plan.model, self.plan.models)
+
+    def _unknown(
+        self,
+        chunk: Chunk,
+        path: FieldPath | None,
+        known: tuple[str, ...],
+        *,
+        own: FieldPath | None = None,
+    ) -> tuple[str, ...]:
+        """Texts at ``path`` that are not known; with ``own`` only of records that hold our name there."""
         if chunk.header != self._header:
             self._learn(chunk.path, chunk.header)
-        if self.plan.version is None or ".".join(self.plan.version) not in self._names:
+        if path is None or not {".".join(path), ".".join(own or path)} <= set(self._names):
             return ()
         self._memory.write(*self._good(chunk))
-        value = quote(".".join(self.plan.version))
-        known = ", ".join(map(literal, self.plan.versions)) or "NULL"
+        where = "true" if own is None else f"{quote('.'.join(own))} = {literal(self.plan.models[0])}"
+        query = unknown_sql(quote(".".join(path)), known, self._reader(lenient=True), where=where)
         try:
-            rows = self._connection.execute(
-                f"SELECT {value} AS v, count(*) FROM {self._reader(lenient=True)} "
-                f"WHERE v <> '' AND v[1] NOT IN ('{{', '[') AND coalesce(v NOT IN ({known}), true) "
-                "GROUP BY v ORDER BY 2 DESC, 1"
-            ).fetchall()
-        except duckdb.Error:
+            rows = self._connection.execute(query).fetchall()
+        except QUERY_ERRORS:
             # One record too bad for the reader: look at half of them, and half of them.
             starts, _, bad = self._shape.spans(chunk.data)
             half = int(np.count_nonzero(~bad)) // 2
             if not half:
                 return ()
             middle = int(starts[~bad][half])
-            first = self.unknown_versions(replace(chunk, data=chunk.data[:middle]))
-            second = self.unknown_versions(replace(chunk, data=chunk.data[middle:]))
-            return tuple(dict.fromkeys((*first, *second)))
+            halves = (chunk.data[:middle], chunk.data[middle:])
+            found = [self._unknown(replace(chunk, data=half), path, known, own=own) for half in halves]
+            return tuple(dict.fromkeys(name for names in found for name in names))
         finally:
             self._forget_rejects()
-        return tuple(version for version, _ in rows)
+        return tuple(name for name, _ in rows)
 
     def traces(self, chunk: Chunk, rows: Sequence[int], records: Records) -> tuple[Trace, ...]:
         """Trace ids of some accepted records (numbers in the arrays) of a chunk just decoded."""
@@ -123,12 +134,12 @@ class CsvDecoder:
         rejected = [rejection.offset for rejection in records.rejections]
         keep = ~np.isin(starts + chunk.offset, rejected)
         starts, ends = starts[keep], ends[keep]
-        if len(starts) != records.rows:
+        if len(starts) != records.accepted:
             return ()
         column = self._names.index(".".join(path))
         found = []
-        for row in rows:
-            record = chunk.data[starts[row] : ends[row]].decode()
+        for row, place in zip(rows, records.places(rows), strict=True):
+            record = chunk.data[starts[place] : ends[place]].decode()
             fields = fields_of(record, self._separator)
             if column < len(fields) and fields[column]:
                 found.append(Trace(row, fields[column]))
@@ -218,7 +229,7 @@ class CsvDecoder:
         try:
             columns: Columns = self._connection.execute(self._lenient).fetchnumpy()
             rejected = self._rejects()
-        except duckdb.Error as error:
+        except QUERY_ERRORS as error:
             columns, rejected = {}, [(0, str(error).splitlines()[0])]
         finally:
             self._forget_rejects()

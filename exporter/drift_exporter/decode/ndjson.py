@@ -9,17 +9,18 @@ and false as 1 and 0. Where a key stands twice in a line, the first one counts.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import duckdb
 import numpy as np
 
-from drift_exporter.database import connect
+from drift_exporter.database import QUERY_ERRORS, connect
 from drift_exporter.decode.lines import gather, line_spans
 from drift_exporter.decode.ndjson_sql import inspect_sql, reader_sql, wrong_values_sql
 from drift_exporter.decode.plan import (
+    CODE_FIRST,
     UNREADABLE,
     FieldPath,
     Plan,
@@ -28,6 +29,7 @@ from drift_exporter.decode.plan import (
     reach,
     select_sql,
     timestamp_sql,
+    unknown_sql,
 )
 from drift_exporter.decode.records import (
     UNBOUNDED,
@@ -37,6 +39,8 @@ from drift_exporter.decode.records import (
     Trace,
     concatenate,
     from_columns,
+    has_empty_rows,
+    not_ours,
     unreadable_rows,
 )
 from drift_exporter.reference.model import IntArray, Kind
@@ -45,6 +49,7 @@ from drift_exporter.sources.memory import MemoryFile
 
 _TYPED_TIMESTAMP = "epoch_us({})".format
 _BOM = b"\xef\xbb\xbf"
+_NULL_LINE = re.compile(rb"(?:\A|\n)[ \t\r\v\f]*null")
 _PIECE = 4 << 20
 _STATEMENTS = 20
 # What is NULL in a line: nothing, something, or all that was looked for in one object (so it may be none).
@@ -67,7 +72,7 @@ class NdjsonDecoder:
         self._typed_timestamp = plan.timestamp is not None and plan.timestamp not in (
             *plan.number_paths(),
             *(leaf.path for leaf in plan.categorical),
-            *(path for path in (plan.version, plan.error) if path is not None),
+            *(path for path in (plan.version, plan.error, plan.model) if path is not None),
         )
         lenient = reader_sql(self._memory.path, self._types, line_limit, lenient=True)
         self._lenient = self._query(lenient, "TRY_CAST", null_column=True)
@@ -85,7 +90,7 @@ class NdjsonDecoder:
                 return self._salvage_all(chunk)
             chunk = _without_mark(chunk)
         columns = self._read_strictly(chunk)
-        if columns is None or len(unreadable_rows(columns)):
+        if columns is None or len(unreadable_rows(columns)) or self._holds_null(columns, chunk):
             # Given back first: what follows needs the memory.
             columns = None
             return self._salvage_all(chunk)
@@ -101,12 +106,19 @@ class NdjsonDecoder:
         for typed in (True, False) if self._typed_timestamp else (False,):
             try:
                 columns = self._run(self._strict(file.path, typed=typed))
-            except duckdb.Error:
+            except QUERY_ERRORS:
                 continue
             self._typed_timestamp = typed
             self._bounds.check(chunk, len(next(iter(columns.values()))))
             return columns
         return None
+
+    def _holds_null(self, columns: Columns, chunk: Chunk) -> bool:
+        """Whether a line may be just ``null``, of which the reader makes a record that lacks everything."""
+        if self.plan.timestamp is not None and self.plan.model is None:
+            # Then it lacks the timestamp.
+            return False
+        return has_empty_rows(columns) and _NULL_LINE.search(chunk.content) is not None
 
     def _strict(self, path: str, *, typed: bool) -> str:
         """Query that reads a file strictly."""
@@ -122,30 +134,42 @@ class NdjsonDecoder:
         return query
 
     def unknown_versions(self, chunk: Chunk) -> tuple[str, ...]:
-        """Versions in a chunk that the plan does not know, most frequent first."""
-        path = self.plan.version
+        """Versions of our own records in a chunk that the plan does not know, most frequent first."""
+        return self._unknown(chunk, self.plan.version, self.plan.versions, own=self.plan.model)
+
+    def unknown_models(self, chunk: Chunk) -> tuple[str, ...]:
+        """Names of models in a chunk that the plan does not know, most frequent first."""
+        return self._unknown(chunk, self.plan.model, self.plan.models)
+
+    def _unknown(
+        self,
+        chunk: Chunk,
+        path: FieldPath | None,
+        known: tuple[str, ...],
+        *,
+        own: FieldPath | None = None,
+    ) -> tuple[str, ...]:
+        """Texts at ``path`` that are not known; with ``own`` only of records that hold our name there."""
         if path is None:
             return ()
         self._memory.write(_without_mark(chunk).content)
-        reader = reader_sql(self._memory.path, {path: "VARCHAR"}, self._line_limit, lenient=True)
-        known = ", ".join(map(literal, self.plan.versions)) or "NULL"
-        rows = self._connection.execute(
-            f"SELECT {reach(path)} AS v, count(*) FROM {reader} "
-            f"WHERE v <> '' AND v[1] NOT IN ('{{', '[') AND coalesce(v NOT IN ({known}), true) "
-            "GROUP BY v ORDER BY 2 DESC, 1"
-        ).fetchall()
-        return tuple(version for version, _ in rows)
+        types = dict.fromkeys((path, *(() if own is None else (own,))), "VARCHAR")
+        reader = reader_sql(self._memory.path, types, self._line_limit, lenient=True)
+        where = "true" if own is None else f"{reach(own)} = {literal(self.plan.models[0])}"
+        rows = self._connection.execute(unknown_sql(reach(path), known, reader, where=where)).fetchall()
+        return tuple(name for name, _ in rows)
 
     def traces(self, chunk: Chunk, rows: Sequence[int], records: Records) -> tuple[Trace, ...]:
         """Trace ids of some accepted records (numbers in the arrays) of a chunk just decoded."""
         path = self.plan.trace_id
         if path is None or not rows:
             return ()
-        data, starts, ends, first = self._last_lines(chunk, records, min(rows))
+        places = records.places(rows)
+        data, starts, ends, first = self._last_lines(chunk, records, min(places))
         found = []
-        for row in rows:
+        for row, place in zip(rows, places, strict=True):
             try:
-                value = json.loads(data[starts[row - first] : ends[row - first]])
+                value = json.loads(data[starts[place - first] : ends[place - first]])
                 for key in path:
                     value = value[key]
             except (ValueError, KeyError, TypeError, IndexError):
@@ -155,7 +179,7 @@ class NdjsonDecoder:
         return tuple(found)
 
     def _last_lines(self, chunk: Chunk, records: Records, row: int) -> tuple[bytes, IntArray, IntArray, int]:
-        """Text and spans of the accepted lines from some row up to ``row`` on, and the number of that row."""
+        """Text and spans of the accepted lines from some line up to ``row`` on, and that line's number."""
         length = 1 << 20
         while True:
             data = chunk.data[-length:] if chunk.memory is None else chunk.memory.tail(length)
@@ -166,7 +190,7 @@ class NdjsonDecoder:
                 rejected = np.array([rejection.offset for rejection in records.rejections])
                 keep = ~np.isin(starts + chunk.offset + chunk.size - len(data) + cut, rejected)
                 starts, ends = starts[keep], ends[keep]
-            first = records.rows - len(starts)
+            first = records.accepted - len(starts)
             if whole or first <= row:
                 return data[cut:], starts, ends, first
             length *= 4
@@ -185,7 +209,12 @@ class NdjsonDecoder:
             timestamp=_TYPED_TIMESTAMP if typed else timestamp_sql,
         )
         if null_column:
-            select.append(f"{_suspicion_sql(aliases)} AS suspicious")
+            suspicion = _suspicion_sql(aliases)
+            if self.plan.model is not None:
+                # A line that names somebody else is theirs, whatever it lacks.
+                name, own = aliases[self.plan.model], literal(self.plan.models[0])
+                suspicion = f"(CASE WHEN nullif({name}, '') <> {own} THEN 0 ELSE {suspicion} END)::UTINYINT"
+            select.append(f"{suspicion} AS suspicious")
         leaves = [f"{reach(path)} AS {alias}" for path, alias in aliases.items()] or ["1 AS l0"]
         return f"SELECT {', '.join(select)} FROM (SELECT {', '.join(leaves)} FROM {reader})"
 
@@ -205,6 +234,8 @@ class NdjsonDecoder:
         strange = suspicion == _STRANGE
         strange[unreadable_rows(columns)] = True
         incomplete = np.flatnonzero((suspicion == _INCOMPLETE) & ~strange)
+        if "model" in columns:
+            incomplete = incomplete[columns["model"][incomplete] == CODE_FIRST]
         invalid = Counter(
             self._wrong_values(columns, chunk, starts[incomplete], ends[incomplete], incomplete)
         )
@@ -286,7 +317,10 @@ class NdjsonDecoder:
         unreadable = (
             columns["ts"][suspicious] == UNREADABLE if "ts" in columns else np.zeros(len(starts), dtype=bool)
         )
-        rejected = malformed | wrong_type | unreadable
+        strangers = not_ours(columns)
+        not_counted = np.zeros(len(starts), dtype=bool) if strangers is None else strangers[suspicious]
+        rejected = malformed | wrong_type | (unreadable & ~not_counted)
+        not_counted |= rejected
         rejections = tuple(
             _rejection(
                 chunk.path,
@@ -305,16 +339,16 @@ class NdjsonDecoder:
         )
         invalid: dict[tuple[Kind, str], int] = {}
         for i in doubtful:
-            wrong = int(np.count_nonzero((seen[f"w{i}"] == 1) & ~rejected))
+            wrong = int(np.count_nonzero((seen[f"w{i}"] == 1) & ~not_counted))
             if wrong:
                 invalid[self.plan.numeric[i].kind, self.plan.numeric[i].name] = wrong
         if self.plan.latency is not None:
-            wrong = int(np.count_nonzero((seen["wl"] == 1) & ~rejected))
+            wrong = int(np.count_nonzero((seen["wl"] == 1) & ~not_counted))
             if wrong:
                 invalid["prediction", "latency"] = wrong
         for i, categorical_leaf in enumerate(self.plan.categorical):
             # The whole object around the field was not an object.
-            wrong = int(np.count_nonzero((seen[f"p{i}"] == 1) & ~rejected))
+            wrong = int(np.count_nonzero((seen[f"p{i}"] == 1) & ~not_counted))
             if wrong:
                 invalid[categorical_leaf.kind, categorical_leaf.name] = wrong
         keep = np.ones(len(spans[0]), dtype=bool)

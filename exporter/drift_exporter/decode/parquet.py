@@ -18,6 +18,7 @@ from drift_exporter.decode.plan import (
     reach,
     select_sql,
     timestamp_sql,
+    unknown_sql,
     wrong_number_flags,
 )
 from drift_exporter.decode.records import (
@@ -100,20 +101,32 @@ class ParquetDecoder:
         return self._connection.execute(f"EXECUTE strict({stretch})").fetchnumpy()
 
     def unknown_versions(self, chunk: Chunk) -> tuple[str, ...]:
-        """Versions in a chunk that the plan does not know, most frequent first."""
+        """Versions of our own records in a chunk that the plan does not know, most frequent first."""
+        return self._unknown(chunk, self.plan.version, self.plan.versions, own=self.plan.model)
+
+    def unknown_models(self, chunk: Chunk) -> tuple[str, ...]:
+        """Names of models in a chunk that the plan does not know, most frequent first."""
+        return self._unknown(chunk, self.plan.model, self.plan.models)
+
+    def _unknown(
+        self,
+        chunk: Chunk,
+        path: FieldPath | None,
+        known: tuple[str, ...],
+        *,
+        own: FieldPath | None = None,
+    ) -> tuple[str, ...]:
+        """Texts at ``path`` that are not known; with ``own`` only of records that hold our name there."""
         leaves = self._leaves_of(chunk.path)
-        path = self.plan.version
-        if path is None or path not in leaves:
+        if path is None or not {path, own or path} <= leaves.keys():
             return ()
-        known = ", ".join(map(literal, self.plan.versions)) or "NULL"
-        found = self._connection.execute(
-            f"SELECT CAST({leaves[path].sql} AS VARCHAR) AS v, count(*) "
-            f"FROM read_parquet({literal(chunk.path)}, file_row_number = true) "
-            f"WHERE file_row_number >= {chunk.offset} AND file_row_number < {chunk.offset + chunk.rows} "
-            f"AND v <> '' AND v[1] NOT IN ('{{', '[') AND coalesce(v NOT IN ({known}), true) "
-            "GROUP BY v ORDER BY 2 DESC, 1"
-        ).fetchall()
-        return tuple(version for version, _ in found)
+        where = f"file_row_number >= {chunk.offset} AND file_row_number < {chunk.offset + chunk.rows}"
+        if own is not None:
+            where += f" AND CAST({leaves[own].sql} AS VARCHAR) = {literal(self.plan.models[0])}"
+        source = f"read_parquet({literal(chunk.path)}, file_row_number = true)"
+        name = f"CAST({leaves[path].sql} AS VARCHAR)"
+        found = self._connection.execute(unknown_sql(name, known, source, where=where)).fetchall()
+        return tuple(name for name, _ in found)
 
     def traces(self, chunk: Chunk, rows: Sequence[int], records: Records) -> tuple[Trace, ...]:
         """Trace ids of some accepted records (numbers in the arrays) of a chunk just decoded."""
@@ -123,7 +136,7 @@ class ParquetDecoder:
             return ()
         rejected = {rejection.offset for rejection in records.rejections}
         numbers = [n for n in range(chunk.offset, chunk.offset + chunk.rows) if n not in rejected]
-        wanted = {numbers[row]: row for row in rows}
+        wanted = {numbers[place]: row for row, place in zip(rows, records.places(rows), strict=True)}
         found = self._connection.execute(
             f"SELECT file_row_number, CAST({leaves[path].sql} AS VARCHAR) AS trace "
             f"FROM read_parquet({literal(chunk.path)}, file_row_number = true) "

@@ -24,6 +24,9 @@ BAD_TIMESTAMP = "the timestamp is absent, or neither RFC 3339 nor epoch seconds,
 
 UNVERSIONED = "unversioned"
 
+LONGEST_NAME = 128
+"""Characters of a model's name or version that is told apart, at most: each is a label of many series."""
+
 # Codes of a categorical value: 0 missing, 1 not among the known categories, 2 not a scalar, 3 and up known.
 CODE_MISSING, CODE_OTHER, CODE_INVALID, CODE_FIRST = 0, 1, 2, 3
 
@@ -67,7 +70,11 @@ class CategoricalLeaf:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that is read of a record. Paths that are None are not configured."""
+    """All that is read of a record. Paths that are None are not configured.
+
+    Where ``model`` is configured, ``models`` are the names to tell apart in it: the first is our own, and of
+    the records that name another nothing else is looked at.
+    """
 
     numeric: tuple[NumericLeaf, ...] = ()
     categorical: tuple[CategoricalLeaf, ...] = ()
@@ -79,6 +86,8 @@ class Plan:
     trace_id: FieldPath | None = None
     id: FieldPath | None = None
     versions: tuple[str, ...] = ()
+    model: FieldPath | None = None
+    models: tuple[str, ...] = ()
 
     def number_paths(self) -> tuple[FieldPath, ...]:
         """Paths read as numbers, latency last."""
@@ -87,7 +96,7 @@ class Plan:
 
     def text_paths(self) -> tuple[FieldPath, ...]:
         """Paths read as text."""
-        single = (self.timestamp, self.version, self.error, self.id)
+        single = (self.timestamp, self.version, self.error, self.model, self.id)
         return (*(leaf.path for leaf in self.categorical), *(p for p in single if p is not None))
 
     def paths(self) -> tuple[FieldPath, ...]:
@@ -179,7 +188,7 @@ def select_sql(
     text: Callable[[FieldPath], str],
     timestamp: Callable[[str], str] = timestamp_sql,
 ) -> list[str]:
-    """Select list of a plan: n0.. numbers, k0.. category codes, ts, version, error, latency, low, high.
+    """Select list of a plan: n0.. numbers, k0.. codes, ts, version, error, latency, model, low, high.
 
     ``number`` and ``text`` give the SQL that reaches a path as DOUBLE and as VARCHAR, ``timestamp`` that
     which makes microseconds of the timestamp's.
@@ -207,7 +216,23 @@ def select_sql(
             f"coalesce(({hashed} & {2**64 - 1})::UBIGINT, 0) AS low",
             f"coalesce(({hashed} >> 64)::UBIGINT, 0) AS high",
         ]
+    if plan.model is not None:
+        model = category_sql(f"nullif({text(plan.model)}, '')", plan.models)
+        select.append(f"{model} AS model")
     return select or ["0::UTINYINT AS nothing"]
+
+
+def unknown_sql(name: str, known: tuple[str, ...], source: str, *, where: str = "true") -> str:
+    """Query for the names in ``source`` that are not known, most frequent first, with their counts.
+
+    ``name`` is the SQL that reaches one. Those over ``LONGEST_NAME`` characters are not told apart.
+    """
+    conditions = [f"{name} <> ''", f"({name})[1] NOT IN ('{{', '[')", where]
+    conditions.append(f"length({name}) <= {LONGEST_NAME}")
+    if known:
+        conditions.append(f"{name} NOT IN ({', '.join(map(literal, known))})")
+    where = " AND ".join(conditions)
+    return f"SELECT {name}, count(*) FROM {source} WHERE {where} GROUP BY 1 ORDER BY 2 DESC, 1"
 
 
 def wrong_number_flags(

@@ -2,16 +2,26 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from drift_exporter.decode.plan import CODE_INVALID, CODE_MISSING, UNREADABLE, CodeArray, Plan, codes_of
+from drift_exporter.decode.plan import (
+    CODE_FIRST,
+    CODE_INVALID,
+    CODE_MISSING,
+    UNREADABLE,
+    CodeArray,
+    Plan,
+    codes_of,
+)
 from drift_exporter.errors import ChunkTooLargeError
 from drift_exporter.reference.model import FloatArray, IntArray, Kind
 from drift_exporter.sources.chunk import Chunk, Rejection
+
+HashArray = NDArray[np.uint64]
 
 Columns = Mapping[str, NDArray[Any]]
 """Columns of a query's result by name."""
@@ -26,13 +36,37 @@ class Trace:
 
 
 @dataclass(frozen=True)
+class Shared:
+    """In a log that models share: how our own records stand among all that are accepted, whosever they are.
+
+    ``accepted`` is the number of all, ``places`` (own records,) the numbers of the own ones among them, and
+    ``counts`` (CODE_FIRST + names,) how many there are of each code of a model's name. ``times`` are the
+    event times (microseconds) of the first and the last record that has one, None where none has.
+    """
+
+    accepted: int
+    places: IntArray
+    counts: IntArray
+    times: tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which rows were chosen (chosen rows,), of how many."""
+
+    rows: IntArray
+    of: int
+
+
+@dataclass(frozen=True)
 class Records:
-    """Accepted records of one chunk, in the order of the file.
+    """Accepted records of one chunk, in the order of the file; in a log that models share, our own ones.
 
     ``timestamps`` are microseconds since the epoch, None where none is configured; ``numeric`` and
     ``categorical`` follow the plan's leaves; ``latency`` is in seconds, NaN where missing; ``error`` is
     0 or 1. Every array has ``rows`` entries. ``invalid`` counts values of the wrong type by (kind, name);
-    they are missing in the arrays.
+    they are missing in the arrays. ``shared`` is there where the plan has a ``model``, ``ids`` where it has
+    an ``id``: the low and high halves of the ids' hashes, both 0 where a record has none.
     """
 
     rows: int
@@ -44,6 +78,52 @@ class Records:
     error: NDArray[np.uint8] | None = None
     invalid: Mapping[tuple[Kind, str], int] = field(default_factory=dict)
     rejections: tuple[Rejection, ...] = ()
+    shared: Shared | None = None
+    ids: tuple[HashArray, HashArray] | None = None
+    chosen: Chosen | None = None
+
+    @property
+    def accepted(self) -> int:
+        """Number of all accepted records, whosever they are."""
+        if self.shared is not None:
+            return self.shared.accepted
+        return self.rows if self.chosen is None else self.chosen.of
+
+    def places(self, rows: Sequence[int]) -> list[int]:
+        """Numbers among all accepted records of some records (numbers in the arrays)."""
+        places = np.asarray(rows, dtype=np.int64)
+        if self.chosen is not None:
+            places = self.chosen.rows[places]
+        if self.shared is not None:
+            places = self.shared.places[places]
+        found: list[int] = places.tolist()
+        return found
+
+    def choose(self, keep: NDArray[np.bool_]) -> "Records":
+        """Only the records to ``keep`` (rows,); not to be chosen from again."""
+
+        def picked(array: NDArray[Any] | None) -> NDArray[Any] | None:
+            return None if array is None else array[keep]
+
+        return replace(
+            self,
+            rows=int(np.count_nonzero(keep)),
+            timestamps=picked(self.timestamps),
+            versions=picked(self.versions),
+            numeric=tuple(values[keep] for values in self.numeric),
+            categorical=tuple(codes[keep] for codes in self.categorical),
+            latency=picked(self.latency),
+            error=picked(self.error),
+            ids=None,
+            chosen=Chosen(np.flatnonzero(keep), self.rows),
+        )
+
+    @property
+    def last_time(self) -> int | None:
+        """Event time (microseconds) of the last accepted record, whosever it is; None where there is none."""
+        if self.shared is not None:
+            return None if self.shared.times is None else self.shared.times[1]
+        return None if self.timestamps is None or not self.rows else int(self.timestamps[-1])
 
 
 @dataclass(frozen=True)
@@ -73,7 +153,11 @@ class Decoder(Protocol):
         ...
 
     def unknown_versions(self, chunk: Chunk) -> tuple[str, ...]:
-        """Versions in a chunk that the plan does not know, most frequent first."""
+        """Versions of our own records in a chunk that the plan does not know, most frequent first."""
+        ...
+
+    def unknown_models(self, chunk: Chunk) -> tuple[str, ...]:
+        """Names of models in a chunk that the plan does not know, most frequent first."""
         ...
 
     def traces(self, chunk: Chunk, rows: Sequence[int], records: Records) -> tuple[Trace, ...]:
@@ -93,6 +177,9 @@ def from_columns(
     rejections: tuple[Rejection, ...],
 ) -> Records:
     """Make records of a query's columns, named as in ``plan.select_sql``, of the rows in ``keep``."""
+    shared = None
+    if plan.model is not None:
+        keep, shared = _own_rows(plan, columns, keep)
     picked = {
         name: np.ma.getdata(values) if keep is None else np.ma.getdata(values)[keep]
         for name, values in columns.items()
@@ -118,14 +205,67 @@ def from_columns(
         error=picked.get("error"),
         invalid=counts,
         rejections=rejections,
+        shared=shared,
+        ids=None if plan.id is None else (picked["low"], picked["high"]),
     )
 
 
+def _own_rows(
+    plan: Plan, columns: Columns, keep: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.bool_] | None, Shared]:
+    """Which of the rows to keep (None: all) are our own (None: all), and how they stand among them."""
+    picked = {
+        name: np.ma.getdata(columns[name]) if keep is None else np.ma.getdata(columns[name])[keep]
+        for name in ("model", "ts")
+        if name in columns
+    }
+    codes = picked["model"]
+    own = codes == CODE_FIRST
+    times = None
+    if "ts" in picked:
+        # Those of others were not rejected where they cannot be read.
+        readable = np.flatnonzero(picked["ts"] != UNREADABLE)
+        if len(readable):
+            times = int(picked["ts"][readable[0]]), int(picked["ts"][readable[-1]])
+    counts = np.bincount(codes, minlength=CODE_FIRST + len(plan.models))
+    shared = Shared(len(codes), np.flatnonzero(own), counts, times)
+    if own.all():
+        return keep, shared
+    if keep is not None:
+        rows = np.zeros(len(keep), dtype=bool)
+        rows[np.flatnonzero(keep)[shared.places]] = True
+        return rows, shared
+    return own, shared
+
+
+def not_ours(columns: Columns) -> NDArray[np.bool_] | None:
+    """Which rows name another model than ours, or none; None where the log is ours alone."""
+    return columns["model"] != CODE_FIRST if "model" in columns else None
+
+
+def has_empty_rows(columns: Columns) -> bool:
+    """Whether there may be a row in which every value is missing."""
+    empty: NDArray[np.bool_] | None = None
+    for name, column in columns.items():
+        values = np.ma.getdata(column)
+        if name in {"error", "nothing"}:
+            continue
+        if name == "ts":
+            missing = values == UNREADABLE
+        else:
+            missing = np.isnan(values) if values.dtype.kind == "f" else values == CODE_MISSING
+        empty = missing if empty is None else empty & missing
+        if not empty.any():
+            return False
+    return True
+
+
 def unreadable_rows(columns: Columns) -> IntArray:
-    """Rows whose timestamp is absent or cannot be read."""
+    """Rows of our own whose timestamp is absent or cannot be read."""
     if "ts" not in columns:
         return np.empty(0, dtype=np.int64)
-    return np.flatnonzero(columns["ts"] == UNREADABLE)
+    rows = np.flatnonzero(columns["ts"] == UNREADABLE)
+    return rows if "model" not in columns else rows[columns["model"][rows] == CODE_FIRST]
 
 
 def concatenate(parts: Sequence[Records]) -> Records:
@@ -151,11 +291,35 @@ def concatenate(parts: Sequence[Records]) -> Records:
         error=joined([part.error for part in parts]),
         invalid=dict(invalid),
         rejections=tuple(rejection for part in parts for rejection in part.rejections),
+        shared=_joined([part.shared for part in parts if part.shared is not None]),
+        ids=_joined_ids([part.ids for part in parts if part.ids is not None]),
+    )
+
+
+def _joined_ids(parts: Sequence[tuple[HashArray, HashArray]]) -> tuple[HashArray, HashArray] | None:
+    if not parts:
+        return None
+    return np.concatenate([low for low, _ in parts]), np.concatenate([high for _, high in parts])
+
+
+def _joined(parts: Sequence[Shared]) -> Shared | None:
+    if not parts:
+        return None
+    before = np.cumsum([0, *(part.accepted for part in parts)])
+    times = [part.times for part in parts if part.times is not None]
+    return Shared(
+        accepted=int(before[-1]),
+        places=np.concatenate([part.places + start for part, start in zip(parts, before[:-1], strict=True)]),
+        counts=np.sum([part.counts for part in parts], axis=0),
+        times=(times[0][0], times[-1][1]) if times else None,
     )
 
 
 def wrong_numbers(plan: Plan, columns: Columns, keep: NDArray[np.bool_]) -> Mapping[tuple[Kind, str], int]:
-    """Count the values flagged as no number (columns w0.., wl for the latency) in the rows to keep."""
+    """Count the values flagged as no number (columns w0.., wl for the latency) in our own rows to keep."""
+    strangers = not_ours(columns)
+    if strangers is not None:
+        keep = keep & ~strangers
     found = {}
     for i, leaf in enumerate(plan.numeric):
         wrong = int(np.count_nonzero((columns[f"w{i}"] == 1) & keep))

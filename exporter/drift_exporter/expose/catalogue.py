@@ -203,6 +203,13 @@ SOURCE_REJECTED = MetricDefinition(
     "Lines of the source that could not be counted and went to the dead-letter file.",
     ("source", "reason"),
 )
+UNCONFIGURED_RECORDS = MetricDefinition(
+    "drift_exporter_unconfigured_records_total",
+    "counter",
+    "records",
+    "Records of a log that models share, which name none of the configured models.",
+    ("source", "model"),
+)
 SOURCE_LAG = MetricDefinition(
     "drift_exporter_source_lag_bytes",
     "gauge",
@@ -315,6 +322,7 @@ METRICS: tuple[MetricDefinition, ...] = (
     SOURCE_BYTES,
     SOURCE_LOST,
     SOURCE_REJECTED,
+    UNCONFIGURED_RECORDS,
     SOURCE_LAG,
     SOURCE_WATERMARK,
     SOURCE_UP,

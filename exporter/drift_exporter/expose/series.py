@@ -92,6 +92,8 @@ def _source(source: SourceSnapshot) -> Iterator[Series]:
     )
     for reason, count in source.rejected.items():
         yield Series(catalogue.SOURCE_REJECTED, (source.name, reason), count)
+    for model, count in source.unconfigured.items():
+        yield Series(catalogue.UNCONFIGURED_RECORDS, (source.name, model), count)
 
 
 def _model(model: ModelSnapshot) -> Iterator[Series]:

@@ -22,7 +22,7 @@ from drift_exporter.count.layout import make_layout
 from drift_exporter.decode.plan import CODE_FIRST, CODE_MISSING, CODE_OTHER
 from drift_exporter.errors import ReferenceFileError
 from drift_exporter.reference.bins import numeric_column
-from drift_exporter.reference.discover import Discovery, Spec, discover
+from drift_exporter.reference.discover import Discovery, Spec, discover, which_records
 from drift_exporter.reference.document import fingerprint
 from drift_exporter.reference.inputs import Input, Progress, Reader, find_inputs
 from drift_exporter.reference.model import (
@@ -32,12 +32,13 @@ from drift_exporter.reference.model import (
     NumericColumn,
     Reference,
 )
-from drift_exporter.reference.reading import Decoding, FirstPass, Rejected, make_reference_plan
+from drift_exporter.reference.reading import Decoding, FirstPass, make_reference_plan
 from drift_exporter.reference.sample import TIMESTAMP, sample_names, sample_path, write_sample
 from drift_exporter.reference.store import save_reference
 from drift_exporter.reference.texts import RowTexts
 
 ROW_LIMIT = 1_000_000
+_NAMES_SHOWN = 5
 
 
 def build_reference(  # noqa: PLR0913 - what the command line offers, and the clock and limit for tests
@@ -74,11 +75,14 @@ def build_reference(  # noqa: PLR0913 - what the command line offers, and the cl
         raise ReferenceFileError(f"{output.parent}: cannot be written: {error.strerror or error}") from error
     if discovery.rows > row_limit:
         reader.passes += 1
-    with Decoding(config, plan) as decoding, RowTexts(config.limits.line, plan.timestamp) as texts:
+    which = which_records(own)
+    with Decoding(config, plan) as decoding, RowTexts(config.limits.line, which) as texts:
         for chunk, records in decoding.records(reader):
             first.add(chunk, records, texts)
-    _check_rows(own, first, decoding.rejected, len(discovery.specs))
-    rejected = decoding.rejected.told(first.rows)
+        _check_rejected(own, decoding)
+        _check_named(own, first, decoding, reader)
+    _check_rows(own, first, len(discovery.specs))
+    rejected = decoding.rejected.told(decoding.accepted)
     notes = [*([] if rejected is None else [rejected]), *discovery.notes]
     columns = _columns(discovery.specs, first, notes)
     extra = first.numeric.values[len(first.numeric_specs) :, : first.numeric.used]
@@ -135,24 +139,34 @@ def _discover(config: Config, model: Model, reader: Reader) -> Discovery:
     try:
         return discover(config, model, reader)
     except ReferenceFileError:
-        rows = 0
         with Decoding(config, make_reference_plan(model, ())) as decoding:
-            for _, records in decoding.records(reader):
-                rows += records.rows
-        _check_rejected(model, rows, decoding.rejected)
+            for _ in decoding.records(reader):
+                pass
+        _check_rejected(model, decoding)
         raise
 
 
-def _check_rejected(model: Model, rows: int, rejected: Rejected) -> None:
-    if rejected.count > rows:
+def _check_rejected(model: Model, decoding: Decoding) -> None:
+    if decoding.rejected.count > decoding.accepted:
         raise ReferenceFileError(
-            f"{rejected.told(rows)}; check the format of the input and predictions.fields of model "
-            f"{model.name!r}"
+            f"{decoding.rejected.told(decoding.accepted)}; check the format of the input and "
+            f"predictions.fields of model {model.name!r}"
         )
 
 
-def _check_rows(model: Model, first: FirstPass, rejected: Rejected, columns: int) -> None:
-    _check_rejected(model, first.rows, rejected)
+def _check_named(model: Model, first: FirstPass, decoding: Decoding, reader: Reader) -> None:
+    """Refuse an input in which others are named, and the model is not."""
+    if first.rows or not decoding.accepted or decoding.plan.model is None:
+        return
+    names = decoding.other_names(reader, _NAMES_SHOWN)
+    held = f"it holds {', '.join(map(repr, names))}" if names else "no record has a name there"
+    raise ReferenceFileError(
+        f"no record of the input is of model {model.name!r} by its field {'.'.join(decoding.plan.model)} "
+        f"(predictions.fields.model): {held}; name other inputs, or correct the field or the model's name"
+    )
+
+
+def _check_rows(model: Model, first: FirstPass, columns: int) -> None:
     if not first.rows:
         raise ReferenceFileError("the input has no rows")
     if not columns:

@@ -9,6 +9,7 @@ from drift_exporter.config.values import split_path
 from drift_exporter.decode.plan import FieldPath
 from drift_exporter.errors import ReferenceFileError
 from drift_exporter.planning import feature_path, role_paths
+from drift_exporter.reference.fields import Which
 from drift_exporter.reference.inputs import Reader, place
 from drift_exporter.reference.model import Kind
 from drift_exporter.reference.survey import Found, Survey
@@ -58,7 +59,7 @@ def discover(config: Config, model: Model, reader: Reader) -> Discovery:
     named = _named(model)
     pattern = split_path(fields.features)[:-1] if isinstance(fields.features, str) else None
     roles = _role_fields(fields)
-    timestamp = None if fields.timestamp is None else split_path(fields.timestamp)
+    which = which_records(model)
     by_path: dict[FieldPath, list[_Field]] = {}
     for field in named:
         by_path.setdefault(field.path, []).append(field)
@@ -67,7 +68,7 @@ def discover(config: Config, model: Model, reader: Reader) -> Discovery:
         types = {_wanted(model, field) for field in by_path.get(path, [_Field("feature", path[-1], path)])}
         return "categorical" if "categorical" in types else types.pop() if len(types) == 1 else None
 
-    survey = Survey(config.limits.line, timestamp, wanted)
+    survey = Survey(config.limits.line, which, wanted)
     try:
         for chunk in reader.chunks():
             survey.add(chunk, by_path, pattern, roles)
@@ -75,7 +76,7 @@ def discover(config: Config, model: Model, reader: Reader) -> Discovery:
     finally:
         survey.close()
     if late:
-        _count_again(config, timestamp, reader, survey.found, late)
+        _count_again(config, which, reader, survey.found, late)
     if pattern is not None:
         known = {field.path for field in named}
         named += [
@@ -95,6 +96,16 @@ def discover(config: Config, model: Model, reader: Reader) -> Discovery:
         specs += [] if spec is None else [spec]
         notes += [] if note is None else [note]
     return Discovery(tuple(specs), tuple(notes), survey.rows)
+
+
+def which_records(model: Model) -> Which:
+    """Which records of the input are the model's."""
+    fields = model.predictions.fields
+    return Which(
+        timestamp=None if fields.timestamp is None else split_path(fields.timestamp),
+        model=None if fields.model is None else split_path(fields.model),
+        name=model.name,
+    )
 
 
 def _role_fields(fields: Fields) -> list[FieldPath]:
@@ -129,14 +140,14 @@ def _wanted(model: Model, field: _Field) -> str | None:
 
 def _count_again(
     config: Config,
-    timestamp: FieldPath | None,
+    which: Which,
     reader: Reader,
     found: Mapping[FieldPath, Found],
     late: list[FieldPath],
 ) -> None:
     """Count the texts of fields that turned out to hold text only after a while."""
     reader.passes += 1
-    survey = Survey(config.limits.line, timestamp, lambda _path: "categorical")
+    survey = Survey(config.limits.line, which, lambda _path: "categorical")
     try:
         for chunk in reader.chunks():
             survey.add(chunk, late)

@@ -1,14 +1,14 @@
 """A chunk of any format as one table: of each field its text, as the decoders read it, and its class.
 
 Classes: ``n`` a number, ``q`` a number written as text, ``s`` other text, ``b`` true or false, ``o`` an
-object or array; NULL where the value is missing. The table ``records`` has a row for each record with a
-timestamp that can be read: ``r``, its place in the chunk, values ``v0``, ``v1``.., classes ``c0``, ``c1``..
+object or array; NULL where the value is missing. The table ``records`` has a row for each record that counts
+(see ``Which``): ``r``, its place in the chunk, values ``v0``, ``v1``.., classes ``c0``, ``c1``..
 """
 
 # ruff: noqa: S608 - names and values in the SQL are quoted by quote and literal
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import duckdb
@@ -28,16 +28,45 @@ _UNSIGNED = tuple("U" + name for name in _NUMERIC[:5])
 _NESTED = ("STRUCT", "MAP", "UNION")
 
 
+@dataclass(frozen=True)
+class Which:
+    """Which records count: with a timestamp that can be read (where there is one), and the model's own.
+
+    In a log that models share the own ones hold ``name`` at ``model``; else ``model`` is None.
+    """
+
+    timestamp: FieldPath | None = None
+    model: FieldPath | None = None
+    name: str = ""
+
+    @property
+    def paths(self) -> tuple[FieldPath, ...]:
+        """Where that stands."""
+        return tuple(path for path in (self.timestamp, self.model) if path is not None)
+
+    def sql(self, text: Callable[[FieldPath], str]) -> str:
+        """Condition for it; ``text`` gives the SQL of the text at a path."""
+        conditions = []
+        if self.timestamp is not None:
+            conditions.append(f"{timestamp_sql(text(self.timestamp))} IS NOT NULL")
+        if self.model is not None:
+            conditions.append(f"{text(self.model)} = {literal(self.name)}")
+        return " AND ".join(conditions) or "true"
+
+
 class ChunkTable(Protocol):
     """Brings chunks of one format into the table ``records`` of ``connection``."""
 
     connection: duckdb.DuckDBPyConnection
 
-    def keys(self, chunk: Chunk, prefix: FieldPath) -> list[str]:
-        """Names of the fields of the object at ``prefix``, in the order of their first appearance."""
+    def keys(self, chunk: Chunk, prefix: FieldPath, which: Which) -> list[str]:
+        """Names of the fields of the object at ``prefix``, in the order of their first appearance.
+
+        Where each record has fields of its own they are those of the model's records.
+        """
         ...
 
-    def load(self, chunk: Chunk, paths: Sequence[FieldPath], timestamp: FieldPath | None) -> None:
+    def load(self, chunk: Chunk, paths: Sequence[FieldPath], which: Which) -> None:
         """Fill the table with the fields at ``paths``."""
         ...
 
@@ -74,27 +103,31 @@ class NdjsonTable:
         self.connection.close()
         self._memory.close()
 
-    def keys(self, chunk: Chunk, prefix: FieldPath) -> list[str]:
+    def keys(self, chunk: Chunk, prefix: FieldPath, which: Which) -> list[str]:
         """Keys of the object at ``prefix`` over all lines."""
         self._memory.write(_without_mark(chunk).data)
+        own = replace(which, timestamp=None).sql(
+            lambda path: f"json_extract_string(json, {literal(pointer(path))})"
+        )
         found = self.connection.execute(
             "SELECT k FROM (SELECT r, unnest(ks) AS k, generate_subscripts(ks, 1) AS p FROM (SELECT "
             f"row_number() OVER () AS r, json_keys(json, {literal(pointer(prefix))}) AS ks "
-            f"FROM {objects_sql(self._memory.path, self._line_limit)})) GROUP BY k ORDER BY min((r, p))"
+            f"FROM {objects_sql(self._memory.path, self._line_limit)} WHERE {own})) "
+            "GROUP BY k ORDER BY min((r, p))"
         ).fetchall()
         return [str(key) for (key,) in found]
 
-    def load(self, chunk: Chunk, paths: Sequence[FieldPath], timestamp: FieldPath | None) -> None:
+    def load(self, chunk: Chunk, paths: Sequence[FieldPath], which: Which) -> None:
         """Fill the table."""
         self._memory.write(_without_mark(chunk).data)
-        wanted = list(dict.fromkeys([*paths, *([] if timestamp is None else [timestamp])]))
+        wanted = list(dict.fromkeys([*paths, *which.paths]))
         reader = reader_sql(self._memory.path, dict.fromkeys(wanted, "JSON"), self._line_limit, lenient=True)
         value = {path: f"j{i}" for i, path in enumerate(wanted)}
         fields = "".join(f", {reach(path)} AS {name}" for path, name in value.items())
         rows = f"(SELECT row_number() OVER () - 1 AS r{fields} FROM {reader})"
         # The texts of numbers are many and seldom wanted; they are made where they are.
-        times = None if timestamp is None else f"({value[timestamp]} ->> '$')"
-        _create(self.connection, rows, [(value[path], _json_class(value[path])) for path in paths], times)
+        condition = which.sql(lambda path: f"({value[path]} ->> '$')")
+        _create(self.connection, rows, [(value[path], _json_class(value[path])) for path in paths], condition)
 
     def text(self, field: int) -> str:
         """Strings as they are, other values as JSON."""
@@ -114,13 +147,13 @@ class CsvTable(CsvDecoder):
         self.connection = self._connection
         self._rejected: list[int] = []
 
-    def keys(self, chunk: Chunk, prefix: FieldPath) -> list[str]:
+    def keys(self, chunk: Chunk, prefix: FieldPath, _which: Which) -> list[str]:
         """Names in the header that start with ``prefix``."""
         self._learn_header(chunk)
         start = "".join(key + "." for key in prefix)
         return [name.removeprefix(start) for name in self._names if name.startswith(start) and name != start]
 
-    def load(self, chunk: Chunk, paths: Sequence[FieldPath], timestamp: FieldPath | None) -> None:
+    def load(self, chunk: Chunk, paths: Sequence[FieldPath], which: Which) -> None:
         """Fill the table."""
         self._learn_header(chunk)
         self._memory.write(chunk.header, chunk.data)
@@ -141,7 +174,7 @@ class CsvTable(CsvDecoder):
         ]
         rows = f"(SELECT row_number() OVER () - 1 AS r, * FROM {self._reader(lenient=True)})"
         try:
-            _create(self.connection, rows, columns, None if timestamp is None else text(timestamp))
+            _create(self.connection, rows, columns, which.sql(text))
             self._rejected = [position - len(chunk.header) for position, _ in self._rejects()]
         finally:
             self._forget_rejects()
@@ -172,7 +205,7 @@ class ParquetTable:
         """Close the database."""
         self.connection.close()
 
-    def keys(self, chunk: Chunk, prefix: FieldPath) -> list[str]:
+    def keys(self, chunk: Chunk, prefix: FieldPath, _which: Which) -> list[str]:
         """Members of the struct at ``prefix``, or columns whose names start with it."""
         names = self._names(f"SELECT * FROM {_file(chunk)}")
         if prefix and prefix[0] in names:
@@ -183,17 +216,17 @@ class ParquetTable:
         start = "".join(key + "." for key in prefix)
         return [name.removeprefix(start) for name in names if name.startswith(start) and name != start]
 
-    def load(self, chunk: Chunk, paths: Sequence[FieldPath], timestamp: FieldPath | None) -> None:
+    def load(self, chunk: Chunk, paths: Sequence[FieldPath], which: Which) -> None:
         """Fill the table."""
         names = set(self._names(f"SELECT * FROM {_file(chunk)}"))
         columns = [self._column(chunk, path, names) for path in paths]
-        times = None if timestamp is None else self._column(chunk, timestamp, names)[0]
+        condition = which.sql(lambda path: self._column(chunk, path, names)[0])
         rows = (
             f"(SELECT file_row_number - {chunk.offset} AS r, * FROM read_parquet({literal(chunk.path)}, "
             f"file_row_number = true) WHERE file_row_number >= {chunk.offset} "
             f"AND file_row_number < {chunk.offset + chunk.rows})"
         )
-        _create(self.connection, rows, columns, times)
+        _create(self.connection, rows, columns, condition)
 
     def text(self, field: int) -> str:
         """The value as text."""
@@ -242,14 +275,15 @@ def _json_class(value: str) -> str:
 
 
 def _create(
-    connection: duckdb.DuckDBPyConnection, rows: str, columns: Sequence[tuple[str, str]], times: str | None
+    connection: duckdb.DuckDBPyConnection, rows: str, columns: Sequence[tuple[str, str]], condition: str
 ) -> None:
     select = "".join(
         f", {value} AS v{i}, CASE WHEN {value} IS NOT NULL THEN {kind} END AS c{i}"
         for i, (value, kind) in enumerate(columns)
     )
-    where = "" if times is None else f" WHERE {timestamp_sql(times)} IS NOT NULL"
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE records AS SELECT r{select} FROM {rows}{where}")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE records AS SELECT r{select} FROM {rows} WHERE {condition}"
+    )
 
 
 def _without_mark(chunk: Chunk) -> Chunk:

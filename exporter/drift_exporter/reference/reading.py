@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift_exporter.config.schema import Config, Model
-from drift_exporter.config.values import split_path
 from drift_exporter.decode.formats import make_decoder
 from drift_exporter.decode.plan import CODE_FIRST, CODE_OTHER, CategoricalLeaf, NumericLeaf, Plan
 from drift_exporter.decode.records import Decoder, Records
-from drift_exporter.reference.discover import Spec
+from drift_exporter.reference.discover import Spec, which_records
 from drift_exporter.reference.inputs import Reader, place
 from drift_exporter.reference.labels import LabelStudy
 from drift_exporter.reference.model import IntArray
@@ -49,11 +48,12 @@ class Rejected:
 
 
 class Decoding:
-    """Decodes chunks of any format under one plan."""
+    """Decodes chunks of any format under one plan. ``accepted`` counts the good records of any model."""
 
     def __init__(self, config: Config, plan: Plan) -> None:
         self.plan = plan
         self.rejected = Rejected()
+        self.accepted = 0
         self._line_limit = config.limits.line
         self._decoders: dict[str, Decoder] = {}
 
@@ -72,19 +72,33 @@ class Decoding:
             self.rejected.add(chunk.rejections)
             if not chunk.data and not chunk.rows:
                 continue
-            decoder = self._decoders.get(chunk.format)
-            if decoder is None:
-                decoder = make_decoder(chunk.format, self.plan, self._line_limit)
-                self._decoders[chunk.format] = decoder
-            records = decoder.decode(chunk)
+            records = self._decoder(chunk).decode(chunk)
             self.rejected.add(records.rejections)
+            self.accepted += records.accepted
             if records.rows:
                 yield chunk, records
 
+    def other_names(self, reader: Reader, enough: int) -> list[str]:
+        """Names of other models in a log that models share: the first that are found, ``enough`` of them."""
+        names: dict[str, None] = {}
+        for chunk in reader.chunks():
+            if chunk.data or chunk.rows:
+                names.update(dict.fromkeys(self._decoder(chunk).unknown_models(chunk)))
+            if len(names) >= enough:
+                break
+        return list(names)[:enough]
+
+    def _decoder(self, chunk: Chunk) -> Decoder:
+        decoder = self._decoders.get(chunk.format)
+        if decoder is None:
+            decoder = make_decoder(chunk.format, self.plan, self._line_limit)
+            self._decoders[chunk.format] = decoder
+        return decoder
+
 
 def make_reference_plan(model: Model, specs: Sequence[Spec]) -> Plan:
-    """Plan that reads the columns and the timestamp."""
-    timestamp = model.predictions.fields.timestamp
+    """Plan that reads the columns and the timestamp of the model's records."""
+    which = which_records(model)
     return Plan(
         numeric=tuple(NumericLeaf(spec.path, spec.name, spec.kind) for spec in specs if spec.numeric),
         categorical=tuple(
@@ -92,7 +106,9 @@ def make_reference_plan(model: Model, specs: Sequence[Spec]) -> Plan:
             for spec in specs
             if not spec.numeric
         ),
-        timestamp=None if timestamp is None else split_path(timestamp),
+        timestamp=which.timestamp,
+        model=which.model,
+        models=() if which.model is None else (which.name,),
     )
 
 

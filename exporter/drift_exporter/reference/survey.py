@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from drift_exporter.decode.plan import FieldPath, check_paths
 from drift_exporter.errors import ReferenceFileError
-from drift_exporter.reference.fields import ChunkTable, make_table
+from drift_exporter.reference.fields import ChunkTable, Which, make_table
 from drift_exporter.sources.chunk import Chunk
 
 TEXTS = 10_000
@@ -92,13 +92,13 @@ class Survey:
     def __init__(
         self,
         line_limit: int,
-        timestamp: FieldPath | None,
+        which: Which,
         wanted: Callable[[FieldPath], str | None],
     ) -> None:
         self.rows = 0
         self.found: dict[FieldPath, Found] = {}
         self._line_limit = line_limit
-        self._timestamp = timestamp
+        self._which = which
         self._wanted = wanted
         self._tables: dict[str, ChunkTable] = {}
 
@@ -126,7 +126,7 @@ class Survey:
         for path in paths:
             self.found.setdefault(path, Found())
         if pattern is not None:
-            for key in table.keys(chunk, pattern):
+            for key in table.keys(chunk, pattern, self._which):
                 path = (*pattern, key)
                 # A flat column may spell a whole path.
                 whole = chunk.format != "ndjson" and any(".".join(role) == ".".join(path) for role in roles)
@@ -138,7 +138,7 @@ class Survey:
                     "name those that are columns in a map: predictions.fields.features: {name: field}"
                 )
         check_paths(dict.fromkeys(self.found, ""))
-        table.load(chunk, list(self.found), self._timestamp)
+        table.load(chunk, list(self.found), self._which)
         self._count(table, chunk)
 
     def _count(self, table: ChunkTable, chunk: Chunk) -> None:

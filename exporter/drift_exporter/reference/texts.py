@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from drift_exporter.decode.plan import FieldPath
 from drift_exporter.decode.records import Records
-from drift_exporter.reference.fields import ChunkTable, make_table
+from drift_exporter.reference.fields import ChunkTable, Which, make_table
 from drift_exporter.reference.model import IntArray
 from drift_exporter.sources.chunk import Chunk
 
@@ -16,9 +16,9 @@ from drift_exporter.sources.chunk import Chunk
 class RowTexts:
     """Reads one field of some records of a chunk."""
 
-    def __init__(self, line_limit: int, timestamp: FieldPath | None) -> None:
+    def __init__(self, line_limit: int, which: Which) -> None:
         self._line_limit = line_limit
-        self._timestamp = timestamp
+        self._which = which
         self._tables: dict[str, ChunkTable] = {}
 
     def __enter__(self) -> Self:
@@ -35,7 +35,7 @@ class RowTexts:
         table = self._tables.get(chunk.format)
         if table is None:
             table = self._tables[chunk.format] = make_table(chunk.format, self._line_limit)
-        table.load(chunk, [path], self._timestamp)
+        table.load(chunk, [path], self._which)
         query = f"SELECT r, {table.text(0)} FROM records ORDER BY r"  # noqa: S608 - our own text
         found = table.connection.execute(query).fetchall()
         if len(found) != records.rows:

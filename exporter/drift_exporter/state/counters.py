@@ -27,10 +27,11 @@ class ModelCounters:
     """What is known of a model as a whole.
 
     ``watermark`` in microseconds; ``late`` and ``rejected`` count by reason, ``invalid`` by (kind, column);
-    ``versions`` are those told apart; ``duplicates`` are records that came twice, ``forgotten_ids`` ids that a
-    limit has pushed out and ``newest_id`` the newest event time of an id (microseconds); ``dead_letter`` is where the dead-letter file ended (None: unknown);
-    ``evaluations`` and ``saves`` are how long those took: counts by EVALUATION_BOUNDS and CHECKPOINT_BOUNDS,
-    and a sum of seconds.
+    ``versions`` are those told apart; ``strangers`` counts records of models that are not configured by name,
+    ``names`` are those told apart; ``duplicates`` are records that came twice, ``forgotten_ids`` ids that a
+    limit has pushed out, ``newest_id`` the newest event time of an id (microseconds); ``dead_letter`` is
+    where the dead-letter file ended (None: unknown); ``evaluations`` and ``saves`` are how long those took:
+    counts by EVALUATION_BOUNDS and CHECKPOINT_BOUNDS, and a sum of seconds.
     """
 
     records: int
@@ -39,6 +40,8 @@ class ModelCounters:
     rejected: Mapping[str, int]
     invalid: Mapping[tuple[Kind, str], int]
     versions: Sequence[str]
+    strangers: Mapping[str, int]
+    names: Sequence[str]
     duplicates: int
     forgotten_ids: int
     newest_id: int
@@ -62,6 +65,8 @@ def read_model_counters(document: Document) -> ModelCounters:
         rejected=_counts(document, "rejected"),
         invalid=invalid,
         versions=[_of_type(name, str, "versions") for name in _list(document, "versions")],
+        strangers=_counts(document, "strangers"),
+        names=[_of_type(name, str, "names") for name in _list(document, "names")],
         duplicates=_count(document, "duplicates"),
         forgotten_ids=_count(document, "forgotten_ids"),
         newest_id=int(_of_type(_get(document, "newest_id"), int, "newest_id")),
@@ -106,6 +111,8 @@ def counters_anew(before: Document) -> Document:
         "rejected": {},
         "invalid": [],
         "versions": [],
+        "strangers": {},
+        "names": [],
         "duplicates": 0,
         "forgotten_ids": 0,
         "newest_id": NEVER,

@@ -29,6 +29,8 @@ def counters_of(ingest: ModelIngest) -> Document:
         "duplicates": ingest.duplicates,
         "forgotten_ids": 0 if ingest.ids is None else ingest.ids.forgotten,
         "newest_id": NEVER if ingest.ids is None else ingest.ids.newest,
+        "strangers": dict(ingest.strangers),
+        "names": list(ingest.names),
     }
 
 
@@ -82,11 +84,11 @@ def restore(ingest: ModelIngest, state: ModelState) -> None:
     with ingest.lock:
         ingest.records, ingest.watermark = counters.records, counters.watermark
         ingest.late, ingest.rejected = Counter(counters.late), Counter(counters.rejected)
-        ingest.invalid = Counter(counters.invalid)
+        ingest.invalid, ingest.strangers = Counter(counters.invalid), Counter(counters.strangers)
         ingest.duplicates = counters.duplicates
         if ingest.ids is not None:
             ingest.ids.restore(state.ids, counters.newest_id, counters.forgotten_ids)
-        ingest.know_versions(counters.versions)
+        ingest.know(counters.versions, counters.names)
         counts = {(part.version, part.fingerprint): part.counts for part in state.counts}
         before = {part.version for part in state.counts}
         for version, traffic in state.versions.items():

@@ -48,7 +48,8 @@ class Evicted:
 class ModelState:
     """All that is known of a model. ``versions`` holds each version's counters, in order of appearance.
 
-    ``ids`` are the blocks of those seen of late, by number (where records are told apart by id). ``saved`` is when that was saved (seconds since the epoch), None before it is.
+    ``ids`` are the blocks of those seen of late, by number (where records are told apart by id). ``saved`` is
+    when that was saved (seconds since the epoch), None before it is.
     """
 
     counters: Document = field(default_factory=dict)

@@ -18,7 +18,15 @@ from typing import Any
 from drift_exporter.errors import StateError
 from drift_exporter.sources.position import Position
 from drift_exporter.state.lock import take_lock
-from drift_exporter.state.reading import FILE, is_empty, load_model, prepare, state_errors, verify_tables
+from drift_exporter.state.reading import (
+    FILE,
+    is_empty,
+    load_model,
+    prepare,
+    state_errors,
+    to_hashes,
+    verify_tables,
+)
 from drift_exporter.state.rows import Changes, ModelState
 from drift_exporter.state.schema import SCHEMA
 

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from drift_exporter.decode.records import HashArray
 from drift_exporter.reference.model import IntArray
-
-HashArray = NDArray[np.uint64]
 
 NEVER = int(np.iinfo(np.int64).min)
 """Stands for no time at all."""
@@ -51,8 +50,8 @@ class SeenIds:
     """The ids seen within ``window`` microseconds before the newest event time, at most ``limit`` of them.
 
     ``blocks`` by number, oldest first. ``newest`` is that of all records, also of those that came twice, in
-    microseconds. ``forgotten`` counts ids that the limit has pushed out. ``added`` and ``removed`` are numbers
-    of blocks since the last save.
+    microseconds. ``forgotten`` counts ids that the limit has pushed out. ``added`` and ``removed`` are the
+    numbers of blocks since the last save.
     """
 
     window: int

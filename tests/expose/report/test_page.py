@@ -159,7 +159,14 @@ def test_a_page_that_stands_alone_links_to_nothing_outside_itself() -> None:
     ("model", "said"),
     [
         (build.model(), "No records yet."),
-        (build.rich_snapshot().models[1], "There is no reference, so nothing can be compared."),
+        (
+            replace(build.rich_snapshot().models[1], reference=""),
+            "There is no reference, so nothing can be compared.",
+        ),
+        (
+            replace(build.rich_snapshot().models[1], reference="1=one.json,2=two.json"),
+            "for version unversioned: nothing can be compared.The configuration has 1=one.json,2=two.json.",
+        ),
         (
             build.rich_snapshot().models[1],
             "The last evaluation failed, so this may be out of date: the reference",
@@ -175,6 +182,27 @@ def test_states_without_scores_are_said_plainly(model: ModelSnapshot, said: str)
     page = report(model)
     assert said in page.text
     assert "drifted" not in page.text.replace("No column has drifted", "")
+
+
+def test_versions_without_a_reference_are_named_where_others_have_one() -> None:
+    versions = [build.version("1"), *(build.version(str(n), with_reference=False) for n in range(2, 9))]
+    mapped = build.model(versions=versions)
+    plain = replace(mapped, name="plain", reference="", versions=(versions[1],))
+    page = Page(landing_page(build.snapshot([mapped, plain]), None))
+
+    assert 1 == page.text.count("no reference for version 2, 3, 4, 5, 6 and 2 more")
+    assert "no scores yet" in page.text
+    assert "plainno reference" in page.text
+    choices = report(mapped).text
+    assert "Version1" in choices
+    assert "12: no reference3: no reference" in choices
+
+
+def test_records_of_models_that_are_not_configured_are_told() -> None:
+    shared = replace(build.source(), unconfigured={"ghost": 1200, "<b>": 3, "other": 1})
+    page = Page(landing_page(build.snapshot([], [shared, build.source("own/predictions")]), None))
+
+    assert 1 == page.text.count("1,204 records name no configured model: ghost, <b>, other")
 
 
 def two_categories(

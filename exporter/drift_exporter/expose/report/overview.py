@@ -1,11 +1,12 @@
 """The landing page and the list of models."""
 
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from drift_exporter import __version__
 from drift_exporter.expose.report.document import document
-from drift_exporter.expose.report.markup import Markup, named, tag
-from drift_exporter.expose.report.words import EN_DASH, count, moment, percent, sureness
+from drift_exporter.expose.report.markup import Markup, join, named, tag
+from drift_exporter.expose.report.words import EN_DASH, count, moment, percent, plural, sureness
 from drift_exporter.snapshot import ModelSnapshot, Snapshot, SourceSnapshot, WindowSnapshot
 
 _LINKS = (
@@ -15,6 +16,9 @@ _LINKS = (
     ("-/healthy", "whether the exporter answers"),
     ("-/ready", "whether the first evaluation is done"),
 )
+
+
+_NAMED = 5
 
 
 def landing_page(snapshot: Snapshot, not_ready: str | None) -> str:
@@ -90,7 +94,7 @@ def _model(model: ModelSnapshot) -> Markup:
     return tag(
         "tr",
         tag("th", link, scope="row"),
-        tag("td", _model_state(model), problem),
+        tag("td", _model_state(model), problem, _without_reference(model)),
         tag("td", named(model.team), class_="wide"),
         tag("td", model.impact, class_="wide"),
         tag("td", count(sum(v.predictions for v in model.versions)), class_="number"),
@@ -101,6 +105,8 @@ def _model(model: ModelSnapshot) -> Markup:
 def _model_state(model: ModelSnapshot) -> Markup:
     if model.problem is not None:
         return tag("span", "evaluation failed", class_="badge bad")
+    if not model.reference:
+        return tag("span", "no reference", class_="badge")
     scored = [window for version in model.versions for window in version.windows if window.columns]
     if not scored:
         return tag("span", "no scores yet", class_="badge")
@@ -109,6 +115,21 @@ def _model_state(model: ModelSnapshot) -> Markup:
         badge = tag("span", "drifted", class_="badge bad")
         return tag("span", badge, " ", tag("span", _how_far(worst), class_="quiet"))
     return tag("span", "within tolerance", class_="badge good")
+
+
+def _without_reference(model: ModelSnapshot) -> Markup | None:
+    """The versions that are compared to nothing, though the model has references for others."""
+    without = [version.version for version in model.versions if version.reference is None]
+    if not model.reference or not without:
+        return None
+    return tag("div", "no reference for version ", _listed(without), class_="quiet")
+
+
+def _listed(names: Sequence[str]) -> Markup:
+    shown: list[str | Markup] = []
+    for name in names[:_NAMED]:
+        shown += [", ", named(name, 40)] if shown else [named(name, 40)]
+    return join([*shown, f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""])
 
 
 def _how_far(window: WindowSnapshot) -> str:
@@ -142,9 +163,18 @@ def _source(source: SourceSnapshot) -> Markup:
     return tag(
         "tr",
         tag("th", named(source.name), " ", tag("span", source.type, class_="quiet"), scope="row"),
-        tag("td", state, problem),
+        tag("td", state, problem, _unconfigured(source.unconfigured)),
         tag("td", count(source.records), class_="number"),
         tag("td", count(sum(source.rejected.values())), class_="number"),
         tag("td", EN_DASH if source.lag_bytes is None else count(source.lag_bytes), class_="number wide"),
         tag("td", EN_DASH if source.watermark is None else moment(source.watermark), class_="wide"),
     )
+
+
+def _unconfigured(counts: Mapping[str, int]) -> Markup | None:
+    """Whose records stand in a shared log beside those of the configured models."""
+    if not counts:
+        return None
+    names = sorted(counts, key=lambda name: (-counts[name], name))
+    told = plural(sum(counts.values()), "record names", "records name")
+    return tag("div", f"{told} no configured model: ", _listed(names), class_="quiet")

@@ -102,7 +102,16 @@ def _choices(model: ModelSnapshot, version: VersionSnapshot, window: WindowSnaps
     name = None if window is None else window.name
     rows = []
     if len(model.versions) > 1:
-        links = [_choice(v.version, v.version, name, current=v is version) for v in model.versions]
+        links = [
+            _choice(
+                v.version,
+                v.version,
+                name,
+                current=v is version,
+                more=": no reference" if v.reference is None and model.reference else "",
+            )
+            for v in model.versions
+        ]
         rows.append(
             tag("nav", tag("span", "Version", class_="quiet"), *links, class_="choices", aria_label="Version")
         )
@@ -123,11 +132,12 @@ def _drifted_suffix(window: WindowSnapshot) -> str:
     return f": {drifted} drifted" if drifted else ""
 
 
-def _choice(text: str, version: str, window: str | None, *, current: bool) -> Markup:
+def _choice(text: str, version: str, window: str | None, *, current: bool, more: str = "") -> Markup:
     query = {"version": version} | ({} if window is None else {"window": window})
     return tag(
         "a",
         named(text, 40),
+        more,
         href=f"?{urlencode(query, errors='replace')}",
         aria_current="page" if current else None,
     )

@@ -14,6 +14,15 @@ def verdict(model: ModelSnapshot, version: VersionSnapshot | None, window: Windo
     """A sentence with the answer, and one with what it rests on."""
     if version is None:
         return _box("", "No records yet.", f"Nothing has been read from the log of {model.name}.")
+    if version.reference is None and model.reference:
+        return _box(
+            "",
+            join(
+                ["There is no reference for version ", named(version.version), ": nothing can be compared."]
+            ),
+            f"The configuration has {model.reference}. Build one from records of this version of a time when "
+            "all was well with drift-exporter reference build, and add it there.",
+        )
     if version.reference is None:
         return _box(
             "",
