@@ -100,7 +100,7 @@ def test_reading_that_raises_counts_nothing_twice(
     def fail(*_: object, **__: object) -> None:
         raise MemoryError("made for this test")
 
-    monkeypatch.setattr(model.ingest, "_traffic", fail)
+    monkeypatch.setattr(model.ingest, "_counted", fail)
     model.read()
     assert model.problem == "MemoryError: made for this test"
     assert (0, 0) == (model.ingest.records, model.ingest.rejected.total())

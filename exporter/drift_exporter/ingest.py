@@ -208,7 +208,8 @@ class ModelIngest:
         return _Counted(assignment, traffic, counts)
 
     def _decode(self, chunk: Chunk) -> Records:
-        if not chunk.data and chunk.memory is None and not chunk.rows:
+        if not chunk.data and chunk.memory is None and not chunk.rows and chunk.format != "csv":
+            # Of CSV even that depends on the header, which may be wrong.
             return Records(rows=0)
         if self.plan.version is not None and not self.plan.versions:
             # A look at the first lines spares decoding the whole chunk twice.

@@ -56,7 +56,7 @@ def across(data: Mapping[str, Any]) -> Iterator[Part]:
         yield ("models",), text
     limits = _mapping(data.get("limits"))
     line, memory = _bytes(limits.get("line", "1MiB")), _bytes(limits.get("memory", "512MiB"))
-    if line is not None and memory is not None and line * 8 > memory:
+    if line is not None and memory is not None and line * 8 > memory >= 64 * 2**20:
         yield ("limits", "memory"), "a line of limits.line takes eight times its size; raise limits.memory"
     for index, model in enumerate(map(_mapping, models)):
         for place, text in _within_model(model):

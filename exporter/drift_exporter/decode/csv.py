@@ -139,7 +139,8 @@ class CsvDecoder:
         column = self._names.index(".".join(path))
         found = []
         for row, place in zip(rows, records.places(rows), strict=True):
-            record = chunk.data[starts[place] : ends[place]].decode()
+            # What is in fields that nobody reads may be anything.
+            record = chunk.data[starts[place] : ends[place]].decode(errors="replace")
             fields = fields_of(record, self._separator)
             if column < len(fields) and fields[column]:
                 found.append(Trace(row, fields[column]))

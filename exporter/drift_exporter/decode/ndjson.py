@@ -11,14 +11,16 @@ and false as 1 and 0. Where a key stands twice in a line, the first one counts.
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drift_exporter.database import QUERY_ERRORS, connect
 from drift_exporter.decode.lines import gather, line_spans
-from drift_exporter.decode.ndjson_sql import inspect_sql, reader_sql, wrong_values_sql
+from drift_exporter.decode.ndjson_sql import inspect_sql, inspections, reader_sql, wrong_values_sql
 from drift_exporter.decode.plan import (
     CODE_FIRST,
     UNREADABLE,
@@ -43,15 +45,20 @@ from drift_exporter.decode.records import (
     not_ours,
     unreadable_rows,
 )
+from drift_exporter.decode.rejections import reason_of, rejection_of
 from drift_exporter.reference.model import IntArray, Kind
-from drift_exporter.sources.chunk import RAW_LIMIT, Chunk, Rejection
+from drift_exporter.sources.chunk import Chunk
 from drift_exporter.sources.memory import MemoryFile
+
+T = TypeVar("T")
 
 _TYPED_TIMESTAMP = "epoch_us({})".format
 _BOM = b"\xef\xbb\xbf"
 _NULL_LINE = re.compile(rb"(?:\A|\n)[ \t\r\v\f]*null")
 _PIECE = 4 << 20
 _STATEMENTS = 20
+# Bytes that the JSON reader takes, and each column that looks into lines; and how many of these at the most.
+_READER, _COLUMN, _MOST = 48 << 20, 3 << 20, 64
 # What is NULL in a line: nothing, something, or all that was looked for in one object (so it may be none).
 _INCOMPLETE, _STRANGE = 1, 2
 
@@ -257,7 +264,9 @@ class NdjsonDecoder:
         if not paths:
             return {}
         self._memory.write(b"\n", gather(chunk.data, starts, ends))
-        seen = self._run(wrong_values_sql(self._memory.path, paths, self._line_limit))
+        seen: dict[str, NDArray[Any]] = {}
+        for few in self._few(paths):
+            seen |= self._run(wrong_values_sql(self._memory.path, few, self._line_limit))
         counted = {names[name]: int(np.count_nonzero(flags)) for name, flags in seen.items()}
         return {key: count for key, count in counted.items() if count}
 
@@ -267,7 +276,7 @@ class NdjsonDecoder:
         if len(starts) <= 1:
             start, end = (int(starts[0]), int(ends[0])) if len(starts) else (0, len(data))
             raw = data[start:end]
-            rejection = _rejection(chunk.path, chunk.offset + start, raw, "malformed")
+            rejection = rejection_of(chunk.path, chunk.offset + start, raw, "malformed")
             empty = {name: values[:0] for name, values in self._no_rows().items()}
             return from_columns(self.plan, empty, None, {}, (rejection,))
         middle = int(starts[len(starts) // 2])
@@ -298,6 +307,14 @@ class NdjsonDecoder:
             self._statements[query] = name
         return self._connection.execute(f"EXECUTE {name}").fetchnumpy()
 
+    def _few(self, columns: Mapping[str, T]) -> Iterator[dict[str, T]]:
+        """As many columns at a time as there is memory for: each holds its own copy of the parsed lines."""
+        memory = self._bounds.memory
+        few = _MOST if memory is None else min(_MOST, max(1, (memory - _READER) // _COLUMN))
+        items = list(columns.items())
+        for start in range(0, len(items), few):
+            yield dict(items[start : start + few])
+
     def _inspected(
         self,
         columns: Columns,
@@ -312,7 +329,9 @@ class NdjsonDecoder:
         doubtful = tuple(
             i for i in range(len(self.plan.numeric)) if np.isnan(columns[f"n{i}"][suspicious]).any()
         )
-        seen = self._run(inspect_sql(self._memory.path, self.plan, self._line_limit, doubtful))
+        seen: dict[str, NDArray[Any]] = {}
+        for checks in self._few(inspections(self.plan, doubtful)):
+            seen |= self._run(inspect_sql(self._memory.path, checks, self._line_limit))
         malformed, wrong_type = seen["malformed"] == 1, seen["not_object"] == 1
         unreadable = (
             columns["ts"][suspicious] == UNREADABLE if "ts" in columns else np.zeros(len(starts), dtype=bool)
@@ -322,11 +341,11 @@ class NdjsonDecoder:
         rejected = malformed | wrong_type | (unreadable & ~not_counted)
         not_counted |= rejected
         rejections = tuple(
-            _rejection(
+            rejection_of(
                 chunk.path,
                 chunk.offset + start,
                 chunk.data[start:end],
-                _reason(malformed=bool(m), not_object=bool(o), missing=bool(t)),
+                reason_of(malformed=bool(m), not_object=bool(o), missing=bool(t)),
             )
             for start, end, m, o, t in zip(
                 starts[rejected].tolist(),
@@ -371,42 +390,3 @@ def _without_mark(chunk: Chunk) -> Chunk:
     if chunk.offset > 0 or not chunk.content.startswith(_BOM):
         return chunk
     return replace(chunk, data=b" " * len(_BOM) + chunk.content[len(_BOM) :], memory=None)
-
-
-def _reason(*, malformed: bool, not_object: bool, missing: bool) -> str:
-    if malformed:
-        return "malformed"
-    if not_object:
-        return "not_object"
-    return "timestamp_missing" if missing else "timestamp_unreadable"
-
-
-def _rejection(path: str, offset: int, raw: bytes, reason: str) -> Rejection:
-    if raw.strip() == b"null":
-        reason = "not_object"
-    if reason == "malformed":
-        detail = _why_malformed(raw)
-        if detail.startswith("invalid UTF-8"):
-            reason = "invalid_utf8"
-    else:
-        detail = {
-            "not_object": "the line is valid JSON but not an object",
-            "timestamp_missing": "the configured timestamp field is absent or null",
-            "timestamp_unreadable": "the timestamp is neither RFC 3339 nor epoch seconds, milliseconds or "
-            "microseconds",
-        }[reason]
-    return Rejection(path, offset, reason, detail, raw[:RAW_LIMIT], len(raw))
-
-
-def _why_malformed(raw: bytes) -> str:
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError as error:
-        return f"invalid UTF-8 at byte {error.start} of the line"
-    try:
-        json.loads(text)
-    except json.JSONDecodeError as error:
-        return f"not JSON: {error.msg} at character {error.pos} of the line"
-    except RecursionError:
-        return "not JSON that can be read: nested too deeply"
-    return "not JSON: it breaks the standard in a way that the reader does not accept"

@@ -37,26 +37,29 @@ def objects_sql(file: str, line_limit: int) -> str:
     )
 
 
-def inspect_sql(file: str, plan: Plan, line_limit: int, doubtful: Sequence[int]) -> str:
-    """Query that tells, line by line, what is wrong with it (every column is 0 or 1).
+def inspections(plan: Plan, doubtful: Sequence[int]) -> dict[str, str]:
+    """What can be wrong with a line, by name, as SQL that is true where it is.
 
     ``malformed``, ``not_object``, ``no_timestamp``; ``w0``.. a number that is none (of the ``doubtful``
     numeric leaves only), ``p0``.. a category below something that is not an object, ``wl`` a latency that is
     no number. Every one of these parses the line anew, so it is for few lines.
     """
-    numbers = [(i, plan.numeric[i]) for i in doubtful]
-    select = [
-        "(json IS NULL)::UTINYINT AS malformed",
-        "coalesce(json_type(json) <> 'OBJECT', false)::UTINYINT AS not_object",
-        f"({_absent(plan.timestamp)})::UTINYINT AS no_timestamp"
-        if plan.timestamp is not None
-        else "0::UTINYINT AS no_timestamp",
-    ]
-    select += [f"({_not_a_number(leaf.path)})::UTINYINT AS w{i}" for i, leaf in numbers]
-    select += [f"({_bad_parent(leaf.path)})::UTINYINT AS p{i}" for i, leaf in enumerate(plan.categorical)]
+    found = {
+        "malformed": "json IS NULL",
+        "not_object": "coalesce(json_type(json) <> 'OBJECT', false)",
+        "no_timestamp": "false" if plan.timestamp is None else _absent(plan.timestamp),
+    }
+    found |= {f"w{i}": _not_a_number(plan.numeric[i].path) for i in doubtful}
+    found |= {f"p{i}": _bad_parent(leaf.path) for i, leaf in enumerate(plan.categorical)}
     if plan.latency is not None:
-        select.append(f"({_not_a_number(plan.latency)})::UTINYINT AS wl")
-    return f"SELECT {', '.join(select)} FROM {objects_sql(file, line_limit)}"
+        found["wl"] = _not_a_number(plan.latency)
+    return found
+
+
+def inspect_sql(file: str, checks: Mapping[str, str], line_limit: int) -> str:
+    """Query that makes ``checks`` (see ``inspections``) line by line; every column is 0 or 1."""
+    select = ", ".join(f"({check})::UTINYINT AS {name}" for name, check in checks.items())
+    return f"SELECT {select} FROM {objects_sql(file, line_limit)}"
 
 
 def wrong_values_sql(file: str, paths: Mapping[str, FieldPath], line_limit: int) -> str:

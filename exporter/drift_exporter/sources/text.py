@@ -317,7 +317,9 @@ class TextFile(KnownFile):
     def _skip(self, head: bytes, next_line: int, end: int, last: bytes) -> Chunk:
         rejection = too_long(self.path, self.offset, head, end - self.offset, self.line_limit)
         size = next_line - self.offset
-        chunk = Chunk(self.path, self.format, self.offset, size=size, rejections=(rejection,))
+        chunk = Chunk(
+            self.path, self.format, self.offset, header=self.header, size=size, rejections=(rejection,)
+        )
         return self._prepare(chunk, head[:size], last[-TAIL:])
 
     def _read_compressed(self, chunk_size: int) -> Generator[Chunk]:
