@@ -198,3 +198,15 @@ def test_the_configuration_of_a_reload_keeps_the_state(tmp_path: Path) -> None:
     with running(made.config_path) as exporter:
         found = until(exporter, lambda one: RECORDS in one)
     assert (6, 6, 6) == (found[TOTAL], found[RECORDS], found[BIN])
+
+
+def test_the_counter_of_dropped_series_never_goes_back(tmp_path: Path) -> None:
+    made = setup(tmp_path, limits={"series": 60})
+    (made.logs / "a.ndjson").write_bytes(ndjson(*[record()] * 60))
+    dropped = 'drift_exporter_dropped_series_total{model="fraud",reason="limit"}'
+    with running(made.config_path) as exporter:
+        before = until(exporter, lambda found: found.get(RECORDS) == 60 and found[dropped] > 0)[dropped]
+    with running(made.config_path) as exporter:
+        after = until(exporter, lambda found: RECORDS in found)[dropped]
+        assert before <= after
+        until(exporter, lambda found: found[dropped] > after)

@@ -26,6 +26,7 @@ from drift_exporter.sharing import unconfigured
 from drift_exporter.snapshot import (
     CHECKPOINT_BOUNDS,
     EVALUATION_BOUNDS,
+    SERIES_LIMIT,
     Checkpoint,
     ModelSnapshot,
     Snapshot,
@@ -63,6 +64,7 @@ class ModelRuntime:
     saves: Durations = field(default_factory=lambda: Durations(CHECKPOINT_BOUNDS))
     saved: float | None = None
     bytes: int = 0
+    dropped_series: int = 0
     problem: str | None = None
     store: Store | None = None
     letters: DeadLetters = field(init=False)
@@ -126,7 +128,7 @@ class ModelRuntime:
     def _restore(self, state: ModelState) -> None:
         counters = read_model_counters(state.counters)
         restore(self.ingest, state)
-        self.bytes = counters.bytes
+        self.bytes, self.dropped_series = counters.bytes, counters.dropped_series
         self.evaluations.counts, self.evaluations.total = counters.evaluations
         self.saves.counts, self.saves.total = counters.saves
         self.saved = state.saved
@@ -148,6 +150,7 @@ class ModelRuntime:
         counters = {
             **changes.state.counters,
             "bytes": self.bytes,
+            "dropped_series": self.dropped_series,
             "lost_bytes": self.source.lost_bytes,
             "dead_letter": None if end is None else [end.inode, end.size, end.tail.hex()],
             "evaluations": [self.evaluations.counts.tolist(), self.evaluations.total],
@@ -237,7 +240,7 @@ class ModelRuntime:
         Counts by bin are kept for versions whose bins are the same; windows also where they are.
         """
         self.evaluations, self.saves, self.saved = old.evaluations, old.saves, old.saved
-        self.bytes = old.bytes
+        self.bytes, self.dropped_series = old.bytes, old.dropped_series
         self.ingest.adopt(old.ingest)
         self._anew, self._exposed = True, old._exposed  # noqa: SLF001  # of its own kind
         if self.source.format == old.source.format:
@@ -250,6 +253,7 @@ class ModelRuntime:
 
     def _capture(self) -> Captured:
         traffic, sums = capture(self.ingest, self.evaluations)
+        traffic = replace(traffic, dropped_series={SERIES_LIMIT: self.dropped_series})
         if self.saved is not None:
             traffic = replace(traffic, checkpoint=Checkpoint(self.saved, self.saves.histogram()))
         return traffic, sums

@@ -180,9 +180,9 @@ class Exporter:
             started = time.monotonic()
             try:
                 with self._lock:
-                    config = self._config
+                    config, models = self._config, self._models
                     snapshot = take_snapshot(
-                        self._models,
+                        models,
                         reload_successful=self._reload_successful,
                         reload_timestamp=self._reload_timestamp,
                         now=self._clock(),
@@ -190,6 +190,8 @@ class Exporter:
                 previous = self._rendered if self._evaluated else None
                 self._rendered = render(snapshot, series_limit=config.limits.series, previous=previous)
                 self._evaluated = True
+                for model in models:
+                    model.dropped_series += self._rendered.dropped.get(model.model.name, 0)
             except Exception:
                 log.exception("putting the metrics together failed; the ones before are served on")
             self._wake.wait(max(0.0, self._config.evaluation_interval - (time.monotonic() - started)))

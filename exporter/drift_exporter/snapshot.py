@@ -21,6 +21,9 @@ EVALUATION_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10
 CHECKPOINT_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Inclusive upper bounds in seconds of the checkpoint duration's buckets."""
 
+SERIES_LIMIT = "limit"
+"""Why series may be left out: there would be more than ``limits.series``."""
+
 
 @dataclass(frozen=True)
 class Exemplar:
@@ -170,6 +173,7 @@ __all__ = [
     "CONFIDENCE_BOUNDS",
     "EVALUATION_BOUNDS",
     "LATENCY_BOUNDS",
+    "SERIES_LIMIT",
     "Checkpoint",
     "ColumnDrift",
     "ColumnTotals",

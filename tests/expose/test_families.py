@@ -1,6 +1,5 @@
 """Snapshots become series: nothing unknown as zero, whole columns within the limit, buckets that add up."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -16,10 +15,8 @@ from support import snapshots as build
 NO_LIMIT = 10**9
 
 
-def series_of(
-    snapshot: Snapshot, limit: int = NO_LIMIT, before: Mapping[str, int] | None = None
-) -> list[Series]:
-    return list(select(snapshot, limit, before or {}).series)
+def series_of(snapshot: Snapshot, limit: int = NO_LIMIT) -> list[Series]:
+    return list(select(snapshot, limit).series)
 
 
 def values(snapshot: Snapshot, metric: catalogue.MetricDefinition) -> dict[tuple[str, ...], object]:
@@ -155,7 +152,7 @@ def test_labels_are_as_many_as_the_catalogue_says() -> None:
 @pytest.mark.parametrize("limit", [0, 1, 80, 200, 400, 600, 10_000])
 def test_the_limit_keeps_totals_then_drift_then_bins_in_whole_columns(limit: int) -> None:
     snapshot = build.rich_snapshot()
-    series = select(snapshot, limit, {}).series
+    series = select(snapshot, limit).series
     kept = {(s.metric, s.labels) for s in series}
     inside, outside = [], []
     for part in model_parts(snapshot):
@@ -165,8 +162,9 @@ def test_the_limit_keeps_totals_then_drift_then_bins_in_whole_columns(limit: int
     assert sum(part.size for part in inside) <= limit
     assert max((part.rank for part in inside), default=()) <= min((p.rank for p in outside), default=(9,))
     counted = {s.labels: s.value for s in series if s.metric is catalogue.DROPPED_SERIES}
+    dropped = select(snapshot, limit).dropped
     for model in ("fraud", "ranker"):
-        assert sum(part.size for part in outside if part.model == model) == counted[model, "limit"]
+        assert sum(part.size for part in outside if part.model == model) == dropped.get(model, 0)
     assert counted["fraud", "categories"] == 4
 
 
@@ -177,17 +175,16 @@ def test_what_is_about_the_exporter_itself_is_never_dropped() -> None:
     assert not kept & {"model_predictions_total", "model_drift_score", "model_column_bin_total"}
 
 
-def test_dropped_series_are_counted_at_every_evaluation() -> None:
-    snapshot = build.rich_snapshot()
-    first = select(snapshot, 100, {})
-    second = select(snapshot, 100, first.dropped)
-    assert first.dropped["fraud"] > 0
-    assert {model: 2 * count for model, count in first.dropped.items()} == second.dropped
-    assert first.dropped == select(snapshot, NO_LIMIT, first.dropped).dropped
-
-
-def test_dropped_series_of_a_model_that_is_gone_are_gone() -> None:
-    assert select(build.snapshot(), 0, {"fraud": 7}).dropped == {}
+def test_series_that_are_dropped_are_counted_once_they_are_saved() -> None:
+    kept, unkept = build.model("fraud"), replace(build.model("fraud"), checkpoint=None)
+    version = build.rich_snapshot().models[0].versions
+    for model, counted in ((kept, 7), (unkept, None)):
+        snapshot = build.snapshot([replace(model, versions=version, dropped_series={"limit": 7})])
+        selection = select(snapshot, 100)
+        now = selection.dropped["fraud"]
+        assert now > 0
+        (series,) = [one for one in selection.series if one.metric is catalogue.DROPPED_SERIES]
+        assert (("fraud", "limit"), 7 + now if counted is None else counted) == (series.labels, series.value)
 
 
 def test_a_limit_starves_no_model() -> None:

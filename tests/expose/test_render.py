@@ -144,13 +144,6 @@ def test_forms_that_were_asked_for_are_ready_with_the_next_snapshot() -> None:
     assert second.cached("text", compressed=False) is None
 
 
-def test_dropped_series_go_on_counting_from_what_was_served_before() -> None:
-    first = render(build.rich_snapshot(), series_limit=100, process=False)
-    second = render(build.rich_snapshot(), series_limit=100, previous=first, process=False)
-    assert dict(second.dropped) == {model: 2 * count for model, count in first.dropped.items()}
-    assert f'reason="limit"}} {second.dropped["fraud"]:.1f}\n' in second.body("text").decode()
-
-
 def test_a_scrape_of_ten_thousand_series_hands_out_the_very_bytes_that_are_there() -> None:
     columns = [build.numeric_column(f"feature {i}", np.arange(1000.0) + i) for i in range(320)]
     made = rendered(build.snapshot([build.model(versions=[build.version(columns=columns)])]))

@@ -14,10 +14,7 @@ from prometheus_client.samples import Exemplar as ClientExemplar
 from drift_exporter.expose import catalogue
 from drift_exporter.expose.catalogue import MetricDefinition
 from drift_exporter.expose.series import Series, exporter_series, model_parts
-from drift_exporter.snapshot import Exemplar, Histogram, Snapshot
-
-LIMIT = "limit"
-"""The reason under which series over the limit are counted."""
+from drift_exporter.snapshot import SERIES_LIMIT, Exemplar, Histogram, Snapshot
 
 # OpenMetrics allows 128 characters for all names and values of an exemplar's labels.
 _TRACE_ID_LIMIT = 128 - len("trace_id")
@@ -25,24 +22,24 @@ _TRACE_ID_LIMIT = 128 - len("trace_id")
 
 @dataclass(frozen=True)
 class Selection:
-    """What is exposed of a snapshot. ``dropped`` counts, by model, the series that did not fit so far."""
+    """What is exposed of a snapshot. ``dropped`` counts, by model, the series that did not fit now."""
 
     series: tuple[Series, ...]
     dropped: Mapping[str, int]
 
 
-def select(snapshot: Snapshot, limit: int, dropped_before: Mapping[str, int]) -> Selection:
+def select(snapshot: Snapshot, limit: int) -> Selection:
     """Series of ``snapshot``, models' series up to ``limit`` in all.
 
-    Parts are taken by rank (see ``model_parts``) until one does not fit; it and all after it are left out
-    and counted on top of ``dropped_before``.
+    Parts are taken by rank (see ``model_parts``) until one does not fit; it and all after it are left out.
+    What is left out now is in the counter of a model whose state is kept only from the next snapshot on, when
+    it is saved.
     """
     parts = tuple(model_parts(snapshot))
     by_rank = sorted(range(len(parts)), key=lambda i: parts[i].rank)
     ends = accumulate(parts[i].size for i in by_rank)
     kept = {i for i, end in zip(by_rank, ends, strict=True) if end <= limit}
-    known = {model.name for model in snapshot.models}
-    dropped = {model: count for model, count in dropped_before.items() if model in known}
+    dropped: dict[str, int] = {}
     for i, part in enumerate(parts):
         if i not in kept:
             dropped[part.model] = dropped.get(part.model, 0) + part.size
@@ -57,8 +54,9 @@ def select(snapshot: Snapshot, limit: int, dropped_before: Mapping[str, int]) ->
 def _dropped_series(snapshot: Snapshot, dropped: Mapping[str, int]) -> Iterable[Series]:
     for model in snapshot.models:
         # Always there, also at 0, so that an increase can be seen from the first one on.
-        reasons = {LIMIT: 0, **model.dropped_series}
-        reasons[LIMIT] += dropped.get(model.name, 0)
+        reasons = {SERIES_LIMIT: 0, **model.dropped_series}
+        if model.checkpoint is None:
+            reasons[SERIES_LIMIT] += dropped.get(model.name, 0)
         for reason, count in reasons.items():
             yield Series(catalogue.DROPPED_SERIES, (model.name, reason), count)
 

@@ -35,7 +35,7 @@ class _Families(Collector):
 class Rendered:
     """A snapshot and its metrics. Each form is made once, by one thread, and then kept.
 
-    ``dropped`` counts, by model, the series that a limit has left out so far.
+    ``dropped`` counts, by model, the series that a limit has left out.
     """
 
     snapshot: Snapshot
@@ -86,11 +86,10 @@ def render(
     """Get ``snapshot`` ready for scrapes.
 
     ``series_limit`` bounds the models' series. ``previous`` is what was served before, if anything: the forms
-    that scrapers have asked of it are made right here, so that no scrape has to wait for them, and its count
-    of dropped series goes on. With ``process`` the metrics of this process (CPU, memory, open files, Python)
-    as of now are added.
+    that scrapers have asked of it are made right here, so that no scrape has to wait for them. With
+    ``process`` the metrics of this process (CPU, memory, open files, Python) as of now are added.
     """
-    selection = select(snapshot, series_limit, {} if previous is None else previous.dropped)
+    selection = select(snapshot, series_limit)
     rendered = Rendered(
         snapshot,
         MappingProxyType(dict(selection.dropped)),

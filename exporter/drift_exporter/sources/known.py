@@ -27,7 +27,9 @@ class KnownFile(ABC):
 
     ``identity`` is device and inode; (0, 0) where the path alone tells which file is meant. ``serial`` is 0
     as long as it is not decided whether the content was read under another name. ``seen`` is the state at the
-    last look. All that is stored changes holding ``guard``.
+    last look. ``former`` is the path as long as it is not certain that a file under another one is still the
+    same: the number of a deleted file may have been given to a new one, and what was read of the old one stays
+    under its name. All that is stored changes holding ``guard``.
     """
 
     path: str
@@ -44,6 +46,7 @@ class KnownFile(ABC):
     time: int | None = None
     seen: State = (0, 0.0)
     problem: str | None = None
+    former: str | None = None
     _pending: Step | None = None
     _verified: State | None = None
 
@@ -109,7 +112,17 @@ class KnownFile(ABC):
             self._verified = state
         with self.guard:
             self.known_size = max(self.known_size, state[0])
+            self.former = None
         return True
+
+    def move(self, path: str, state: State) -> None:
+        """Take note of another path, at which the file is in this state."""
+        with self.guard:
+            if self.finished == state:
+                self.former = None
+            elif self.former is None:
+                self.former = self.path
+            self.path, self.seen = path, state
 
     def finish(self, state: State) -> None:
         """Remember that everything was read that there was in this state."""
@@ -120,7 +133,7 @@ class KnownFile(ABC):
         """The position as it is stored."""
         return Position(
             self.serial,
-            self.path,
+            self.former or self.path,
             *self.identity,
             self.offset,
             self.head,
@@ -144,7 +157,7 @@ class KnownFile(ABC):
         with self.guard:
             self.serial, self.offset, self.time = position.serial, position.offset, position.time
             self.head, self.tail, self.header = position.head, position.tail, position.header
-            self._pending, self._verified = None, self.seen
+            self._pending, self._verified, self.former = None, self.seen, None
             if (position.device, position.inode) == self.identity:
                 self.known_size, self.finished = position.known_size, position.finished
             else:
@@ -155,7 +168,7 @@ class KnownFile(ABC):
         with self.guard:
             self.serial, self.offset, self.known_size, self.time = 0, 0, 0, None
             self.head = self.tail = NOTHING
-            self.header, self.finished, self.problem = b"", None, None
+            self.header, self.finished, self.problem, self.former = b"", None, None, None
             self._pending = self._verified = None
 
     def open_checked(self) -> int:

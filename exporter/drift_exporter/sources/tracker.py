@@ -124,8 +124,7 @@ class Tracker:
             matched += 1
             file.seen = state
             if file.path != path:
-                with self.guard:
-                    file.path = path
+                file.move(path, state)
                 self.touch(file)
             if self.leaving:
                 self.leaving.pop(key, None)

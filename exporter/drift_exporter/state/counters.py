@@ -47,6 +47,7 @@ class ModelCounters:
     newest_id: int
     bytes: int
     lost_bytes: int
+    dropped_series: int
     dead_letter: Cursor | None
     evaluations: Durations
     saves: Durations
@@ -72,6 +73,7 @@ def read_model_counters(document: Document) -> ModelCounters:
         newest_id=int(_of_type(_get(document, "newest_id"), int, "newest_id")),
         bytes=_count(document, "bytes"),
         lost_bytes=_count(document, "lost_bytes"),
+        dropped_series=_count(document, "dropped_series"),
         dead_letter=_cursor(_get(document, "dead_letter")),
         evaluations=_durations(document, "evaluations", len(EVALUATION_BOUNDS) + 1),
         saves=_durations(document, "saves", len(CHECKPOINT_BOUNDS) + 1),
@@ -118,6 +120,7 @@ def counters_anew(before: Document) -> Document:
         "newest_id": NEVER,
         "bytes": 0,
         "lost_bytes": 0,
+        "dropped_series": 0,
         "dead_letter": end,
         "evaluations": [[0] * (len(EVALUATION_BOUNDS) + 1), 0.0],
         "saves": [[0] * (len(CHECKPOINT_BOUNDS) + 1), 0.0],
