@@ -52,6 +52,21 @@ def test_a_fine_state(tmp_path: Path) -> None:
     ("statement", "value", "problem"),
     [
         (
+            "UPDATE model SET counters = json_set(counters, '$.records', :value) WHERE name = 'fraud'",
+            3,
+            "model fraud: a checksum is wrong",
+        ),
+        (
+            "UPDATE version SET counters = json_set(counters, '$.predictions', :value) WHERE model = 'fraud'",
+            3,
+            "model fraud, version v1: a checksum is wrong",
+        ),
+        (
+            'UPDATE file SET "offset" = "offset" + :value WHERE model = \'fraud\'',
+            1,
+            "model fraud, file /logs/a?.log: a checksum is wrong",
+        ),
+        (
             "UPDATE slice SET counts = :value WHERE start = 0 AND series = 1",
             np.array([1, 2]).tobytes(),
             f"{SLICE}: a checksum is wrong",

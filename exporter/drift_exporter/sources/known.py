@@ -28,8 +28,8 @@ class KnownFile(ABC):
     ``identity`` is device and inode; (0, 0) where the path alone tells which file is meant. ``serial`` is 0
     as long as it is not decided whether the content was read under another name. ``seen`` is the state at the
     last look. ``former`` is the path as long as it is not certain that a file under another one is still the
-    same: the number of a deleted file may have been given to a new one, and what was read of the old one stays
-    under its name. All that is stored changes holding ``guard``.
+    same: the number of a deleted file may have been given to a new one, and what was read of the old one
+    stays under its name. All that is stored changes holding ``guard``.
     """
 
     path: str

@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from drift_exporter.count.layout import Layout
 from drift_exporter.errors import StateError
-from drift_exporter.state.counters import read_model_counters, read_version_counters
 from drift_exporter.state.look import look
 from drift_exporter.state.reading import (
     FILE,
@@ -25,10 +24,11 @@ from drift_exporter.state.reading import (
     is_empty,
     missing_tables,
     to_block,
+    to_counters,
     to_counts,
-    to_document,
     to_position,
     to_slice,
+    to_version,
 )
 from drift_exporter.state.references import Layouts
 from drift_exporter.state.words import printable, time_text, window_name
@@ -112,8 +112,8 @@ class _Check:
 
     def _check_rows(self) -> list[str]:
         """Look at every row; returns the names of the models."""
-        models = [row[0] for row, _ in self._each("model", MODELS + " ORDER BY name", _to_model)]
-        self._look_at("version", VERSIONS + " ORDER BY model, number", _to_version)
+        models = [row[0] for row, _ in self._each("model", MODELS + " ORDER BY name", to_counters)]
+        self._look_at("version", VERSIONS + " ORDER BY model, number", to_version)
         for row, counts in self._each("series", SERIES + " ORDER BY id", to_counts):
             self.places.append((row[0], row[1], row[2]))
             self._fit(row, "series", len(counts.counts), None)
@@ -200,17 +200,6 @@ class _Check:
         self.problems.append(
             f"{_DESCRIBE[table](row)}: {reason}; restore a backup, or begin the model anew: {reset}"
         )
-
-
-def _to_model(row: Row) -> object:
-    _, saved, counters = row
-    if saved < 0:
-        raise ValueError(f"saved at {saved}")
-    return read_model_counters(to_document(counters))
-
-
-def _to_version(row: Row) -> object:
-    return read_version_counters(to_document(row[2]))
 
 
 def _text(data: bytes) -> str:

@@ -30,8 +30,8 @@ _HINTS = {
 }
 """What to do about SQLite's errors, by the beginning of their names."""
 
-MODELS = "SELECT name, saved, counters FROM model"
-VERSIONS = "SELECT model, version, counters FROM version"
+MODELS = "SELECT name, saved, counters, checksum FROM model"
+VERSIONS = "SELECT model, version, number, counters, checksum FROM version"
 SERIES = "SELECT model, version, fingerprint, counts, checksum FROM series"
 SLICES = (
     'SELECT model, version, fingerprint, "window", start, rows, slice.counts, sums, slice.checksum '
@@ -45,15 +45,13 @@ Row = Sequence[Any]
 
 def load_model(connection: sqlite3.Connection, model: str) -> ModelState | None:
     """Everything that was saved of a model, None if nothing was; ValueError says what is wrong with it."""
-    found = connection.execute("SELECT counters, saved FROM model WHERE name = ?", [model]).fetchone()
+    found = connection.execute(MODELS + " WHERE name = ?", [model]).fetchone()
     if found is None:
         return None
-    counters = to_document(found[0])
-    read_model_counters(counters)
-    rows = connection.execute(VERSIONS + " WHERE model = ? ORDER BY number", [model])
-    versions = {version: to_document(text) for _, version, text in rows}
-    for document in versions.values():
-        read_version_counters(document)
+    counters = to_counters(found)
+    versions = dict(
+        map(to_version, connection.execute(VERSIONS + " WHERE model = ? ORDER BY number", [model]))
+    )
     return ModelState(
         counters=counters,
         versions=versions,
@@ -63,7 +61,7 @@ def load_model(connection: sqlite3.Connection, model: str) -> ModelState | None:
             map(to_position, connection.execute(FILES + " WHERE model = ? ORDER BY serial", [model]))
         ),
         ids=dict(map(to_block, connection.execute(IDS + " WHERE model = ? ORDER BY number", [model]))),
-        saved=found[1],
+        saved=float(found[1]),
     )
 
 
@@ -73,6 +71,37 @@ def to_document(text: str) -> Document:
     if not isinstance(document, dict):
         raise ValueError(f"counters that are no object: {text[:40]}")  # noqa: TRY004  # damage, whatever it is
     return document
+
+
+def row_checksum(values: Row) -> int:
+    """Checksum of a row of numbers, texts and bytes, as SQLite gives them back."""
+    return zlib.crc32(repr(tuple(values)).encode())
+
+
+def _verify_row(row: Row) -> None:
+    *values, checksum = row
+    if row_checksum(values) != checksum:
+        raise ValueError("a checksum is wrong")
+
+
+def to_counters(row: Row) -> Document:
+    """The counters in a row of ``MODELS``; ValueError where it is damaged."""
+    _, saved, text, _ = row
+    if saved < 0:
+        raise ValueError(f"saved at {saved}")
+    document = to_document(text)
+    read_model_counters(document)
+    _verify_row(row)
+    return document
+
+
+def to_version(row: Row) -> tuple[str, Document]:
+    """Version and its counters in a row of ``VERSIONS``; ValueError where it is damaged."""
+    _, version, _, text, _ = row
+    document = to_document(text)
+    read_version_counters(document)
+    _verify_row(row)
+    return version, document
 
 
 def to_counts(row: Row) -> Counts:
@@ -102,7 +131,7 @@ def to_position(row: Row) -> Position:
     """A row of ``FILES``; ValueError where it is damaged."""
     _, serial, path, device, inode, offset, *rest = row
     head_length, head, tail_length, tail, header, size, *rest = rest
-    finished_size, finished_time, newest, gone, unread, since = rest
+    finished_size, finished_time, newest, gone, unread, since, _ = rest
     if not path or b"\0" in path:
         raise ValueError(f"{path!r} is no path")
     if min(offset, head_length, tail_length, size, unread) < 0:
@@ -110,11 +139,13 @@ def to_position(row: Row) -> Position:
     for length, digest in ((head_length, head), (tail_length, tail)):
         if len(digest) != (_DIGEST if length else 0):
             raise ValueError(f"a fingerprint of {length} bytes has {len(digest)} bytes")
+    device, inode = int(device), int(inode)
+    _verify_row(row)
     return Position(
         serial=serial,
         path=os.fsdecode(path),
-        device=int(device),
-        inode=int(inode),
+        device=device,
+        inode=inode,
         offset=offset,
         head=Fingerprint(head_length, head),
         tail=Fingerprint(tail_length, tail),

@@ -14,7 +14,7 @@ from drift_exporter.state.counters import counters_anew
 from drift_exporter.state.lock import take_lock
 from drift_exporter.state.look import beside, missing
 from drift_exporter.state.reading import FILE, damaged, to_document
-from drift_exporter.state.store import Store
+from drift_exporter.state.store import Store, checked
 
 _COUNTED = {
     "version": "SELECT EXISTS (SELECT 1 FROM version WHERE model = :model)",
@@ -114,7 +114,9 @@ def _forget(connection: sqlite3.Connection, path: Path, model: str, anew: float 
         run("DELETE FROM version WHERE model = ?", [model])
         run("DELETE FROM series WHERE model = ?", [model])
         run("DELETE FROM ids WHERE model = ?", [model])
-        run("UPDATE model SET saved = ?, counters = ? WHERE name = ?", [anew, json.dumps(counters), model])
+        name, *row = checked(model, float(anew), json.dumps(counters))
+        # Not replaced: what refers to it would go with it.
+        run("UPDATE model SET saved = ?, counters = ?, checksum = ? WHERE name = ?", [*row, name])
         rows = _COUNTED
     for table, query in rows.items():
         if run(query, {"model": model, "series": series}).fetchone()[0]:

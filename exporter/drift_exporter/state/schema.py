@@ -14,13 +14,15 @@ PRAGMA user_version = {VERSION};
 CREATE TABLE model (
     name TEXT PRIMARY KEY,
     saved REAL NOT NULL,
-    counters TEXT NOT NULL
+    counters TEXT NOT NULL,
+    checksum INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE version (
     model TEXT NOT NULL REFERENCES model ON DELETE CASCADE,
     version TEXT NOT NULL,
     number INTEGER NOT NULL,
     counters TEXT NOT NULL,
+    checksum INTEGER NOT NULL,
     PRIMARY KEY (model, version)
 ) STRICT;
 CREATE TABLE series (
@@ -62,6 +64,7 @@ CREATE TABLE file (
     gone INTEGER NOT NULL,
     unread INTEGER NOT NULL,
     gone_at REAL,
+    checksum INTEGER NOT NULL,
     PRIMARY KEY (model, serial)
 ) STRICT;
 CREATE TABLE ids (

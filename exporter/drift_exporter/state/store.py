@@ -23,6 +23,7 @@ from drift_exporter.state.reading import (
     is_empty,
     load_model,
     prepare,
+    row_checksum,
     state_errors,
     to_hashes,
     verify_tables,
@@ -141,9 +142,9 @@ class Store:
         run, many = connection.execute, connection.executemany
         state = changes.state
         run(
-            "INSERT INTO model VALUES (?, ?, ?) ON CONFLICT (name) "
-            "DO UPDATE SET saved = excluded.saved, counters = excluded.counters",
-            [model, now, json.dumps(state.counters)],
+            "INSERT INTO model VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE "
+            "SET saved = excluded.saved, counters = excluded.counters, checksum = excluded.checksum",
+            checked(model, float(now), json.dumps(state.counters)),
         )
         if changes.anew:
             run("DELETE FROM file WHERE model = ?", [model])
@@ -153,10 +154,10 @@ class Store:
             )
             run("DELETE FROM ids WHERE model = ?", [model])
         many(
-            "INSERT INTO version VALUES (?, ?, ?, ?) ON CONFLICT (model, version) "
-            "DO UPDATE SET number = excluded.number, counters = excluded.counters",
+            "INSERT INTO version VALUES (?, ?, ?, ?, ?) ON CONFLICT (model, version) DO UPDATE "
+            "SET number = excluded.number, counters = excluded.counters, checksum = excluded.checksum",
             (
-                (model, version, number, json.dumps(counters))
+                checked(model, version, number, json.dumps(counters))
                 for number, (version, counters) in enumerate(state.versions.items())
             ),
         )
@@ -187,7 +188,7 @@ class Store:
         many("INSERT OR REPLACE INTO slice VALUES (?, ?, ?, ?, ?, ?, ?)", self._slice_rows(state, series))
         many("DELETE FROM file WHERE model = ? AND serial = ?", ((model, n) for n in changes.forgotten))
         many(
-            "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (_file_row(model, position) for position in state.positions),
         )
         many("DELETE FROM ids WHERE model = ? AND number = ?", ((model, n) for n in changes.removed))
@@ -222,8 +223,13 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def checked(*values: Any) -> tuple[Any, ...]:  # noqa: ANN401  # whatever a column holds
+    """A row with its checksum."""
+    return (*values, row_checksum(values))
+
+
 def _file_row(model: str, position: Position) -> tuple[Any, ...]:
-    return (
+    return checked(
         model,
         position.serial,
         os.fsencode(position.path),
@@ -238,9 +244,9 @@ def _file_row(model: str, position: Position) -> tuple[Any, ...]:
         position.header,
         position.known_size,
         None if position.finished is None else position.finished[0],
-        None if position.finished is None else position.finished[1],
+        None if position.finished is None else float(position.finished[1]),
         position.time,
         int(position.gone),
         position.unread,
-        position.gone_at,
+        None if position.gone_at is None else float(position.gone_at),
     )

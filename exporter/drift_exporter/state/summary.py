@@ -67,7 +67,7 @@ def summarize(folder: Path) -> StateSummary:
         verify_tables(connection, path)
         names = connection.execute(MODELS + " ORDER BY name").fetchall()
         models = []
-        for name, saved, text in names:
+        for name, saved, text, _ in names:
             with state_errors(path, name):
                 models.append(_model(connection, name, saved, text))
         return StateSummary(
