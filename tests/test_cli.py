@@ -1,6 +1,7 @@
 """The command line, as a user calls it: real processes, real files, exit statuses."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 import requests
 
 from drift_exporter import __version__
+from drift_exporter.cli import main
 from support.servers import free_port, until
 
 CONFIG = """\
@@ -298,3 +300,13 @@ def test_state_while_serve_runs_and_after(folder: Path) -> None:
     with serving(folder) as (url, _):
         until(lambda: metric(url, PREDICTIONS) == 100.0, what="the log is counted anew")
     assert fine == run("state", "check", *config).stdout
+
+
+def test_settings_of_libraries_are_those_of_the_environment_where_it_has_any(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
+    monkeypatch.delenv("DUCKDB_JE_MALLOC_CONF", raising=False)
+    assert 2 == main([])
+    assert "7" == os.environ["OPENBLAS_NUM_THREADS"]
+    assert "dirty_decay_ms" in os.environ["DUCKDB_JE_MALLOC_CONF"]

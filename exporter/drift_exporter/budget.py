@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 
 _SLOT = 160 << 20
-_CHUNK = 32 << 20
+_CHUNK = 48 << 20
 _CHUNKS_PER_SLOT = 5
 """A chunk, what the reader makes of it, and the arrays of it."""
 

@@ -28,6 +28,7 @@ from drift_exporter.decode.records import (
     Columns,
     Records,
     Trace,
+    fetch,
     from_columns,
     unreadable_rows,
     wrong_numbers,
@@ -71,7 +72,7 @@ class CsvDecoder:
             return self._salvage(chunk)
         self._memory.write(self._header_like(chunk.data), chunk.data)
         try:
-            columns = self._connection.execute(self._query).fetchnumpy()
+            columns = fetch(self._connection.execute(self._query))
         except QUERY_ERRORS:
             return self._salvage(chunk)
         bad = unreadable_rows(columns)
@@ -228,7 +229,7 @@ class CsvDecoder:
         header = self._header_like(b"")
         self._memory.write(header, gather(data, starts, ends))
         try:
-            columns: Columns = self._connection.execute(self._lenient).fetchnumpy()
+            columns: Columns = fetch(self._connection.execute(self._lenient))
             rejected = self._rejects()
         except QUERY_ERRORS as error:
             columns, rejected = {}, [(0, str(error).splitlines()[0])]

@@ -40,6 +40,7 @@ from drift_exporter.decode.records import (
     Records,
     Trace,
     concatenate,
+    fetch,
     from_columns,
     has_empty_rows,
     not_ours,
@@ -305,7 +306,7 @@ class NdjsonDecoder:
             name = f"statement{len(self._statements)}"
             self._connection.execute(f"PREPARE {name} AS {query}")
             self._statements[query] = name
-        return self._connection.execute(f"EXECUTE {name}").fetchnumpy()
+        return fetch(self._connection.execute(f"EXECUTE {name}"))
 
     def _few(self, columns: Mapping[str, T]) -> Iterator[dict[str, T]]:
         """As many columns at a time as there is memory for: each holds its own copy of the parsed lines."""

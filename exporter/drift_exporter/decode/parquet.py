@@ -27,6 +27,7 @@ from drift_exporter.decode.records import (
     Columns,
     Records,
     Trace,
+    fetch,
     from_columns,
     unreadable_rows,
     wrong_numbers,
@@ -74,7 +75,7 @@ class ParquetDecoder:
         try:
             columns = self._read_strictly(chunk, leaves)
         except duckdb.ConversionException:
-            columns = self._connection.execute(self._sql(rows, leaves, "TRY_CAST", flags=True)).fetchnumpy()
+            columns = fetch(self._connection.execute(self._sql(rows, leaves, "TRY_CAST", flags=True)))
             keep = np.ones(len(next(iter(columns.values()))), dtype=bool)
             keep[unreadable_rows(columns)] = False
             invalid = dict(wrong_numbers(self.plan, columns, keep))
@@ -98,7 +99,7 @@ class ParquetDecoder:
             self._connection.execute("PREPARE strict AS " + self._sql(rows, leaves, "CAST", flags=False))
             self._prepared = chunk.path
         stretch = f"{chunk.offset}, {chunk.offset + chunk.rows}"
-        return self._connection.execute(f"EXECUTE strict({stretch})").fetchnumpy()
+        return fetch(self._connection.execute(f"EXECUTE strict({stretch})"))
 
     def unknown_versions(self, chunk: Chunk) -> tuple[str, ...]:
         """Versions of our own records in a chunk that the plan does not know, most frequent first."""

@@ -193,9 +193,7 @@ def select_sql(
     ``number`` and ``text`` give the SQL that reaches a path as DOUBLE and as VARCHAR, ``timestamp`` that
     which makes microseconds of the timestamp's.
     """
-    select = [
-        f"coalesce({number(leaf.path)}, 'NaN'::DOUBLE) AS n{i}" for i, leaf in enumerate(plan.numeric)
-    ] + [
+    select = [f"{number(leaf.path)} AS n{i}" for i, leaf in enumerate(plan.numeric)] + [
         f"{category_sql(text(leaf.path), known_spellings(leaf.categories)[0])} AS k{i}"
         for i, leaf in enumerate(plan.categorical)
     ]
@@ -208,7 +206,7 @@ def select_sql(
     if plan.error is not None:
         select.append(f"{error_sql(text(plan.error))}::UTINYINT AS error")
     if plan.latency is not None:
-        select.append(f"coalesce({number(plan.latency)} * {plan.latency_scale!r}, 'NaN'::DOUBLE) AS latency")
+        select.append(f"{number(plan.latency)} * {plan.latency_scale!r} AS latency")
     if plan.id is not None:
         # Both halves come from one hash, which DuckDB computes once.
         hashed = f"md5_number(nullif({text(plan.id)}, ''))"

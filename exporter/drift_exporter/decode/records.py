@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -169,6 +170,16 @@ class Decoder(Protocol):
         ...
 
 
+def fetch(result: duckdb.DuckDBPyConnection) -> Columns:
+    """Columns of a query as plan.select_sql makes it; a number that is NULL becomes NaN."""
+    return {
+        name: values.filled(np.nan if values.dtype.kind == "f" else 0)
+        if isinstance(values, np.ma.MaskedArray)
+        else values
+        for name, values in result.fetchnumpy().items()
+    }
+
+
 def from_columns(
     plan: Plan,
     columns: Columns,
@@ -180,10 +191,7 @@ def from_columns(
     shared = None
     if plan.model is not None:
         keep, shared = _own_rows(plan, columns, keep)
-    picked = {
-        name: np.ma.getdata(values) if keep is None else np.ma.getdata(values)[keep]
-        for name, values in columns.items()
-    }
+    picked = {name: values if keep is None else values[keep] for name, values in columns.items()}
     first = next(iter(picked.values()))
     counts = dict(invalid)
     categorical = []
@@ -215,7 +223,7 @@ def _own_rows(
 ) -> tuple[NDArray[np.bool_] | None, Shared]:
     """Which of the rows to keep (None: all) are our own (None: all), and how they stand among them."""
     picked = {
-        name: np.ma.getdata(columns[name]) if keep is None else np.ma.getdata(columns[name])[keep]
+        name: columns[name] if keep is None else columns[name][keep]
         for name in ("model", "ts")
         if name in columns
     }
@@ -246,8 +254,7 @@ def not_ours(columns: Columns) -> NDArray[np.bool_] | None:
 def has_empty_rows(columns: Columns) -> bool:
     """Whether there may be a row in which every value is missing."""
     empty: NDArray[np.bool_] | None = None
-    for name, column in columns.items():
-        values = np.ma.getdata(column)
+    for name, values in columns.items():
         if name in {"error", "nothing"}:
             continue
         if name == "ts":
