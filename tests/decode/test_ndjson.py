@@ -422,3 +422,30 @@ def test_what_is_wrong_in_the_records_of_others_counts_nowhere(name: bytes) -> N
         assert [1] * 5 == list(records.invalid.values())
         assert ["malformed"] * data.endswith(b"junk\n") == [r.reason for r in records.rejections]
     decoder.close()
+
+
+SPELLED = ("a", "1", "true", "{}", "é", "")
+KNOWN = st.sampled_from(['"a"', '"1"', "1", "1.0", "true", '"True"', '"{}"', '"é"', '""', "null", None])
+UNSEEN = st.sampled_from(['"b"', "{}", "[]", '{"a": 1}', "2", '"{"'])
+
+
+@settings(max_examples=150, deadline=None)
+@given(known=st.lists(KNOWN, min_size=1, max_size=6), unseen=st.lists(UNSEEN, min_size=1, max_size=2))
+def test_categories_are_the_same_however_they_are_found(known: list[str | None], unseen: list[str]) -> None:
+    leaf = CategoricalLeaf(("c",), "c", "feature", SPELLED)
+    plan = Plan(categorical=(leaf,), version=("v",), versions=("a", "1"))
+
+    def decoded(values: list[str | None]) -> tuple[object, ...]:
+        rows = ("{}" if value is None else f'{{"c": {value}, "v": {value}}}' for value in values)
+        data = "".join(f"{row}\n" for row in rows).encode()
+        records = decoder.decode(Chunk("f", "ndjson", 0, data, size=len(data)))
+        assert records.versions is not None
+        return records.categorical[0].tolist(), records.versions.tolist(), records.invalid
+
+    decoder = NdjsonDecoder(plan)
+    # As long as all values are known, they are told in another way than after the first that is not.
+    before, both, after = decoded(known), decoded([*known, *unseen]), decoded(known)
+    decoder.close()
+
+    assert after == before
+    assert after[:2] == tuple(codes[: len(known)] for codes in both[:2])  # type: ignore[index]

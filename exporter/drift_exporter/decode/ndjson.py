@@ -11,7 +11,7 @@ and false as 1 and 0. Where a key stands twice in a line, the first one counts.
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -26,8 +26,12 @@ from drift_exporter.decode.plan import (
     UNREADABLE,
     FieldPath,
     Plan,
+    category_sql,
+    codes_of_positions,
+    known_values,
     leaf_types,
     literal,
+    position_sql,
     reach,
     select_sql,
     timestamp_sql,
@@ -74,7 +78,10 @@ class NdjsonDecoder:
         self._connection = connect(bounds.memory)
         self._memory = MemoryFile()
         self._line_limit = line_limit
-        self._strict_queries: dict[tuple[str, bool], str] = {}
+        self._strict_queries: dict[tuple[str, bool, bool], str] = {}
+        # Positions among the known values are found fastest, and tell all as long as there are no others.
+        self._known = known_values(plan)
+        self._all_known = bool(self._known)
         self._statements: dict[str, str] = {}
         # Timestamps in RFC 3339 are read fastest by the JSON reader itself, which refuses numbers.
         self._typed_timestamp = plan.timestamp is not None and plan.timestamp not in (
@@ -118,8 +125,24 @@ class NdjsonDecoder:
                 continue
             self._typed_timestamp = typed
             self._bounds.check(chunk, len(next(iter(columns.values()))))
-            return columns
+            if not self._all_known:
+                return columns
+            found = self._codes_of_positions(columns)
+            if found is not None:
+                return found
+            # Where one value was unseen there will be more; that cannot tell them from objects and lists.
+            self._all_known = False
+            return self._read_strictly(chunk)
         return None
+
+    def _codes_of_positions(self, columns: Columns) -> Columns | None:
+        """Columns with codes for positions among the known values, None where there are other values."""
+        codes: dict[str, NDArray[Any]] = {}
+        for name, known in self._known.items():
+            if not columns[name].all():
+                return None
+            codes[name] = codes_of_positions(columns[name], known)
+        return {**columns, **codes}
 
     def _holds_null(self, columns: Columns, chunk: Chunk) -> bool:
         """Whether a line may be just ``null``, of which the reader makes a record that lacks everything."""
@@ -130,7 +153,7 @@ class NdjsonDecoder:
 
     def _strict(self, path: str, *, typed: bool) -> str:
         """Query that reads a file strictly."""
-        query = self._strict_queries.get((path, typed))
+        query = self._strict_queries.get((path, typed, self._all_known))
         if query is None:
             types = dict(self._types)
             if typed and self.plan.timestamp is not None:
@@ -138,7 +161,9 @@ class NdjsonDecoder:
             reader = reader_sql(path, types, self._line_limit, lenient=False)
             # One more than may be tells that there are more, before there is memory for all.
             limit = "" if self._bounds.rows is None else f" LIMIT {self._bounds.rows + 1}"
-            query = self._strict_queries[path, typed] = self._query(reader, "CAST", typed=typed) + limit
+            category = position_sql if self._all_known else category_sql
+            query = self._query(reader, "CAST", typed=typed, category=category) + limit
+            self._strict_queries[path, typed, self._all_known] = query
         return query
 
     def unknown_versions(self, chunk: Chunk) -> tuple[str, ...]:
@@ -203,7 +228,15 @@ class NdjsonDecoder:
                 return data[cut:], starts, ends, first
             length *= 4
 
-    def _query(self, reader: str, cast: str, *, null_column: bool = False, typed: bool = False) -> str:
+    def _query(
+        self,
+        reader: str,
+        cast: str,
+        *,
+        null_column: bool = False,
+        typed: bool = False,
+        category: Callable[[str, tuple[str, ...]], str] = category_sql,
+    ) -> str:
         aliases = {path: f"l{i}" for i, path in enumerate(self._types)}
 
         def number(path: FieldPath) -> str:
@@ -215,6 +248,7 @@ class NdjsonDecoder:
             number,
             lambda path: aliases[path],
             timestamp=_TYPED_TIMESTAMP if typed else timestamp_sql,
+            category=category,
         )
         if null_column:
             suspicion = _suspicion_sql(aliases)

@@ -172,6 +172,31 @@ def category_sql(text: str, known: tuple[str, ...]) -> str:
     return f"coalesce({position} + {CODE_FIRST - 1}, {unknown})::USMALLINT"
 
 
+def position_sql(text: str, known: tuple[str, ...]) -> str:
+    """SQL for a category's position among the known spellings, from 1; one more where it is missing.
+
+    NULL where it is not among them. This takes half as long as ``category_sql``.
+    """
+    return f"list_position([{', '.join([*map(literal, known), 'NULL::VARCHAR'])}], {text})"
+
+
+def known_values(plan: Plan) -> dict[str, int]:
+    """How many spellings are known in each column of codes, by the name that ``select_sql`` gives it."""
+    known = {f"k{i}": len(known_spellings(leaf.categories)[0]) for i, leaf in enumerate(plan.categorical)}
+    if plan.version is not None:
+        known["version"] = len(plan.versions)
+    if plan.model is not None:
+        known["model"] = len(plan.models)
+    return known
+
+
+def codes_of_positions(positions: NDArray[np.int32], known: int) -> CodeArray:
+    """Raw codes as of ``category_sql`` from the positions of ``position_sql`` among ``known`` spellings."""
+    table = [CODE_OTHER, *range(CODE_FIRST, CODE_FIRST + known), CODE_MISSING]
+    codes: CodeArray = np.array(table, dtype=np.uint16).take(positions)
+    return codes
+
+
 def codes_of(raw: CodeArray, categories: tuple[str, ...]) -> CodeArray:
     """Codes (see ``CODE_FIRST``) from the raw codes of ``category_sql``, both (rows,)."""
     _, numbers = known_spellings(categories)
@@ -187,21 +212,22 @@ def select_sql(
     number: Callable[[FieldPath], str],
     text: Callable[[FieldPath], str],
     timestamp: Callable[[str], str] = timestamp_sql,
+    category: Callable[[str, tuple[str, ...]], str] = category_sql,
 ) -> list[str]:
     """Select list of a plan: n0.. numbers, k0.. codes, ts, version, error, latency, model, low, high.
 
     ``number`` and ``text`` give the SQL that reaches a path as DOUBLE and as VARCHAR, ``timestamp`` that
-    which makes microseconds of the timestamp's.
+    which makes microseconds of the timestamp's, ``category`` what tells a category.
     """
     select = [f"{number(leaf.path)} AS n{i}" for i, leaf in enumerate(plan.numeric)] + [
-        f"{category_sql(text(leaf.path), known_spellings(leaf.categories)[0])} AS k{i}"
+        f"{category(text(leaf.path), known_spellings(leaf.categories)[0])} AS k{i}"
         for i, leaf in enumerate(plan.categorical)
     ]
     if plan.timestamp is not None:
         select.append(f"coalesce({timestamp(text(plan.timestamp))}, {UNREADABLE}) AS ts")
     if plan.version is not None:
         # Versions are names: 1.0 and 1 are two. An empty one is none.
-        version = category_sql(f"nullif({text(plan.version)}, '')", plan.versions)
+        version = category(f"nullif({text(plan.version)}, '')", plan.versions)
         select.append(f"{version} AS version")
     if plan.error is not None:
         select.append(f"{error_sql(text(plan.error))}::UTINYINT AS error")
@@ -215,7 +241,7 @@ def select_sql(
             f"coalesce(({hashed} >> 64)::UBIGINT, 0) AS high",
         ]
     if plan.model is not None:
-        model = category_sql(f"nullif({text(plan.model)}, '')", plan.models)
+        model = category(f"nullif({text(plan.model)}, '')", plan.models)
         select.append(f"{model} AS model")
     return select or ["0::UTINYINT AS nothing"]
 
