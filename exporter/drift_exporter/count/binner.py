@@ -12,8 +12,12 @@ from numpy.typing import NDArray
 
 from drift_exporter.reference.model import FloatArray, IntArray
 
-_MAXIMUM_CELLS = 1 << 16
-_MAXIMUM_COMPARISONS = 4
+_TABLES = (1 << 8, 1 << 10, 1 << 12, 1 << 14, 1 << 16)
+_SIZES = (*((1, cells) for cells in _TABLES if cells <= 1 << 12), *((4, cells) for cells in _TABLES))
+"""Comparisons at most, and cells, in the order in which they are tried.
+
+A larger table costs less than a second comparison, as long as it is small.
+"""
 
 
 class Binner:
@@ -24,21 +28,21 @@ class Binner:
         self.bins = len(self.edges) + 1
         self._comparisons: int | None = None
         self._after = np.append(self.edges, np.inf)
-        cells = 256
-        while len(self.edges) > 1 and cells <= _MAXIMUM_CELLS and self._comparisons is None:
-            self._try(cells)
-            cells *= 4
+        for comparisons, cells in _SIZES:
+            if len(self.edges) > 1 and self._comparisons is None:
+                self._try(cells, comparisons)
 
-    def _try(self, cells: int) -> None:
+    def _try(self, cells: int, comparisons: int) -> None:
         low, high = self.edges[0], self.edges[-1]
         with np.errstate(over="ignore"):
             scale = cells / (high - low)
-        if not np.isfinite(scale) or not np.isfinite(scale * low):
+        # Where the range is infinite, so wide are the edges apart, no cell is told from another.
+        if not 0 < scale < np.inf or not np.isfinite(scale * low):
             return
         self._low, self._scale, self._cells = low, scale, cells
         cell = self._cell(self.edges)
         fullest = int(np.bincount(cell).max())
-        if fullest <= _MAXIMUM_COMPARISONS:
+        if fullest <= comparisons:
             self._before = np.searchsorted(cell, np.arange(cells + 1)).astype(np.intp)
             self._comparisons = fullest
 
@@ -46,17 +50,17 @@ class Binner:
         with np.errstate(over="ignore", invalid="ignore"):
             scaled = values - self._low
             scaled *= self._scale
-        # fmax and fmin also send NaN somewhere harmless; the caller takes it out.
-        np.fmax(scaled, 0, out=scaled)
-        np.fmin(scaled, self._cells, out=scaled)
-        cells: NDArray[np.intp] = scaled.astype(np.intp)
+            np.clip(scaled, 0, self._cells, out=scaled)
+            # NaN becomes a negative number; the caller takes it out.
+            cells: NDArray[np.intp] = scaled.astype(np.intp)
         return cells
 
     def bin(self, values: FloatArray) -> IntArray:
         """Bin (0 to E) of each value; that of NaN means nothing."""
         if self._comparisons is None:
             return np.searchsorted(self.edges, values, side="left").astype(np.int64, copy=False)
-        found = self._before.take(self._cell(values))
+        # Nothing is beyond the ends but NaN, and not to check is quicker.
+        found = self._before.take(self._cell(values), mode="clip")
         for _ in range(self._comparisons):
-            found += values > self._after.take(found)
+            found += values > self._after.take(found, mode="clip")
         return found.astype(np.int64, copy=False)
