@@ -194,10 +194,10 @@ def metric(url: str, name: str) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
 
 
-def is_ready(url: str) -> bool:
-    """Whether the exporter has judged for the first time."""
+def is_ready(url: str, page: str = "ready") -> bool:
+    """Whether the exporter has judged for the first time; with the page ``healthy``, whether it answers."""
     try:
-        return requests.get(f"{url}/-/ready", timeout=10).ok
+        return requests.get(f"{url}/-/{page}", timeout=10).ok
     except requests.ConnectionError:
         return False
 

@@ -240,7 +240,7 @@ class ModelIngest:
         room = self.limits[0] - len(known)
         if room <= 0:
             return False
-        new = self._decoder.unknown_versions(chunk)[:room]
+        new = self._decoder.unknown(chunk, self.plan.version_names)[:room]
         if new:
             self._plan_versions((*known, *new))
         return bool(new)
@@ -250,7 +250,7 @@ class ModelIngest:
         room = self.limits[1] - len(self.names)
         if room <= 0:
             return False
-        new = self._decoder.unknown_models(chunk)[:room]
+        new = self._decoder.unknown(chunk, self.plan.model_names)[:room]
         if new:
             self._names = (*self._names, *new)
             self._plan_versions(self.plan.versions)

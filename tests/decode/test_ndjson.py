@@ -355,7 +355,9 @@ def test_versions_that_are_not_known_yet(decoder: NdjsonDecoder) -> None:
     versions: list[object] = ["v2", 1, 1.0, "1", "", None, {"a": 1}, "é", "v2"]
     data = b"\xef\xbb\xbf" + ndjson(*({"ts": 1, "v": version} for version in versions))
 
-    assert {"v2", "1", "1.0", "é"} == set(decoder.unknown_versions(Chunk("log", "ndjson", 0, data)))
+    assert {"v2", "1", "1.0", "é"} == set(
+        decoder.unknown(Chunk("log", "ndjson", 0, data), PLAN.version_names)
+    )
 
 
 @pytest.mark.parametrize("path", [("trace",), ("a", "trace")])

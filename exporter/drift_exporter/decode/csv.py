@@ -14,6 +14,7 @@ from drift_exporter.decode.lines import gather
 from drift_exporter.decode.plan import (
     BAD_TIMESTAMP,
     FieldPath,
+    Names,
     Plan,
     check_paths,
     literal,
@@ -86,23 +87,9 @@ class CsvDecoder:
         keep[bad] = False
         return from_columns(self.plan, columns, keep, {}, rejections)
 
-    def unknown_versions(self, chunk: Chunk) -> tuple[str, ...]:
-        """Versions of our own records in a chunk that the plan does not know, most frequent first."""
-        return self._unknown(chunk, self.plan.version, self.plan.versions, own=self.plan.model)
-
-    def unknown_models(self, chunk: Chunk) -> tuple[str, ...]:
-        """Names of models in a chunk that the plan does not know, most frequent first."""
-        return self._unknown(chunk, self.plan.model, self.plan.models)
-
-    def _unknown(
-        self,
-        chunk: Chunk,
-        path: FieldPath | None,
-        known: tuple[str, ...],
-        *,
-        own: FieldPath | None = None,
-    ) -> tuple[str, ...]:
-        """Texts at ``path`` that are not known; with ``own`` only of records that hold our name there."""
+    def unknown(self, chunk: Chunk, names: Names) -> tuple[str, ...]:
+        """Names in a chunk that are not known yet, most frequent first."""
+        path, known, own = names.path, names.known, names.own
         if chunk.header != self._header:
             self._learn(chunk.path, chunk.header)
         if path is None or not {".".join(path), ".".join(own or path)} <= set(self._names):
@@ -120,7 +107,7 @@ class CsvDecoder:
                 return ()
             middle = int(starts[~bad][half])
             halves = (chunk.data[:middle], chunk.data[middle:])
-            found = [self._unknown(replace(chunk, data=half), path, known, own=own) for half in halves]
+            found = [self.unknown(replace(chunk, data=half), names) for half in halves]
             return tuple(dict.fromkeys(name for names in found for name in names))
         finally:
             self._forget_rejects()

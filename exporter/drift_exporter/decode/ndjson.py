@@ -25,6 +25,7 @@ from drift_exporter.decode.plan import (
     CODE_FIRST,
     UNREADABLE,
     FieldPath,
+    Names,
     Plan,
     category_sql,
     codes_of_positions,
@@ -166,23 +167,9 @@ class NdjsonDecoder:
             self._strict_queries[path, typed, self._all_known] = query
         return query
 
-    def unknown_versions(self, chunk: Chunk) -> tuple[str, ...]:
-        """Versions of our own records in a chunk that the plan does not know, most frequent first."""
-        return self._unknown(chunk, self.plan.version, self.plan.versions, own=self.plan.model)
-
-    def unknown_models(self, chunk: Chunk) -> tuple[str, ...]:
-        """Names of models in a chunk that the plan does not know, most frequent first."""
-        return self._unknown(chunk, self.plan.model, self.plan.models)
-
-    def _unknown(
-        self,
-        chunk: Chunk,
-        path: FieldPath | None,
-        known: tuple[str, ...],
-        *,
-        own: FieldPath | None = None,
-    ) -> tuple[str, ...]:
-        """Texts at ``path`` that are not known; with ``own`` only of records that hold our name there."""
+    def unknown(self, chunk: Chunk, names: Names) -> tuple[str, ...]:
+        """Names in a chunk that are not known yet, most frequent first."""
+        path, known, own = names.path, names.known, names.own
         if path is None:
             return ()
         self._memory.write(_without_mark(chunk).content)

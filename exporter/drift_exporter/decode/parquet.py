@@ -11,6 +11,7 @@ from drift_exporter.database import connect
 from drift_exporter.decode.plan import (
     BAD_TIMESTAMP,
     FieldPath,
+    Names,
     Plan,
     check_paths,
     literal,
@@ -101,23 +102,9 @@ class ParquetDecoder:
         stretch = f"{chunk.offset}, {chunk.offset + chunk.rows}"
         return fetch(self._connection.execute(f"EXECUTE strict({stretch})"))
 
-    def unknown_versions(self, chunk: Chunk) -> tuple[str, ...]:
-        """Versions of our own records in a chunk that the plan does not know, most frequent first."""
-        return self._unknown(chunk, self.plan.version, self.plan.versions, own=self.plan.model)
-
-    def unknown_models(self, chunk: Chunk) -> tuple[str, ...]:
-        """Names of models in a chunk that the plan does not know, most frequent first."""
-        return self._unknown(chunk, self.plan.model, self.plan.models)
-
-    def _unknown(
-        self,
-        chunk: Chunk,
-        path: FieldPath | None,
-        known: tuple[str, ...],
-        *,
-        own: FieldPath | None = None,
-    ) -> tuple[str, ...]:
-        """Texts at ``path`` that are not known; with ``own`` only of records that hold our name there."""
+    def unknown(self, chunk: Chunk, names: Names) -> tuple[str, ...]:
+        """Names in a chunk that are not known yet, most frequent first."""
+        path, known, own = names.path, names.known, names.own
         leaves = self._leaves_of(chunk.path)
         if path is None or not {path, own or path} <= leaves.keys():
             return ()

@@ -69,6 +69,18 @@ class CategoricalLeaf:
 
 
 @dataclass(frozen=True)
+class Names:
+    """Names that are told apart as they come: where they stand, and which are known.
+
+    With ``own`` only those in records that hold our model's name there.
+    """
+
+    path: FieldPath | None
+    known: tuple[str, ...]
+    own: FieldPath | None = None
+
+
+@dataclass(frozen=True)
 class Plan:
     """All that is read of a record. Paths that are None are not configured.
 
@@ -88,6 +100,16 @@ class Plan:
     versions: tuple[str, ...] = ()
     model: FieldPath | None = None
     models: tuple[str, ...] = ()
+
+    @property
+    def version_names(self) -> Names:
+        """Versions of our own records."""
+        return Names(self.version, self.versions, self.model)
+
+    @property
+    def model_names(self) -> Names:
+        """Models of all records."""
+        return Names(self.model, self.models)
 
     def number_paths(self) -> tuple[FieldPath, ...]:
         """Paths read as numbers, latency last."""

@@ -15,6 +15,7 @@ from drift_exporter.decode.plan import (
     CODE_MISSING,
     UNREADABLE,
     CodeArray,
+    Names,
     Plan,
     codes_of,
 )
@@ -153,12 +154,8 @@ class Decoder(Protocol):
         """
         ...
 
-    def unknown_versions(self, chunk: Chunk) -> tuple[str, ...]:
-        """Versions of our own records in a chunk that the plan does not know, most frequent first."""
-        ...
-
-    def unknown_models(self, chunk: Chunk) -> tuple[str, ...]:
-        """Names of models in a chunk that the plan does not know, most frequent first."""
+    def unknown(self, chunk: Chunk, names: Names) -> tuple[str, ...]:
+        """Names in a chunk that are not known yet, most frequent first."""
         ...
 
     def traces(self, chunk: Chunk, rows: Sequence[int], records: Records) -> tuple[Trace, ...]:

@@ -83,7 +83,7 @@ class Decoding:
         names: dict[str, None] = {}
         for chunk in reader.chunks():
             if chunk.data or chunk.rows:
-                names.update(dict.fromkeys(self._decoder(chunk).unknown_models(chunk)))
+                names.update(dict.fromkeys(self._decoder(chunk).unknown(chunk, self.plan.model_names)))
             if len(names) >= enough:
                 break
         return list(names)[:enough]
