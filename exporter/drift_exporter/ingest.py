@@ -70,23 +70,21 @@ class ModelIngest:
         self.late: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
         self.duplicates = 0
-        self.ids = self._no_ids(config.limits.ids)
+        self.limits = config.limits
+        self.ids = self._no_ids()
         self.strangers: Counter[str] = Counter()
         self.records = 0
         self.watermark: int | None = None
         self._clock = clock
         self._format = model.predictions.source.format
-        self._line_limit = config.limits.line
-        self._budget = divide(config.limits.memory)
-        self.limits = (config.limits.versions, config.limits.models)
         self.configured = configured_names(model, config)
         self._names = self.configured
         self._decoder: Decoder
         self._plan_versions(tuple(version for version in references if version is not None))
 
-    def _no_ids(self, limit: int) -> SeenIds | None:
+    def _no_ids(self) -> SeenIds | None:
         window = self.model.predictions.deduplicate
-        return None if window is None else SeenIds(round(window * MICROSECONDS), limit)
+        return None if window is None else SeenIds(round(window * MICROSECONDS), self.limits.ids)
 
     def close(self) -> None:
         """Give back what the decoder holds."""
@@ -237,7 +235,7 @@ class ModelIngest:
     def _learn_versions(self, chunk: Chunk) -> bool:
         """Tell apart the versions in a chunk that are new; whether there are any (and room for them)."""
         known = self.plan.versions
-        room = self.limits[0] - len(known)
+        room = self.limits.versions - len(known)
         if room <= 0:
             return False
         new = self._decoder.unknown(chunk, self.plan.version_names)[:room]
@@ -247,7 +245,7 @@ class ModelIngest:
 
     def _learn_names(self, chunk: Chunk) -> bool:
         """Tell apart the names of models in a chunk that are new; whether there are any (and room)."""
-        room = self.limits[1] - len(self.names)
+        room = self.limits.models - len(self.names)
         if room <= 0:
             return False
         new = self._decoder.unknown(chunk, self.plan.model_names)[:room]
@@ -264,9 +262,9 @@ class ModelIngest:
         self.plan = make_plan(self.model, list(self.references.values()), versions, self._names)
         if "_decoder" in self.__dict__:
             self._decoder.close()
-        columns = len(self.plan.paths())
-        bounds = Bounds(self._budget.rows_of(columns), self._budget.reader)
-        self._decoder = make_decoder(self._format, self.plan, self._line_limit, bounds)
+        budget = divide(self.limits.memory)
+        bounds = Bounds(budget.rows_of(len(self.plan.paths())), budget.reader)
+        self._decoder = make_decoder(self._format, self.plan, self.limits.line, bounds)
         self._layouts = {
             version: make_layout(reference, self.plan) for version, reference in self.references.items()
         }

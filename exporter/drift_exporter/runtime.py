@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from drift_exporter.budget import divide
-from drift_exporter.config.schema import Config, Model
+from drift_exporter.config.schema import Config, Limits, Model
 from drift_exporter.deadletter import DeadLetters
 from drift_exporter.errors import ChunkTooLargeError, DecodeError, DriftExporterError, StateError
 from drift_exporter.evaluation import Captured, Durations, capture, judge_model
@@ -225,11 +225,9 @@ class ModelRuntime:
         return (
             self.model == old.model
             and self.ingest.windows == old.ingest.windows
-            and self.ingest.limits == old.ingest.limits
+            and _limits_in_use(self.ingest.limits) == _limits_in_use(old.ingest.limits)
             and (self.ingest.plan.model is None or self.ingest.configured == old.ingest.configured)
-            and (self.dead_letter, self.dead_letter_limit) == (old.dead_letter, old.dead_letter_limit)
-            and self.source.line_limit == old.source.line_limit
-            and self.source.chunk_size == old.source.chunk_size
+            and self.dead_letter == old.dead_letter
             and {version: reference.fingerprint for version, reference in self.ingest.references.items()}
             == {version: reference.fingerprint for version, reference in old.ingest.references.items()}
         )
@@ -287,6 +285,11 @@ class ModelRuntime:
             else:
                 log.info("source %s: read without problems again", self.source_name)
             self._said = problem
+
+
+def _limits_in_use(limits: Limits) -> Mapping[str, int]:
+    """Limits that a model at work keeps to; the others are of all metrics together, and of references."""
+    return limits.model_dump(exclude={"series", "categories"})
 
 
 def load_references(model: Model) -> Mapping[str | None, Reference]:

@@ -48,7 +48,7 @@ class Exporter:
         self._reload_timestamp = clock()
         self._evaluated = False
         self._config = self._load()
-        self._slots = self._new_slots()
+        self._slots = _new_slots(self._config)
         self._store = Store(self._config.state_dir)
         try:
             self._models = self._set_up(self._config, {})
@@ -123,9 +123,6 @@ class Exporter:
             log.info("configuration reloaded from %s", self._path)
             self._wake.set()
 
-    def _new_slots(self) -> threading.Semaphore:
-        return threading.BoundedSemaphore(divide(self._config.limits.memory).slots)
-
     def _load(self) -> Config:
         config = load_config(self._path)
         return config if self._shard is None else config_of_shard(config, self._shard)
@@ -151,8 +148,8 @@ class Exporter:
 
     def _swap(self, config: Config, models: list[ModelRuntime]) -> None:
         if config.limits.memory != self._config.limits.memory:
-            self._config = config
-            self._slots = self._new_slots()
+            # All models begin anew then, so none has a slot of before.
+            self._slots = _new_slots(config)
         kept = {id(model) for model in models}
         readers = {id(reader.model): reader for reader in self._readers}
         ended = [model for model in self._models if id(model) not in kept]
@@ -195,6 +192,11 @@ class Exporter:
             except Exception:
                 log.exception("putting the metrics together failed; the ones before are served on")
             self._wake.wait(max(0.0, self._config.evaluation_interval - (time.monotonic() - started)))
+
+
+def _new_slots(config: Config) -> threading.Semaphore:
+    """How many models may decode at the same time."""
+    return threading.BoundedSemaphore(divide(config.limits.memory).slots)
 
 
 def config_of_shard(config: Config, shard: Shard) -> Config:
