@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from drift_exporter.reference.store import save_reference
 from drift_exporter.runtime import ModelRuntime, Reader, make_model, take_snapshot
 from drift_exporter.serve import Exporter
 from drift_exporter.sources.chunk import REASONS
+from drift_exporter.state.store import Store
 from support.records import (
     NOW,
     Setup,
@@ -235,6 +237,37 @@ def test_a_model_configured_anew_counts_on(
     assert {"0": 7} == bins(new, "amount")
     # Windows of other lengths begin anew.
     assert samples == ([2] if "windows" in change else [7, 7, 7])
+
+
+@pytest.mark.parametrize("looked", [True, False])
+def test_a_model_configured_anew_reads_nothing_again_after_a_restart(tmp_path: Path, *, looked: bool) -> None:
+    setup = Setup(tmp_path)
+    (setup.logs / "a.ndjson").write_bytes(ndjson(*[record()] * 5))
+
+    def made(store: Store) -> ModelRuntime:
+        config = setup.config
+        return make_model(config.models[0], config, clock=lambda: NOW, store=store)
+
+    with closing(Store(tmp_path / "state")) as store:
+        first = made(store)
+        first.restore()
+        first.read()
+        first.evaluate()
+        first.close()
+        old = made(store)
+        old.restore()
+        if looked:
+            old.read()
+        new = made(store)
+        new.adopt(old)
+        new.evaluate()
+        new.close()
+        again = made(store)
+        again.restore()
+        again.read()
+        again.close()
+
+    assert 5 == again.ingest.records
 
 
 def test_a_reference_built_anew_counts_bins_anew(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ class ModelIngest:
         self.records = 0
         self.watermark: int | None = None
         self._clock = clock
-        self._format = model.predictions.source.format
+        self._format = model.predictions.source.decoded_as
         self.configured = configured_names(model, config)
         self._names = self.configured
         self._decoder: Decoder
@@ -162,7 +162,7 @@ class ModelIngest:
             if chunk.divisible:
                 raise ChunkTooLargeError(f"{chunk.path}: {error}") from error
             raise
-        rejections = sorted((*chunk.rejections, *records.rejections), key=lambda rejection: rejection.offset)
+        rejections = chunk.located((*chunk.rejections, *records.rejections))
         reasons = Counter(rejection.reason for rejection in rejections)
         now = self._clock()
         horizon = round((now + FUTURE_TOLERANCE) * MICROSECONDS)

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import duckdb
 
-from drift_exporter.budget import divide
 from drift_exporter.config.schema import Config, Limits, Model
 from drift_exporter.deadletter import DeadLetters
 from drift_exporter.errors import ChunkTooLargeError, DecodeError, DriftExporterError, StateError
@@ -32,9 +31,10 @@ from drift_exporter.snapshot import (
     Snapshot,
     SourceSnapshot,
 )
+from drift_exporter.source_factory import make_source
 from drift_exporter.sources.chunk import REASONS, Chunk, Rejection
-from drift_exporter.sources.file import FileSource
 from drift_exporter.sources.listing import Shard
+from drift_exporter.sources.source import Source, SourceState
 from drift_exporter.state.counters import read_model_counters
 from drift_exporter.state.model import changes_of, forget_changes, restore
 from drift_exporter.state.rows import ModelState
@@ -56,7 +56,7 @@ class ModelRuntime:
 
     model: Model
     ingest: ModelIngest
-    source: FileSource
+    source: Source
     dead_letter: Path
     dead_letter_limit: int
     clock: Callable[[], float] = time.time
@@ -75,6 +75,7 @@ class ModelRuntime:
 
     def __post_init__(self) -> None:
         self.letters = DeadLetters(self.dead_letter, self.source_name, self.dead_letter_limit)
+        self.source.bind(self._save_now)
 
     @property
     def source_name(self) -> str:
@@ -132,7 +133,7 @@ class ModelRuntime:
         self.evaluations.counts, self.evaluations.total = counters.evaluations
         self.saves.counts, self.saves.total = counters.saves
         self.saved = state.saved
-        self.source.restore(state.positions, counters.lost_bytes)
+        self.source.restore(SourceState(state.positions, state.marks, counters.lost_bytes, counters.source))
         try:
             self.letters.restore(counters.dead_letter)
         except OSError as error:
@@ -145,7 +146,7 @@ class ModelRuntime:
         if self.store is None:
             return
         changes = changes_of(self.ingest, anew=self._anew)
-        positions, forgotten = self.source.changes()
+        source = self.source.changes(everything=self._anew)
         end = self.letters.cursor()
         counters = {
             **changes.state.counters,
@@ -155,10 +156,12 @@ class ModelRuntime:
             "dead_letter": None if end is None else [end.inode, end.size, end.tail.hex()],
             "evaluations": [self.evaluations.counts.tolist(), self.evaluations.total],
             "saves": [self.saves.counts.tolist(), self.saves.total],
+            "source": [[kind, label, count] for (kind, label), count in self.source.counts.items()],
         }
-        state = replace(changes.state, counters=counters, positions=positions)
+        state = replace(changes.state, counters=counters, positions=source.positions, marks=source.marks)
         now = self.clock()
-        self.store.save(self.model.name, replace(changes, state=state, forgotten=forgotten), now)
+        changes = replace(changes, state=state, forgotten=source.forgotten, unmarked=source.unmarked)
+        self.store.save(self.model.name, changes, now)
         self.saved = now
         self.source.saved()
         forget_changes(self.ingest)
@@ -203,7 +206,7 @@ class ModelRuntime:
     def source_snapshot(self) -> SourceSnapshot:
         """State of the source."""
         # Looked up before the lock is taken: it asks the file system, and counting must not wait for that.
-        unread = self.source.unread_bytes()
+        lag = self.source.lag()
         with self.ingest.lock:
             watermark = self.ingest.watermark
             return SourceSnapshot(
@@ -214,10 +217,12 @@ class ModelRuntime:
                 bytes=self.bytes,
                 lost_bytes=self.source.lost_bytes,
                 rejected=dict.fromkeys(REASONS, 0) | self.ingest.rejected,
-                lag_bytes=unread,
+                lag_bytes=lag.bytes,
+                lag_records=lag.records,
                 watermark=None if watermark is None else watermark / MICROSECONDS,
                 problem=self.problem,
                 unconfigured=unconfigured(self.ingest.strangers, self.ingest.configured),
+                counts=dict(self.source.counts),
             )
 
     def continues(self, old: "ModelRuntime") -> bool:
@@ -233,7 +238,7 @@ class ModelRuntime:
         )
 
     def adopt(self, old: "ModelRuntime") -> None:
-        """Take over what still holds: the counters, and the positions in files of the same format.
+        """Take over what still holds: the counters, and where a source of the same kind stands.
 
         Counts by bin are kept for versions whose bins are the same; windows also where they are.
         """
@@ -241,13 +246,17 @@ class ModelRuntime:
         self.bytes, self.dropped_series = old.bytes, old.dropped_series
         self.ingest.adopt(old.ingest)
         self._anew, self._exposed = True, old._exposed  # noqa: SLF001  # of its own kind
-        if self.source.format == old.source.format:
+        if type(self.source) is type(old.source):
             self.source.adopt(old.source)
 
     def close(self) -> None:
         """Give everything back."""
         self.source.close()
         self.ingest.close()
+
+    def _save_now(self) -> None:
+        with self.ingest.lock:
+            self.save()
 
     def _capture(self) -> Captured:
         traffic, sums = capture(self.ingest, self.evaluations)
@@ -318,27 +327,10 @@ def make_model(  # noqa: PLR0913  # all that differs between serve, its shards, 
     the files only those of ``shard`` are read.
     """
     ingest = ModelIngest(model, config, load_references(model), clock)
-    source = model.predictions.source
-    files = FileSource(
-        str(source.path),
-        source.format,
-        config.limits.line,
-        divide(config.limits.memory).chunk_size,
-        final=final,
-        first_time=partial(_first_time, ingest, source.format),
-        guard=ingest.lock,
-        shard=shard,
-    )
+    source = make_source(model, config, ingest, final=final, shard=shard)
     return ModelRuntime(
-        model, ingest, files, config.dead_letter, config.limits.dead_letter, clock, store=store
+        model, ingest, source, config.dead_letter, config.limits.dead_letter, clock, store=store
     )
-
-
-def _first_time(ingest: ModelIngest, kind: str, header: bytes, lines: bytes) -> int | None:
-    try:
-        return ingest.first_time(kind, header, lines)
-    except (DecodeError, duckdb.Error):
-        return None
 
 
 def take_snapshot(
@@ -386,4 +378,5 @@ class Reader:
                 if not self._stop.is_set():
                     self.model.read(self._stop.is_set)
             self.first_done.set()
-            self._stop.wait(max(POLL_INTERVAL, self.model.source.idle_cost / _IDLE_SHARE))
+            if not self.model.source.more:
+                self._stop.wait(max(POLL_INTERVAL, self.model.source.idle_cost / _IDLE_SHARE))

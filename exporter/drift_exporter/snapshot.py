@@ -142,6 +142,8 @@ class SourceSnapshot:
     """One source (named after its model and role, such as ``fraud/predictions``).
 
     ``unconfigured`` counts the records of a shared log that name no configured model, by the name there.
+    ``counts`` is what else the source counts (see ``sources.source.COUNTED``), by kind and label. What a
+    source cannot know of its lag is None.
     """
 
     name: str
@@ -155,6 +157,8 @@ class SourceSnapshot:
     watermark: float | None
     problem: str | None
     unconfigured: Mapping[str, int] = field(default_factory=dict)
+    lag_records: int | None = None
+    counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

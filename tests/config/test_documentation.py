@@ -12,7 +12,6 @@ from drift_exporter.config.schema import (
     ColumnOptions,
     Config,
     Fields,
-    FileSource,
     LabelFields,
     Labels,
     Latency,
@@ -20,21 +19,28 @@ from drift_exporter.config.schema import (
     Model,
     Predictions,
 )
+from drift_exporter.config.sources import FileSource
 
-TEXT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
+DOCUMENTS = Path(__file__).parents[2] / "docs"
+TEXT = (DOCUMENTS / "configuration.md").read_text(encoding="utf-8")
+SOURCES_TEXT = (DOCUMENTS / "sources.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+SOURCE_EXAMPLES = re.findall(r"```yaml\n(.*?)```", SOURCES_TEXT, re.DOTALL)
 HEADINGS: Mapping[str, type[BaseModel]] = {
     "Top level": Config,
     "`limits`": Limits,
     "`models[*]`": Model,
     "`models[*].predictions`": Predictions,
-    "`models[*].predictions.source`, `models[*].labels.source`": FileSource,
     "`models[*].predictions.fields`": Fields,
     "`models[*].predictions.fields.latency`": Latency,
     "`models[*].columns.<name>`": ColumnOptions,
     "`models[*].labels`": Labels,
     "`models[*].labels.fields`": LabelFields,
 }
+SOURCE_HEADINGS: Mapping[str, type[BaseModel]] = {
+    "`file`": FileSource,
+}
+ALL = HEADINGS | SOURCE_HEADINGS
 
 
 def sections(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 (a type)
@@ -51,25 +57,26 @@ def sections(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 (a t
 
 def table(heading: str) -> dict[str, str]:
     """Keys with their defaults, as the table below a heading says."""
-    below = re.split(r"^#{2,3} ", TEXT.split(f"# {heading}\n")[1], flags=re.MULTILINE)[0]
+    text = SOURCES_TEXT if heading in SOURCE_HEADINGS else TEXT
+    below = re.split(r"^#{2,3} ", text.split(f"# {heading}\n")[1], flags=re.MULTILINE)[0]
     return dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", below, re.MULTILINE))
 
 
 def test_every_section_is_documented() -> None:
     known = {section.__name__ for section in sections(Config)} - {"RollingReference"}
-    assert known == {section.__name__ for section in HEADINGS.values()}
+    assert known == {section.__name__ for section in ALL.values()}
 
 
-@pytest.mark.parametrize("heading", HEADINGS)
+@pytest.mark.parametrize("heading", ALL)
 def test_every_key_is_documented_and_no_other(heading: str) -> None:
-    assert list(table(heading)) == [key for key in HEADINGS[heading].model_fields if key not in UNSUPPORTED]
+    assert list(table(heading)) == [key for key in ALL[heading].model_fields if key not in UNSUPPORTED]
 
 
-@pytest.mark.parametrize("heading", HEADINGS)
+@pytest.mark.parametrize("heading", ALL)
 def test_defaults_are_as_documented(heading: str) -> None:
-    shown = HEADINGS[heading].model_construct().model_dump(mode="json", warnings=False)
+    shown = ALL[heading].model_construct().model_dump(mode="json", warnings=False)
     for key, said in table(heading).items():
-        field = HEADINGS[heading].model_fields[key]
+        field = ALL[heading].model_fields[key]
         assert field.is_required() == (said == "required")
         if said == "none":
             assert field.default is None
@@ -89,7 +96,7 @@ def test_there_are_examples() -> None:
     assert len(EXAMPLES) >= 3
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize("example", EXAMPLES + SOURCE_EXAMPLES)
 def test_examples_load(example: str, tmp_path: Path) -> None:
     file = tmp_path / "config.yml"
     file.write_text(example, encoding="utf-8")
@@ -101,3 +108,11 @@ def test_the_longest_example_has_every_key() -> None:
     for heading in HEADINGS:
         for key in table(heading):
             assert re.search(rf"\b{key}:", example), key
+
+
+@pytest.mark.parametrize("heading", SOURCE_HEADINGS)
+def test_some_example_has_every_key_of_a_source(heading: str) -> None:
+    kind = heading.strip("`")
+    examples = [example for example in SOURCE_EXAMPLES if re.search(rf"type: {kind}\b", example)]
+    for key in table(heading):
+        assert any(re.search(rf"\b{key}:", example) for example in examples), key

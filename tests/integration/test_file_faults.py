@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from drift_exporter import runtime
+from drift_exporter import runtime, source_factory
 from drift_exporter.sources.file import FileSource
 from support.faults import LAG, LOST, RECORDS, UP, Case
 from support.tailing import copy_and_truncate, pack
@@ -342,7 +342,7 @@ def test_what_is_gone_unread_is_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, deleted: bool, moment: str
 ) -> None:
     # How long one waits for a copy of what is gone.
-    monkeypatch.setattr(runtime, "FileSource", partial(FileSource, grace=0.1))
+    monkeypatch.setattr(source_factory, "FileSource", partial(FileSource, grace=0.1))
     case = Case(tmp_path)
     case.append()
 

@@ -125,7 +125,7 @@ def check(folder: Path, steps: list[tuple[str, tuple]]) -> None:  # type: ignore
 
     assert list(range(next(numbers))) == sorted(watch.counted)
     assert 0 == watch.source.lost_bytes
-    assert 0 == watch.source.unread_bytes()
+    assert 0 == watch.source.lag().bytes
     watch.source.close()
 
 

@@ -6,6 +6,7 @@ import duckdb
 import pytest
 
 from drift_exporter.sources.file import FileSource
+from drift_exporter.sources.source import SourceState
 
 
 class Tail:
@@ -57,11 +58,11 @@ def test_a_growing_file(tmp_path: Path, tail: Tail) -> None:
     assert tail.poll() == []
     append(log, 3, 4, end="")
     assert tail.poll() == [3]
-    assert tail.source.unread_bytes() == 1
+    assert tail.source.lag().bytes == 1
     assert tail.poll() == []
     append(log, 5)
     assert tail.poll() == [45]
-    assert tail.source.unread_bytes() == 0
+    assert tail.source.lag().bytes == 0
 
 
 def test_an_unterminated_last_line_counts_where_nothing_follows(tmp_path: Path) -> None:
@@ -300,9 +301,9 @@ def test_what_is_damaged_is_told_again_by_the_next_process(tmp_path: Path) -> No
     (tmp_path / "a.log.gz").write_bytes(packed[:-4])
     tail = Tail(tmp_path, "*")
     assert tail.poll() == [1, 2]
-    changed, _ = tail.source.changes()
+    changes = tail.source.changes()
     again = Tail(tmp_path, "*")
-    again.source.restore(changed, 0)
+    again.source.restore(SourceState(changes.positions))
 
     assert again.poll() == []
     assert again.source.problem is not None
@@ -416,5 +417,5 @@ def test_parquet_files(tmp_path: Path) -> None:
     # Written anew under its name, with as many rows: another file.
     parquet(tmp_path / "a.parquet", [7, 8, 9])
     assert poll() == [(0, 3)]
-    assert source.unread_bytes() == 0
+    assert source.lag().bytes == 0
     source.close()

@@ -48,7 +48,14 @@ def test_a_beginning_keeps_where_the_dead_letters_ended() -> None:
     )
 
 
-@pytest.mark.parametrize("key", sorted(model_counters()))
+def test_a_state_of_before_sources_counted_has_no_such_counts() -> None:
+    document = {name: value for name, value in model_counters().items() if name != "source"}
+    assert not read_model_counters(document).source
+    counted = read_model_counters(model_counters(source=[["requests", "202", 5]])).source
+    assert {("requests", "202"): 5} == counted
+
+
+@pytest.mark.parametrize("key", sorted(model_counters().keys() - {"source"}))
 def test_every_counter_of_a_model_is_needed(key: str) -> None:
     document = {name: value for name, value in model_counters().items() if name != key}
     with pytest.raises(ValueError, match=f"the counter {key} is missing"):

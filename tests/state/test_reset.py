@@ -128,12 +128,18 @@ def test_positions_alone_stay_where_wanted(tmp_path: Path) -> None:
     dead_letter = [3, 40, "ab"]
     counters = model_counters(records=2, dead_letter=dead_letter, lost_bytes=5)
     before = state(a_slice(0))
-    save(tmp_path, fraud=ModelState(counters, before.versions, before.counts, before.slices, [POSITION]))
+    saved = ModelState(
+        counters, before.versions, before.counts, before.slices, [POSITION], marks=before.marks
+    )
+    save(tmp_path, fraud=saved)
     reset_model(tmp_path, "fraud", NOW, keep_positions=True)
-    assert {"model": 1, "version": 0, "series": 0, "slice": 0, "file": 1, "ids": 0} == rows(tmp_path / FILE)
+    assert {"model": 1, "version": 0, "series": 0, "slice": 0, "file": 1, "ids": 0, "mark": 1} == rows(
+        tmp_path / FILE
+    )
     with closing(Store(tmp_path)) as store:
         found = store.load("fraud")
-    assert ModelState(model_counters(dead_letter=dead_letter), {}, (), (), (POSITION,), saved=NOW) == found
+    anew = model_counters(dead_letter=dead_letter)
+    assert ModelState(anew, {}, (), (), (POSITION,), marks=before.marks, saved=NOW) == found
     assert not check_state(tmp_path).problems
 
 

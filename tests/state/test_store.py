@@ -1,5 +1,6 @@
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from drift_exporter.state.check import check_state
 from drift_exporter.state.reading import FILE
 from drift_exporter.state.rows import Changes, Evicted, ModelState
 from drift_exporter.state.store import Store
+from drift_exporter.state.summary import summarize
 from support.states import HOUR, IDS, POSITION, PRINT, a_slice, model_counters, save, state, version_counters
 
 
@@ -103,6 +105,33 @@ def test_somebody_elses_database_is_refused(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(StateError, match="is a database of something else; name another folder"):
         Store(tmp_path)
+
+
+def as_of_version_1(folder: Path) -> None:
+    """Take away what the second version of the schema has brought."""
+    with closing(sqlite3.connect(folder / FILE)) as connection:
+        connection.executescript("DROP TABLE mark; PRAGMA user_version = 1;")
+
+
+def test_an_older_schema_is_brought_up(tmp_path: Path) -> None:
+    save(tmp_path, fraud=state(a_slice(0)))
+    as_of_version_1(tmp_path)
+    assert [] == check_state(tmp_path).problems
+    assert 1 == summarize(tmp_path).schema
+    with closing(Store(tmp_path)) as store:
+        found = store.load("fraud")
+        assert found is not None
+        assert ({}, 1) == (found.marks, len(found.slices))
+        store.save("fraud", Changes(replace(found, marks={"topic/0": b"12", "topic/1": b"3"})))
+        store.save("fraud", Changes(ModelState(found.counters), unmarked=["topic/1"]))
+    with closing(Store(tmp_path)) as store:
+        again = store.load("fraud")
+        assert again is not None
+        assert {"topic/0": b"12"} == again.marks
+        store._connection.execute("UPDATE mark SET value = x'00'")  # noqa: SLF001  # damage
+    with closing(Store(tmp_path)) as store, pytest.raises(StateError, match="a checksum is wrong"):
+        store.load("fraud")
+    assert 1 == len(check_state(tmp_path).problems)
 
 
 @pytest.mark.fault("state of a newer version")

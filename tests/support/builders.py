@@ -128,4 +128,6 @@ def source(name: str = "fraud/predictions", *, problem: str | None = None) -> So
         lag_bytes=4096,
         watermark=NOW - 2.5,
         problem=problem,
+        lag_records=40,
+        counts={("requests", "202"): 51_200, ("lost_records", "retention"): 7, ("unpaired", "request"): 3},
     )

@@ -76,6 +76,7 @@ def state(*slices: SavedSlice, records: int = 2, positions: Sequence[Position] =
         slices=slices,
         positions=positions,
         ids={0: IDS},
+        marks={"topic/0": b"12"},
     )
 
 

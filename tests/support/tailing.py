@@ -6,6 +6,7 @@ from pathlib import Path
 
 from drift_exporter.sources.file import FileSource
 from drift_exporter.sources.position import Position
+from drift_exporter.sources.source import SourceState
 
 
 def line(number: int) -> bytes:
@@ -76,9 +77,9 @@ class Watch:
 
     def save(self) -> None:
         """Store what was counted together with the positions, as the exporter does."""
-        changed, dropped = self.source.changes()
-        self.stored |= {position.serial: position for position in changed}
-        for serial in dropped:
+        changes = self.source.changes()
+        self.stored |= {position.serial: position for position in changes.positions}
+        for serial in changes.forgotten:
             self.stored.pop(serial, None)
         self.stored_counted = list(self.counted)
         self.stored_lost = self.source.lost_bytes
@@ -91,4 +92,4 @@ class Watch:
         self.source.close()
         self.counted = list(self.stored_counted)
         self.source = self._new()
-        self.source.restore(self.stored.values(), self.stored_lost)
+        self.source.restore(SourceState(tuple(self.stored.values()), lost_bytes=self.stored_lost))

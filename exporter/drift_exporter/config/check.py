@@ -8,7 +8,8 @@ from pathlib import Path
 
 from drift_exporter.config.load import load_with_positions
 from drift_exporter.config.positions import Document, KeyPath, Problem, shorten, show_path
-from drift_exporter.config.schema import Config, FileSource, Model
+from drift_exporter.config.schema import Config, Model
+from drift_exporter.config.sources import FileSource
 
 
 @dataclass(frozen=True)

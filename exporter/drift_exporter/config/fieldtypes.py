@@ -13,7 +13,7 @@ from pydantic_core import PydanticKnownError
 
 from drift_exporter.config.mask import mask_text
 from drift_exporter.config.positions import kind_of, shorten
-from drift_exporter.config.refusal import refuse, refuse_parts
+from drift_exporter.config.refusal import refuse
 from drift_exporter.config.values import (
     DEEPEST_FIELD,
     Window,
@@ -24,7 +24,6 @@ from drift_exporter.config.values import (
     split_path,
 )
 
-FUTURE_SOURCES = ("http", "kafka", "push", "counts")
 FUTURE_COLUMNS = ("text", "embedding")
 _LONGEST_NAME = 128
 _LONGEST_PATTERN = 4096
@@ -242,18 +241,6 @@ def reference_form(value: object) -> str:
     if isinstance(value, dict):
         return "<rolling>" if "rolling" in value else "<map>"
     return "<file>"
-
-
-def _source(value: object) -> object:
-    kind = value.get("type") if isinstance(value, dict) else None
-    if kind in FUTURE_SOURCES:
-        raise refuse_parts(
-            [(("type",), f"{shorten(str(kind))} is not supported by this version; write file")]
-        )
-    return value
-
-
-OnlyFiles = BeforeValidator(_source)
 
 
 def _column_type(value: object) -> object:

@@ -12,7 +12,7 @@ import yaml
 from drift_exporter.config.profile import FEW, Profile, profiles
 from drift_exporter.config.roles import Roles, assign, guess_task
 from drift_exporter.config.sample import Sample, read_sample
-from drift_exporter.config.schema import format_of
+from drift_exporter.config.sources import format_of
 from drift_exporter.config.values import join_path
 from drift_exporter.errors import DecodeError
 

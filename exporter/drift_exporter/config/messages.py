@@ -4,13 +4,14 @@ import types
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from drift_exporter.config.checks import suggest
 from drift_exporter.config.positions import Document, KeyPath, Problem, kind_of, shorten, show_path
 from drift_exporter.config.refusal import REFUSED
 from drift_exporter.config.schema import UNSUPPORTED, Config
+from drift_exporter.config.sources import SOURCE_TYPES, source_tag
 
 
 def problems_of(error: ValidationError, document: Document) -> list[Problem]:
@@ -28,7 +29,10 @@ def problems_of(error: ValidationError, document: Document) -> list[Problem]:
 
 def _is_marker(part: str | int) -> bool:
     """Whether a part of a location is validation's own: a form of a union, or a mapping's key as such."""
-    return part in {"<text>", "<file>", "<map>", "<rolling>", "[key]"}
+    return part in _MARKERS
+
+
+_MARKERS = {"<text>", "<file>", "<map>", "<rolling>", "[key]", *map(source_tag, SOURCE_TYPES)}
 
 
 def _is_consequence(detail: ErrorDetails, path: KeyPath, document: Document) -> bool:
@@ -55,14 +59,15 @@ def _texts(detail: ErrorDetails, path: KeyPath, document: Document) -> Iterator[
         for relative, text in context["parts"]:
             yield (*path, *relative), text
     elif kind == "missing":
-        yield path, f"is missing; add it ({description(path)})"
+        yield path, f"is missing; add it ({description(detail['loc'])})"
     elif kind == "extra_forbidden":
-        yield path, f"unknown key; {suggest(str(path[-1]), keys_at(path[:-1]))}"
+        yield path, f"unknown key; {suggest(str(path[-1]), keys_at(detail['loc'][:-1]))}"
     elif kind == "literal_error":
         known = str(context["expected"]).replace(" or ", ", ").replace("'", "")
         yield path, f"{_said(path, value, document)} is not known here; one of: {known}"
     else:
-        yield path, f"{_said(path, value, document)} {_plain(kind, path, context, document)}"
+        keys = keys_at(detail["loc"]) if kind == "model_type" else []
+        yield path, f"{_said(path, value, document)} {_plain(kind, path, context, document, keys)}"
 
 
 def _said(path: KeyPath, value: object, document: Document) -> str:
@@ -94,19 +99,24 @@ _PLAIN = {
 }
 
 
-def _plain(kind: str, path: KeyPath, context: Mapping[str, Any], document: Document) -> str:
+def _plain(
+    kind: str, path: KeyPath, context: Mapping[str, Any], document: Document, keys: Sequence[str]
+) -> str:
     words = _PLAIN.get(kind, ("cannot be used here", "see the documentation of this key"))
     wrong, right = (text.format(**context) for text in words)
     raw = document.raw.get(path)
     if kind == "string_type" and raw is not None:
         right = f"quote it: {shorten(raw)}"
-    elif kind == "model_type" and (keys := keys_at(path)):
+    elif keys:
         right = f"its keys are: {', '.join(keys)}"
     return f"{wrong}; {right}"
 
 
 def keys_at(path: KeyPath) -> list[str]:
-    """Keys to write at a place of the configuration; empty where the names are the user's own."""
+    """Keys to write at a place of the configuration; empty where the names are the user's own.
+
+    The path may hold the tags of unions, and means all forms of one where it does not.
+    """
     found = [key for section in _sections(Config, path) for key in section.model_fields]
     return [key for key in dict.fromkeys(found) if key not in UNSUPPORTED]
 
@@ -117,11 +127,20 @@ def description(path: KeyPath) -> str:
     return next((field.description for field in fields if field is not None and field.description), "a value")
 
 
+def _within_form(metadata: Sequence[object], path: Sequence[str | int]) -> Sequence[str | int] | None:
+    """The path below a type with this metadata; None where the path goes into another form of a union."""
+    tags = [part.tag for part in metadata if isinstance(part, Tag)]
+    if not tags or not path or path[0] not in _MARKERS:
+        return path
+    return path[1:] if path[0] in tags else None
+
+
 def _sections(annotation: Any, path: Sequence[str | int]) -> Iterator[type[BaseModel]]:  # noqa: ANN401 (a type)
     """Sections that the schema has at a place, following types of lists, mappings and unions."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        yield from _sections(arguments[0], path)
+        if (inner := _within_form(arguments[1:], path)) is not None:
+            yield from _sections(arguments[0], inner)
     elif origin in {Union, types.UnionType}:
         for argument in arguments:
             yield from _sections(argument, path)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from drift_exporter.config.schema import FileFormat, format_of
+from drift_exporter.config.sources import FileFormat, format_of
 from drift_exporter.errors import DecodeError, SourceError
 
 if TYPE_CHECKING:

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -24,13 +22,11 @@ from drift_exporter.config.fieldtypes import (
     Delay,
     Features,
     File,
-    FilePattern,
     Interval,
     LineSize,
     MemorySize,
     Name,
     NotSupported,
-    OnlyFiles,
     Period,
     RecordPath,
     Scalar,
@@ -41,14 +37,14 @@ from drift_exporter.config.fieldtypes import (
     reference_kind,
 )
 from drift_exporter.config.refusal import refuse
+from drift_exporter.config.section import Section
+from drift_exporter.config.sources import LabelSource, Source
 from drift_exporter.config.values import Window
 
 DEFAULT_TOLERANCE = 0.05
 LATENCY_SCALES: Mapping[str, float] = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 UNSUPPORTED = frozenset({"segments", "fairness", "anomaly", "infrastructure", "rolling", "offset"})
 """Keys that are validated, then refused."""
-FileFormat = Literal["ndjson", "csv", "parquet"]
-_FORMATS: Mapping[str, FileFormat] = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
 
 PositiveInt = Annotated[int, Field(strict=True, ge=1, le=10**9)]
 IdCount = Annotated[int, Field(strict=True, ge=1000, le=40_000_000)]
@@ -57,12 +53,6 @@ IdCount = Annotated[int, Field(strict=True, ge=1000, le=40_000_000)]
 PositiveNumber = Annotated[float, Field(strict=True, gt=0, le=100, allow_inf_nan=False)]
 PositiveAmount = Annotated[int, Field(strict=True, ge=1, le=10_000)]
 Share = Annotated[float, Field(strict=True, gt=0, lt=1, allow_inf_nan=False)]
-
-
-class Section(BaseModel):
-    """A part of the configuration: immutable, without unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Limits(Section):
@@ -86,28 +76,6 @@ class Limits(Section):
         100 * 2**20,
         description="size of one dead-letter file; a larger one is put away, and five of those stay",
     )
-
-
-def format_of(path: str) -> FileFormat:
-    """The format that a file's name tells, before any ``.gz`` or ``.zst``; NDJSON where it tells none."""
-    name = Path(path.lower())
-    if name.suffix in {".gz", ".zst"}:
-        name = name.with_suffix("")
-    return _FORMATS.get(name.suffix, "ndjson")
-
-
-class FileSource(Section):
-    """Log files, read as they grow."""
-
-    type: Literal["file"] = Field(description="the kind of source: file")
-    path: FilePattern = Field(description="a file, or a pattern such as logs/fraud/*.ndjson")
-    format: FileFormat = Field(
-        default_factory=lambda data: format_of(data.get("path", "")),
-        description="ndjson, csv or parquet; by default what the file's name tells, else ndjson",
-    )
-
-
-Source = Annotated[FileSource, OnlyFiles]
 
 
 class Latency(Section):
@@ -184,7 +152,7 @@ class LabelFields(Section):
 class Labels(Section):
     """Labels that come later than their predictions, and apart from them."""
 
-    source: Source = Field(
+    source: LabelSource = Field(
         description="where the labels come from, such as {type: file, path: labels/*.ndjson}"
     )
     fields: LabelFields = Field(description="which field of a record holds what")

@@ -3,6 +3,7 @@
 This is the only place of these names; ``docs/metrics.md`` is checked against it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,7 @@ from drift_exporter.snapshot import (
     EVALUATION_BOUNDS,
     LATENCY_BOUNDS,
 )
+from drift_exporter.sources.source import LOST_RECORDS, REQUESTS, UNPAIRED
 
 MetricType = Literal["counter", "gauge", "histogram"]
 
@@ -196,6 +198,27 @@ SOURCE_LOST = MetricDefinition(
     "Bytes of the source that were seen and were gone before they were read.",
     ("source",),
 )
+SOURCE_LOST_RECORDS = MetricDefinition(
+    "drift_exporter_source_lost_records_total",
+    "counter",
+    "records",
+    "Records of the source that were gone before they were read.",
+    ("source", "reason"),
+)
+SOURCE_REQUESTS = MetricDefinition(
+    "drift_exporter_source_requests_total",
+    "counter",
+    "requests",
+    "HTTP requests that were made to the source, or that it made to us, by status code.",
+    ("source", "code"),
+)
+SOURCE_UNPAIRED = MetricDefinition(
+    "drift_exporter_source_unpaired_events_total",
+    "counter",
+    "events",
+    "Events of a request or of its response whose other half did not come in time.",
+    ("source", "event"),
+)
 SOURCE_REJECTED = MetricDefinition(
     "drift_exporter_source_rejected_total",
     "counter",
@@ -215,6 +238,13 @@ SOURCE_LAG = MetricDefinition(
     "gauge",
     "bytes",
     "Bytes that the source holds and that have not been read yet.",
+    ("source",),
+)
+SOURCE_LAG_RECORDS = MetricDefinition(
+    "drift_exporter_source_lag_records",
+    "gauge",
+    "records",
+    "Records that the source holds and that have not been read yet.",
     ("source",),
 )
 SOURCE_WATERMARK = MetricDefinition(
@@ -297,6 +327,13 @@ CHECKPOINT_DURATION = MetricDefinition(
     CHECKPOINT_BOUNDS,
 )
 
+SOURCE_COUNTS: Mapping[str, MetricDefinition] = {
+    REQUESTS: SOURCE_REQUESTS,
+    LOST_RECORDS: SOURCE_LOST_RECORDS,
+    UNPAIRED: SOURCE_UNPAIRED,
+}
+"""Metrics of what sources count beside records."""
+
 METRICS: tuple[MetricDefinition, ...] = (
     MODEL_INFO,
     PREDICTIONS,
@@ -321,9 +358,13 @@ METRICS: tuple[MetricDefinition, ...] = (
     SOURCE_RECORDS,
     SOURCE_BYTES,
     SOURCE_LOST,
+    SOURCE_LOST_RECORDS,
+    SOURCE_REQUESTS,
+    SOURCE_UNPAIRED,
     SOURCE_REJECTED,
     UNCONFIGURED_RECORDS,
     SOURCE_LAG,
+    SOURCE_LAG_RECORDS,
     SOURCE_WATERMARK,
     SOURCE_UP,
     LATE_RECORDS,

@@ -87,11 +87,14 @@ def _source(source: SourceSnapshot) -> Iterator[Series]:
         (catalogue.SOURCE_BYTES, name, source.bytes),
         (catalogue.SOURCE_LOST, name, source.lost_bytes),
         (catalogue.SOURCE_LAG, name, source.lag_bytes),
+        (catalogue.SOURCE_LAG_RECORDS, name, source.lag_records),
         (catalogue.SOURCE_WATERMARK, name, source.watermark),
         (catalogue.SOURCE_UP, name, int(source.up)),
     )
     for reason, count in source.rejected.items():
         yield Series(catalogue.SOURCE_REJECTED, (source.name, reason), count)
+    for (kind, label), count in source.counts.items():
+        yield Series(catalogue.SOURCE_COUNTS[kind], (source.name, label), count)
     for model, count in source.unconfigured.items():
         yield Series(catalogue.UNCONFIGURED_RECORDS, (source.name, model), count)
 

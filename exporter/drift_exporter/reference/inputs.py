@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from drift_exporter.config.schema import format_of
+from drift_exporter.config.sources import format_of
 from drift_exporter.errors import ReferenceFileError
 from drift_exporter.sources.chunk import Chunk
 from drift_exporter.sources.parquet import ParquetFile

@@ -1,6 +1,6 @@
 """What a source hands on: raw bytes with the place they came from."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from drift_exporter.sources.memory import MemoryFile
@@ -48,7 +48,9 @@ class Chunk:
     ``header`` is the CSV header that belongs to them. For Parquet there is no text: ``offset`` is the first
     row and ``rows`` the number of rows. ``size`` is how far the position moves: bytes of text read, or rows.
     ``rejections`` are records that the source itself had to reject, such as a line over the length limit.
-    ``divisible`` says that the source could hand on less at a time.
+    ``divisible`` says that the source could hand on less at a time. ``locate`` leads from a place in the
+    chunk (as a rejection's offset says it) to the path and offset by which the source knows it; without it,
+    they are the same.
     """
 
     path: str
@@ -61,6 +63,18 @@ class Chunk:
     size: int = 0
     rejections: tuple[Rejection, ...] = field(default=())
     divisible: bool = True
+    locate: Callable[[int], tuple[str, int]] | None = field(default=None, compare=False)
+
+    def located(self, rejections: Iterable[Rejection]) -> list[Rejection]:
+        """Rejections of records of this chunk, in order, with the places by which the source knows them."""
+        ordered = sorted(rejections, key=lambda rejection: rejection.offset)
+        if self.locate is None:
+            return ordered
+        places = [self.locate(rejection.offset) for rejection in ordered]
+        return [
+            replace(rejection, path=path, offset=offset)
+            for rejection, (path, offset) in zip(ordered, places, strict=True)
+        ]
 
     def head(self, length: int) -> "Chunk":
         """The first lines, about ``length`` bytes of them; Parquet as it is."""

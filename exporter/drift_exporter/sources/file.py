@@ -13,7 +13,7 @@ not read twice.
 
 import heapq
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 import duckdb
@@ -23,7 +23,8 @@ from drift_exporter.sources.known import KnownFile
 from drift_exporter.sources.listing import FileKey, Shard, list_files
 from drift_exporter.sources.memory import MemoryFile
 from drift_exporter.sources.parquet import ParquetFile
-from drift_exporter.sources.position import Guard, Position, new_guard
+from drift_exporter.sources.position import Guard, new_guard
+from drift_exporter.sources.source import Counts, Lag, SourceChanges, SourceState
 from drift_exporter.sources.text import TextFile
 from drift_exporter.sources.tracker import Tracker
 
@@ -58,6 +59,8 @@ class FileSource:
     guard: Guard = field(default_factory=new_guard)
     shard: Shard | None = None
     idle_cost: float = 0.0
+    more: bool = False
+    counts: Counts = field(default_factory=Counts)
     tracker: Tracker = field(init=False)
     _memory: MemoryFile = field(default_factory=MemoryFile)
     _current: FileKey | None = None
@@ -66,6 +69,9 @@ class FileSource:
 
     def __post_init__(self) -> None:
         self.tracker = self._new_tracker()
+
+    def bind(self, save: Callable[[], None]) -> None:
+        """Nothing is given up here that could be read twice."""
 
     @property
     def problem(self) -> str | None:
@@ -135,32 +141,42 @@ class FileSource:
             self._sizes[self._current] = max(size // 2, SMALLEST_CHUNK)
             self._again = True
 
-    def unread_bytes(self) -> int:
+    def lag(self) -> Lag:
         """How much there is that was not read yet, as of the last look; copies of what was read left out."""
-        return sum(file.unread(file.seen[0]) for file in list(self.files.values()) if file.serial)
+        return Lag(bytes=sum(file.unread(file.seen[0]) for file in list(self.files.values()) if file.serial))
 
-    def changes(self) -> tuple[list[Position], list[int]]:
-        """Positions that are new or have changed, and serials that are gone for good, since ``saved``."""
+    def changes(self, *, everything: bool = False) -> SourceChanges:
+        """Positions that are new or have changed, and serials that are gone for good, since ``saved``.
+
+        With ``everything`` all positions that are known.
+        """
         with self.guard:
-            return self.tracker.ledger.changes(self.files.values())
+            tracker = self.tracker
+            if everything:
+                tracker.ledger.touch_all(self.files.values(), tracker.restored)
+            changed, dropped = tracker.ledger.changes(self.files.values(), tracker.restored)
+            return SourceChanges(positions=changed, forgotten=dropped)
 
     def saved(self) -> None:
         """What ``changes`` gave last is stored."""
         with self.guard:
             self.tracker.ledger.saved()
 
-    def restore(self, positions: Iterable[Position], lost_bytes: int) -> None:
+    def restore(self, state: SourceState) -> None:
         """Go on where a source stopped whose ``changes`` these were. To be called before the first look."""
         with self.guard:
             due = self.clock() + self.grace
-            live = self.tracker.ledger.restore(positions, lost_bytes, due=due, wall=self.wall())
+            live = self.tracker.ledger.restore(state.positions, state.lost_bytes, due=due, wall=self.wall())
             self.tracker.restored = {position.serial: position for position in live}
 
     def adopt(self, old: "FileSource") -> None:
         """Go on where another source stopped, also in telling changes; that one forgets its files.
 
         Files that this source's pattern does not match any more are let go, unless they had only just gone.
+        Of files of another format nothing is taken over.
         """
+        if self.format != old.format:
+            return
         with self.guard:
             lost = self.lost_bytes
             self.tracker, old.tracker = old.tracker, old._new_tracker()  # noqa: SLF001  # of the same class

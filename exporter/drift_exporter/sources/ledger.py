@@ -1,6 +1,6 @@
 """Positions to be stored: which changed, which are of files that are gone, and what was lost with those."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from drift_exporter.sources.known import KnownFile
@@ -38,6 +38,10 @@ class Ledger:
     def touch(self, serial: int) -> None:
         """Note that a position is new or has changed."""
         self._changed.add(serial)
+
+    def touch_all(self, files: Iterable[KnownFile], restored: Mapping[int, Position]) -> None:
+        """Take all positions for changed, also those of ``files`` and those only just ``restored``."""
+        self._changed |= self.gone.keys() | restored.keys() | {file.serial for file in files if file.serial}
 
     def drop(self, serial: int) -> None:
         """Note that a position is gone for good."""
@@ -89,14 +93,17 @@ class Ledger:
                 break
             self._let_go(serial)
 
-    def changes(self, files: Iterable[KnownFile]) -> tuple[list[Position], list[int]]:
+    def changes(
+        self, files: Iterable[KnownFile], restored: Mapping[int, Position]
+    ) -> tuple[list[Position], list[int]]:
         """Positions that are new or have changed, and serials that are gone for good, since ``saved``."""
         self._given = (self._given[0] | self._changed, self._given[1] | self._dropped)
         self._changed, self._dropped = set(), set()
         changed, dropped = self._given
         if not changed:
             return [], sorted(dropped)
-        known = self.gone | {file.serial: file.position() for file in files if file.serial in changed}
+        live = {file.serial: file.position() for file in files if file.serial in changed}
+        known = {**self.gone, **restored, **live}
         return [known[serial] for serial in sorted(changed - dropped)], sorted(dropped)
 
     def saved(self) -> None:

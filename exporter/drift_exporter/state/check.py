@@ -15,6 +15,7 @@ from drift_exporter.state.reading import (
     FILE,
     FILES,
     IDS,
+    MARKS,
     MODELS,
     SERIES,
     SLICES,
@@ -23,14 +24,17 @@ from drift_exporter.state.reading import (
     command,
     is_empty,
     missing_tables,
+    schema_version,
     to_block,
     to_counters,
     to_counts,
+    to_mark,
     to_position,
     to_slice,
     to_version,
 )
 from drift_exporter.state.references import Layouts
+from drift_exporter.state.schema import TABLES
 from drift_exporter.state.words import printable, time_text, window_name
 from drift_exporter.window.slices import MICROSECONDS
 
@@ -121,6 +125,8 @@ class _Check:
             self._fit(row, "slice", len(part.counts), len(part.sums))
         self._look_at("file", FILES + " ORDER BY model, serial", to_position)
         self._look_at("ids", IDS + " ORDER BY model, number", to_block)
+        if schema_version(self.connection) >= TABLES["mark"]:
+            self._look_at("mark", MARKS + " ORDER BY model, key", to_mark)
         return models
 
     def _look_at(self, table: str, query: str, convert: Callable[[Row], object]) -> None:
@@ -234,4 +240,5 @@ _DESCRIBE: Mapping[str, Callable[[Row], str]] = {
     "slice": _slice,
     "file": _file,
     "ids": lambda row: f"model {row[0]}, ids {row[1]}",
+    "mark": lambda row: f"model {row[0]}, mark {row[1]}",
 }

@@ -15,6 +15,7 @@ from drift_exporter.snapshot import (
     LATENCY_BOUNDS,
     Exemplar,
 )
+from drift_exporter.sources.source import Counts as SourceCounts
 from drift_exporter.state.rows import Document
 from drift_exporter.window.ids import NEVER
 from drift_exporter.window.totals import Totals
@@ -31,7 +32,8 @@ class ModelCounters:
     ``names`` are those told apart; ``duplicates`` are records that came twice, ``forgotten_ids`` ids that a
     limit has pushed out, ``newest_id`` the newest event time of an id (microseconds); ``dead_letter`` is
     where the dead-letter file ended (None: unknown); ``evaluations`` and ``saves`` are how long those took:
-    counts by EVALUATION_BOUNDS and CHECKPOINT_BOUNDS, and a sum of seconds.
+    counts by EVALUATION_BOUNDS and CHECKPOINT_BOUNDS, and a sum of seconds; ``source`` is what its source
+    counts beside records.
     """
 
     records: int
@@ -51,6 +53,7 @@ class ModelCounters:
     dead_letter: Cursor | None
     evaluations: Durations
     saves: Durations
+    source: SourceCounts
 
 
 def read_model_counters(document: Document) -> ModelCounters:
@@ -77,6 +80,7 @@ def read_model_counters(document: Document) -> ModelCounters:
         dead_letter=_cursor(_get(document, "dead_letter")),
         evaluations=_durations(document, "evaluations", len(EVALUATION_BOUNDS) + 1),
         saves=_durations(document, "saves", len(CHECKPOINT_BOUNDS) + 1),
+        source=_source_counts(document),
     )
 
 
@@ -124,6 +128,7 @@ def counters_anew(before: Document) -> Document:
         "dead_letter": end,
         "evaluations": [[0] * (len(EVALUATION_BOUNDS) + 1), 0.0],
         "saves": [[0] * (len(CHECKPOINT_BOUNDS) + 1), 0.0],
+        "source": [],
     }
 
 
@@ -193,6 +198,15 @@ def _buckets(found: list[Any], key: str, buckets: int) -> IntArray:
     if len(counts) != buckets:
         raise ValueError(f"the counter {key} has {len(counts)} buckets, not {buckets}")
     return np.array(counts, dtype=np.int64)
+
+
+def _source_counts(document: Document) -> SourceCounts:
+    found: SourceCounts = SourceCounts()
+    # States of before there was such a thing have none.
+    for entry in _list(document, "source") if "source" in document else []:
+        kind, label, count = _parts(entry, "source", (str, str, int))
+        found[kind, label] = _not_negative(count, "source")
+    return found
 
 
 def _cursor(value: object) -> Cursor | None:

@@ -39,6 +39,7 @@ SLICES = (
 )
 FILES = "SELECT * FROM file"
 IDS = "SELECT model, number, hashes, checksum FROM ids"
+MARKS = "SELECT model, key, value, checksum FROM mark"
 
 Row = Sequence[Any]
 
@@ -61,6 +62,7 @@ def load_model(connection: sqlite3.Connection, model: str) -> ModelState | None:
             map(to_position, connection.execute(FILES + " WHERE model = ? ORDER BY serial", [model]))
         ),
         ids=dict(map(to_block, connection.execute(IDS + " WHERE model = ? ORDER BY number", [model]))),
+        marks=dict(map(to_mark, connection.execute(MARKS + " WHERE model = ? ORDER BY key", [model]))),
         saved=float(found[1]),
     )
 
@@ -167,6 +169,13 @@ def to_block(row: Row) -> tuple[int, Block]:
     return number, Block(low, high, times.view(np.int64))
 
 
+def to_mark(row: Row) -> tuple[str, bytes]:
+    """Key and value of a row of ``MARKS``; ValueError where it is damaged."""
+    _, key, value, _ = row
+    _verify_row(row)
+    return key, value
+
+
 def to_hashes(block: Block) -> bytes:
     """The bytes of a block of ids, as ``to_block`` reads them."""
     return np.concatenate([block.low, block.high, block.times.view(np.uint64)]).tobytes()
@@ -192,7 +201,7 @@ def _text(data: bytes) -> str:
 def is_empty(connection: sqlite3.Connection, path: Path) -> bool:
     """Whether a database holds nothing at all; raises StateError where it holds what is no state of ours."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    version = schema_version(connection)
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     if application != APPLICATION and (tables or application):
         raise StateError(
@@ -208,9 +217,16 @@ def is_empty(connection: sqlite3.Connection, path: Path) -> bool:
 
 
 def missing_tables(connection: sqlite3.Connection) -> list[str]:
-    """Names of the tables that a state has and this one does not."""
+    """Names of the tables that a state of its version has and this one does not."""
+    version = schema_version(connection)
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    return [table for table in TABLES if table not in tables]
+    return [table for table, since in TABLES.items() if since <= version and table not in tables]
+
+
+def schema_version(connection: sqlite3.Connection) -> int:
+    """Version of the schema that a state was written under."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
 
 
 def verify_tables(connection: sqlite3.Connection, path: Path) -> None:

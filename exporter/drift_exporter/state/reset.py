@@ -25,6 +25,7 @@ _COUNTED = {
 _PLACED = {
     "model": "SELECT EXISTS (SELECT 1 FROM model WHERE name = :model)",
     "file": "SELECT EXISTS (SELECT 1 FROM file WHERE model = :model)",
+    "mark": "SELECT EXISTS (SELECT 1 FROM mark WHERE model = :model)",
 }
 """Whether a table still has something of a model."""
 

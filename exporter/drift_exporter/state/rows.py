@@ -48,8 +48,9 @@ class Evicted:
 class ModelState:
     """All that is known of a model. ``versions`` holds each version's counters, in order of appearance.
 
-    ``ids`` are the blocks of those seen of late, by number (where records are told apart by id). ``saved`` is
-    when that was saved (seconds since the epoch), None before it is.
+    ``ids`` are the blocks of those seen of late, by number (where records are told apart by id). ``marks``
+    are where its source stands, by key, apart from the ``positions`` in files. ``saved`` is when that was
+    saved (seconds since the epoch), None before it is.
     """
 
     counters: Document = field(default_factory=dict)
@@ -58,18 +59,21 @@ class ModelState:
     slices: Sequence[SavedSlice] = ()
     positions: Sequence[Position] = ()
     ids: Mapping[int, Block] = field(default_factory=dict)
+    marks: Mapping[str, bytes] = field(default_factory=dict)
     saved: float | None = None
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What a save has to write. With ``anew`` it replaces the model's slices, positions and ids.
+    """What a save has to write. With ``anew`` it replaces the model's slices, positions, marks and ids.
 
-    ``evicted`` slices, ``forgotten`` positions (serials) and blocks of ids that were ``removed`` go.
+    ``evicted`` slices, ``forgotten`` positions (serials), ``unmarked`` marks (keys) and blocks of ids that
+    were ``removed`` go.
     """
 
     state: ModelState
     evicted: Sequence[Evicted] = ()
     forgotten: Sequence[int] = ()
+    unmarked: Sequence[str] = ()
     removed: Sequence[int] = ()
     anew: bool = False

@@ -1,11 +1,25 @@
-"""Tables of the state. A change of them needs a new ``VERSION`` and a step towards it."""
+"""Tables of the state. A change of them needs a new ``VERSION`` and a step (in ``STEPS``) towards it."""
 
 APPLICATION = 0x44524654
 """What SQLite keeps in the file's header to tell whose it is: DRFT."""
 
-VERSION = 1
+VERSION = 2
 
-TABLES = ("model", "version", "series", "slice", "file", "ids")
+TABLES = {"model": 1, "version": 1, "series": 1, "slice": 1, "file": 1, "ids": 1, "mark": 2}
+"""The tables, and the version of the schema that brought each."""
+
+_MARK = """
+CREATE TABLE mark (
+    model TEXT NOT NULL REFERENCES model ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    value BLOB NOT NULL,
+    checksum INTEGER NOT NULL,
+    PRIMARY KEY (model, key)
+) STRICT;
+"""
+
+STEPS = {1: _MARK}
+"""What leads from a version to the next."""
 
 # Neither value comes from outside.
 SCHEMA = f"""
@@ -74,4 +88,5 @@ CREATE TABLE ids (
     checksum INTEGER NOT NULL,
     PRIMARY KEY (model, number)
 ) STRICT;
+{_MARK}
 """

@@ -24,12 +24,13 @@ from drift_exporter.state.reading import (
     load_model,
     prepare,
     row_checksum,
+    schema_version,
     state_errors,
     to_hashes,
     verify_tables,
 )
 from drift_exporter.state.rows import Changes, ModelState
-from drift_exporter.state.schema import SCHEMA
+from drift_exporter.state.schema import SCHEMA, STEPS, VERSION
 
 _PAGE_SIZE = 8192
 _LOG_PAGES = 512
@@ -126,6 +127,7 @@ class Store:
         empty = is_empty(connection, self.path)
         if not empty:
             verify_tables(connection, self.path)
+            _upgrade(connection)
         connection.execute("PRAGMA foreign_keys = ON")
         if empty:
             connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")
@@ -153,6 +155,7 @@ class Store:
                 [model],
             )
             run("DELETE FROM ids WHERE model = ?", [model])
+            run("DELETE FROM mark WHERE model = ?", [model])
         many(
             "INSERT INTO version VALUES (?, ?, ?, ?, ?) ON CONFLICT (model, version) DO UPDATE "
             "SET number = excluded.number, counters = excluded.counters, checksum = excluded.checksum",
@@ -200,6 +203,12 @@ class Store:
             ),
         )
 
+        many("DELETE FROM mark WHERE model = ? AND key = ?", ((model, key) for key in changes.unmarked))
+        many(
+            "INSERT OR REPLACE INTO mark VALUES (?, ?, ?, ?)",
+            (checked(model, key, value) for key, value in state.marks.items()),
+        )
+
     @staticmethod
     def _slice_rows(state: ModelState, series: dict[tuple[str, str], int]) -> Iterator[tuple[object, ...]]:
         for part in state.slices:
@@ -213,6 +222,14 @@ class Store:
                 sums,
                 zlib.crc32(sums, zlib.crc32(counts)),
             )
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """Bring the tables up to the newest version, each step as a whole."""
+    for version in range(schema_version(connection), VERSION):
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {STEPS[version]} PRAGMA user_version = {version + 1}; COMMIT;"
+        )
 
 
 def _sync(path: Path) -> None:

@@ -8,7 +8,15 @@ from pathlib import Path
 from drift_exporter.errors import StateError
 from drift_exporter.state.counters import read_model_counters, read_version_counters
 from drift_exporter.state.look import beside, look
-from drift_exporter.state.reading import FILE, MODELS, is_empty, state_errors, to_document, verify_tables
+from drift_exporter.state.reading import (
+    FILE,
+    MODELS,
+    is_empty,
+    schema_version,
+    state_errors,
+    to_document,
+    verify_tables,
+)
 from drift_exporter.window.slices import MICROSECONDS
 
 
@@ -73,7 +81,7 @@ def summarize(folder: Path) -> StateSummary:
         return StateSummary(
             path,
             sum(file.stat().st_size for file in beside(path)[:2] if file.exists()),
-            int(connection.execute("PRAGMA user_version").fetchone()[0]),
+            schema_version(connection),
             tuple(models),
         )
 

@@ -1,0 +1,25 @@
+"""The source ``file``."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from drift_exporter.config.fieldtypes import FilePattern
+from drift_exporter.config.section import Section
+from drift_exporter.config.sources.formats import FileFormat, format_of
+
+
+class FileSource(Section):
+    """Log files, read as they grow."""
+
+    type: Literal["file"] = Field(description="the kind of source: file")
+    path: FilePattern = Field(description="a file, or a pattern such as logs/fraud/*.ndjson")
+    format: FileFormat = Field(
+        default_factory=lambda data: format_of(data.get("path", "")),
+        description="ndjson, csv or parquet; by default what the file's name tells, else ndjson",
+    )
+
+    @property
+    def decoded_as(self) -> str:
+        """The format of the chunks that the source hands on."""
+        return self.format
