@@ -6,10 +6,13 @@ import duckdb
 
 from drift_exporter.budget import divide
 from drift_exporter.config.schema import Config, Model
+from drift_exporter.config.sources import PushSource as PushSection
 from drift_exporter.errors import DecodeError
 from drift_exporter.ingest import ModelIngest
+from drift_exporter.sources.events import Pairing
 from drift_exporter.sources.file import FileSource
 from drift_exporter.sources.listing import Shard
+from drift_exporter.sources.push import PushSource, spool_folder
 from drift_exporter.sources.source import Source
 
 
@@ -22,6 +25,8 @@ def make_source(
     only those of ``shard`` are read. What the source keeps changes under the lock of ``ingest``.
     """
     source = model.predictions.source
+    if isinstance(source, PushSection):
+        return _push(source, model, config, ingest, final=final)
     return FileSource(
         str(source.path),
         source.format,
@@ -31,6 +36,19 @@ def make_source(
         first_time=partial(_first_time, ingest, source.format),
         guard=ingest.lock,
         shard=shard,
+    )
+
+
+def _push(
+    source: PushSection, model: Model, config: Config, ingest: ModelIngest, *, final: bool
+) -> PushSource:
+    return PushSource(
+        spool_folder(str(config.state_dir), model.name),
+        Pairing(source.events, source.features, source.pair_within, source.pending),
+        config.limits.line,
+        divide(config.limits.memory).chunk_size,
+        final=final,
+        guard=ingest.lock,
     )
 
 

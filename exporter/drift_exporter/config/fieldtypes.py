@@ -137,6 +137,7 @@ _Bytes = Annotated[int, BeforeValidator(_size), PlainSerializer(format_size)]
 LineSize = Annotated[_Bytes, _at_least("64B")]
 MemorySize = Annotated[_Bytes, _at_least("64MiB")]
 DeadLetterSize = Annotated[_Bytes, _at_least("1KiB")]
+RequestSize = Annotated[_Bytes, _at_least("1KiB")]
 
 
 def _local(value: str) -> str:
