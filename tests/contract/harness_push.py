@@ -23,12 +23,15 @@ class PushHarness:
         self._session = requests.Session()
 
     def source(self) -> dict[str, Any]:
+        """The model that is pushed to."""
         return {"type": "push"}
 
     def predictions(self) -> dict[str, Any]:
+        """What comes twice counts once."""
         return {"deduplicate": "24h"}
 
     def publish(self, lines: Sequence[bytes], exporter: str) -> None:
+        """Push the lines until they are acknowledged."""
         body = b"\n".join(lines)
         end = time.monotonic() + PATIENCE
         while not self._is_taken(body, exporter):
@@ -37,15 +40,19 @@ class PushHarness:
             time.sleep(0.05)
 
     def interrupt(self) -> None:
+        """There is nothing but the exporter."""
         raise NotImplementedError
 
     def recover(self) -> None:
+        """There is nothing but the exporter."""
         raise NotImplementedError
 
     def place(self, number: int) -> tuple[str, int] | None:
+        """Where lines land depends on how often they had to be sent."""
         del number
 
     def close(self) -> None:
+        """End the session."""
         self._session.close()
 
     def _is_taken(self, body: bytes, exporter: str) -> bool:

@@ -37,7 +37,9 @@ SENDERS = 3
 SLOTS = [f"s{number}" for number in range(40)]
 """Requests are told apart by these, so that a loss here is not made up for by a repetition there."""
 
-PROGRAM = "import sys, drift_exporter.serve, drift_exporter.cli as cli; sys.stdin.read(); sys.exit(cli.main())"
+PROGRAM = (
+    "import sys, drift_exporter.serve, drift_exporter.cli as cli; sys.stdin.read(); sys.exit(cli.main())"
+)
 KINDS = {"start": 2, "any time": 4, "spool": 3, "state": 2}
 LAG = key("drift_exporter_source_lag_bytes", source=SOURCE)
 START = 1_735_000_000

@@ -117,6 +117,7 @@ class FailingDisk:
         monkeypatch.setattr(module.os, "fdatasync", self.sync)
 
     def write(self, descriptor: int, data: bytes) -> int:
+        """Write what there is room for."""
         if self.fail_write is None:
             return self._write(descriptor, data)
         if not self.fail_write:
@@ -126,6 +127,7 @@ class FailingDisk:
         return self._write(descriptor, data[:size])
 
     def sync(self, descriptor: int) -> None:
+        """Sync, if the disk still can."""
         if self.fail_sync:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         self._sync(descriptor)
@@ -151,7 +153,9 @@ def test_a_write_that_fails_is_not_acknowledged_and_leaves_nothing(
     assert (14, 0) == (spool.unread(0, 0), spool.waiting)
 
 
-def test_what_could_not_be_synced_is_not_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_could_not_be_synced_is_not_acknowledged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     disk = FailingDisk(monkeypatch)
     spool = opened(tmp_path)
     write(spool, b"one\n")

@@ -23,7 +23,7 @@ from drift_exporter.snapshot import Snapshot
 _log = logging.getLogger(__name__)
 
 _MODEL_PREFIX = "/models/"
-_PREDICTIONS_PREFIX = "/v1/predictions/"
+_API_PREFIX = "/v1/"
 
 Endpoint = Callable[[Scope, Receive], Awaitable[Answer]]
 """Reads a request's body by itself, and answers it."""
@@ -56,7 +56,7 @@ def create_app(
     ``config`` the configuration in use as YAML, secrets masked already. ``reload`` loads the configuration
     anew and raises ``DriftExporterError`` if it is refused; without it, reloading over HTTP is off. It runs
     on a thread of its own, one at a time; the others must return at once. ``predictions`` answers whatever is
-    sent below /v1/predictions/.
+    sent to or asked below /v1/.
     """
     sources = _Sources(current, not_ready, config, reload)
     routes = _routes(sources)
@@ -65,7 +65,7 @@ def create_app(
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
         elif scope["type"] == "http":
-            if predictions is not None and scope["path"].startswith(_PREDICTIONS_PREFIX):
+            if predictions is not None and scope["path"].startswith(_API_PREFIX):
                 answer = await predictions(scope, receive)
             else:
                 answer = await _answer(routes, sources, scope)

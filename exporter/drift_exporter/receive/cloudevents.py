@@ -11,6 +11,7 @@ import binascii
 import json
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -23,6 +24,8 @@ LONGEST_ID = 256
 
 _KINDS = {".inference.request": "request", ".inference.response": "response"}
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_TEXTS = {"id", "requestid", "type", "specversion", "source", "time", "datacontenttype"}
 _NOT_TOLD = ("", "NOTIMPLEMENTED")
 """What MLServer says where it was not told."""
 
@@ -74,15 +77,18 @@ def _structured(event: Any, what: str, received: float) -> bytes:  # noqa: ANN40
         data = _parse(data, f"data_base64 of {what}")
     elif isinstance(data, str):
         data = _parse(data.encode("utf-8", "replace"), f"data of {what}")
-    attributes = {name: value for name, value in event.items() if isinstance(value, str)}
+    for name in _TEXTS & event.keys():
+        if not isinstance(event[name], str):
+            raise bad(f"the attribute {name} of {what} is not text")
+    _check_id(event.get("id", ""), what)
     try:
         raw = json.dumps(data, separators=(",", ":"))
     except RecursionError:
         raise bad(f"data of {what} has too many levels of nesting") from None
-    return _line(attributes, data, raw, what, received)
+    return _line(event, data, raw, what, received)
 
 
-def _line(attributes: Mapping[str, str], data: Any, raw: str, what: str, received: float) -> bytes:  # noqa: ANN401 (parsed JSON)
+def _line(attributes: Mapping[str, Any], data: Any, raw: str, what: str, received: float) -> bytes:  # noqa: ANN401 (parsed JSON)
     kind = attributes.get("type", "")
     event = next((event for ending, event in _KINDS.items() if kind.endswith(ending)), None)
     if event is None:
@@ -91,25 +97,44 @@ def _line(attributes: Mapping[str, str], data: Any, raw: str, what: str, receive
             ".inference.response, such as org.kubeflow.serving.inference.request"
         )
     identity = attributes.get("requestid") or attributes.get("id") or ""
-    if not 0 < len(identity) <= LONGEST_ID:
-        wrong = "has no id" if not identity else f"has an id of {len(identity)} characters"
-        raise bad(f"{what} {wrong}; one of at most {LONGEST_ID} joins a request with its response")
+    _check_id(identity, what)
     if not isinstance(data, dict):
         raise bad(f"the data of {what} is not an object, as an inference request or response is")
-    trace = _TRACEPARENT.fullmatch(attributes.get("traceparent", ""))
-    places = (identity, attributes.get("component", ""), attributes.get("endpoint", ""))
+    time = attributes.get("time")
+    if time is not None and not _is_time(time):
+        raise bad(
+            f"the time of {what} is {time[:100]!r}; write one as in RFC 3339, such as 2026-01-02T03:04:05Z"
+        )
+    trace = _TRACEPARENT.fullmatch(str(attributes.get("traceparent")))
+    places = (identity, *(str(attributes.get(name) or "") for name in ("component", "endpoint")))
     service = (attributes.get("inferenceservicename"), attributes.get("modelid"))
     head = {
         "event": event,
         "id": identity,
         "key": "|".join(places),
-        "time": attributes.get("time") or None,
+        "time": time,
         "received": round(received, 6),
         "model": _told(data.get("model_name"), *service),
         "version": _told(data.get("model_version"), attributes.get("modelversion")),
         "trace_id": trace and trace[1],
     }
     return (json.dumps(head, separators=(",", ":"))[:-1] + ',"data":' + raw + "}").encode()
+
+
+def _check_id(identity: str, what: str) -> None:
+    if not 0 < len(identity) <= LONGEST_ID:
+        wrong = "has no id" if not identity else f"has an id of {len(identity)} characters"
+        raise bad(f"{what} {wrong}; one of at most {LONGEST_ID} joins a request with its response")
+
+
+def _is_time(text: str) -> bool:
+    if _TIME.fullmatch(text) is None:
+        return False
+    try:
+        datetime.fromisoformat(text.upper())
+    except ValueError:
+        return False
+    return True
 
 
 def _told(*values: object) -> str | None:

@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 from drift_exporter.errors import SourceError
@@ -24,6 +25,7 @@ from drift_exporter.sources.push import PushSource
 from drift_exporter.sources.spool import Kind
 
 PREFIX = "/v1/predictions/"
+DESCRIPTION = "/v1/openapi.yaml"
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +52,8 @@ def make_endpoint(find: Callable[[str], Intake | None]) -> Endpoint:
     """The endpoint; ``find`` gives the intake of a model, None where nothing can be sent for it."""
 
     async def endpoint(scope: Scope, receive: Receive) -> Answer:
+        if scope["path"] == DESCRIPTION and scope["method"] in {"GET", "HEAD"}:
+            return Answer(200, await asyncio.to_thread(description), "application/yaml")
         name = scope["path"].removeprefix(PREFIX)
         intake = None
         try:
@@ -68,6 +72,11 @@ def make_endpoint(find: Callable[[str], Intake | None]) -> Endpoint:
         return answer
 
     return endpoint
+
+
+def description() -> bytes:
+    """What this API takes and answers, as OpenAPI."""
+    return resources.files(__package__).joinpath("openapi.yaml").read_bytes()
 
 
 def _find(find: Callable[[str], Intake | None], name: str, method: str) -> Intake:
