@@ -19,13 +19,18 @@ from drift_exporter.config.schema import (
     Model,
     Predictions,
 )
-from drift_exporter.config.sources import FileSource
+from drift_exporter.config.sources import FileSource, PushSource
 
 DOCUMENTS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCUMENTS / "configuration.md").read_text(encoding="utf-8")
 SOURCES_TEXT = (DOCUMENTS / "sources.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
-SOURCE_EXAMPLES = re.findall(r"```yaml\n(.*?)```", SOURCES_TEXT, re.DOTALL)
+SOURCE_EXAMPLES = [
+    example
+    for example in re.findall(r"```yaml\n(.*?)```", SOURCES_TEXT, re.DOTALL)
+    # What configures others says so.
+    if not example.startswith("apiVersion:")
+]
 HEADINGS: Mapping[str, type[BaseModel]] = {
     "Top level": Config,
     "`limits`": Limits,
@@ -39,6 +44,7 @@ HEADINGS: Mapping[str, type[BaseModel]] = {
 }
 SOURCE_HEADINGS: Mapping[str, type[BaseModel]] = {
     "`file`": FileSource,
+    "`push`": PushSource,
 }
 ALL = HEADINGS | SOURCE_HEADINGS
 

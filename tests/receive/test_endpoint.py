@@ -143,6 +143,7 @@ def test_answers_are_counted_by_status_code(tmp_path: Path) -> None:
         assert {"202": 2, "400": 1, "413": 1} == found
 
 
+@pytest.mark.fault("more pushed than is read")
 def test_more_than_can_be_read_is_put_off(tmp_path: Path) -> None:
     with answering(tmp_path, model("fraud", request="1KiB", backlog="4KiB"), start=False) as own:
         taken = 0
@@ -199,6 +200,7 @@ def test_a_sender_that_goes_away_leaves_nothing(tmp_path: Path) -> None:
         own.counted(1)
 
 
+@pytest.mark.fault("spool that cannot be written")
 def test_a_spool_that_cannot_be_written_is_told_and_works_again(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "spool").write_text("in the way")

@@ -199,6 +199,7 @@ def test_what_is_set_aside_is_not_passed_over(subject: Subject) -> None:
     assert subject.source.problem is None
 
 
+@pytest.mark.fault("file of the spool deleted")
 def test_a_file_that_somebody_deleted_is_counted_as_lost(subject: Subject, tmp_path: Path) -> None:
     for _ in range(3):
         subject.push(b"x" * 110)
