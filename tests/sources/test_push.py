@@ -209,6 +209,15 @@ def test_a_file_that_somebody_deleted_is_counted_as_lost(subject: Subject, tmp_p
     assert 111 == subject.source.lost_bytes
 
 
+def test_so_is_what_somebody_cut_off(subject: Subject, tmp_path: Path) -> None:
+    subject.push(b"one", b"x" * 110)
+    subject.push(b"two")
+    (tmp_path / "spool" / "0000000001.ndjson").write_bytes(b"one\n")
+    subject.read()
+    assert b"two" == subject.counted[-1]
+    assert 111 + 4 == subject.source.lost_bytes + sum(len(line) + 1 for line in subject.counted[:-1])
+
+
 def test_answers_are_counted_when_they_are_saved(subject: Subject) -> None:
     subject.source.spool.count_answer("202")
     assert {} == subject.source.counts
@@ -336,7 +345,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(STEPS, st.sampled_from(["none", "all"]))
 def test_every_acknowledged_line_counts_once(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]], events: str

@@ -119,7 +119,7 @@ async def _take(intake: Intake, scope: Scope, receive: Receive) -> Answer:
         data, kind = await _lines(intake, content_type, headers, body)
         try:
             await asyncio.wrap_future(intake.source.append(data, kind))
-        except (SourceError, OSError) as error:
+        except SourceError as error:
             # It is the source's problem, and told as that.
             raise Refusal(503, str(error), _LATER) from None
     finally:

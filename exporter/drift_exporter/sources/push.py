@@ -102,10 +102,7 @@ class PushSource:
         return self.spool.waiting + self.spool.unread(self._number, self._offset)
 
     def append(self, data: bytes, kind: Kind) -> Future[None]:
-        """Take whole lines; the future is done when they are durable, or raises SourceError.
-
-        Raises OSError where the spool cannot even be looked at.
-        """
+        """Take whole lines; the future is done when they are durable, or raises SourceError, as this may."""
         self.spool.open(self._number)
         return self.spool.append(data, kind)
 
@@ -117,9 +114,7 @@ class PushSource:
         self.spool.open(self._number)
         self._let_go()
         end = time.monotonic() + _TURN
-        while (segment := self.spool.at(self._number)) is not None:
-            if segment.number != self._number:
-                self._move_to(segment.number)
+        while (segment := self._segment()) is not None:
             complete = self.spool.is_complete(segment)
             try:
                 with closing(self._read(segment)) as reading:
@@ -129,7 +124,7 @@ class PushSource:
                             self.more = True
                             return
             except FileNotFoundError:
-                self._miss(segment)
+                self._leave(segment)
                 continue
             if self._again:
                 continue
@@ -137,7 +132,7 @@ class PushSource:
                 return
             if not complete:
                 break
-            self._move_to(segment.number + 1)
+            self._leave(segment)
         self._expire()
 
     def accept(self) -> None:
@@ -268,17 +263,23 @@ class PushSource:
             locate=partial(step.locate, chunk.path, size),
         )
 
+    def _segment(self) -> Segment | None:
+        """The segment to read now, if there is one."""
+        segment = self.spool.at(self._number)
+        if segment is not None and segment.number != self._number:
+            self._move_to(segment.number)
+        return segment
+
     def _move_to(self, number: int) -> None:
         self._close_file()
         with self.guard:
             self._number, self._offset = number, 0
             self._changed.add(_PLACE)
 
-    def _miss(self, segment: Segment) -> None:
-        """Count what was in a file that somebody deleted."""
+    def _leave(self, segment: Segment) -> None:
+        """Go on with the next one; what was not read of this one was deleted or cut off by somebody."""
         with self.guard:
             self.lost_bytes += max(0, segment.size - self._offset)
-        self.spool.forget(segment)
         self._move_to(segment.number + 1)
 
     def _expire(self) -> None:

@@ -70,17 +70,18 @@ class Spool:
     _answers: Counter[str] = field(default_factory=Counter)
 
     def open(self, after: int) -> None:
-        """Look at what an earlier process left; new files get numbers above ``after``. Raises OSError."""
+        """Look at what an earlier process left; new files get numbers above ``after``. Raises SourceError."""
         with self._changed:
             if self._opened:
                 self._next = max(self._next, after + 1)
                 return
-            for name in _names(self.folder):
-                if (match := _NAME.fullmatch(name)) is None:
-                    continue
-                number, kind = int(match[1]), _kind(match[2])
-                path = os.path.join(self.folder, name)
-                self._segments[number] = Segment(number, kind, path, _whole_lines(path))
+            try:
+                self._segments = self._look()
+            except OSError as error:
+                raise SourceError(
+                    f"{error.filename or self.folder} cannot be read: {error.strerror}; what is sent is kept "
+                    "there, so give this user the right to, or move away what is in the way"
+                ) from error
             self._next = max([after, *self._segments]) + 1
             self._opened = True
 
@@ -129,11 +130,6 @@ class Spool:
         with self._changed:
             return sum(segment.size for known, segment in self._segments.items() if known < number)
 
-    def forget(self, segment: Segment) -> None:
-        """A segment's file is gone."""
-        with self._changed:
-            self._segments.pop(segment.number, None)
-
     def remove_before(self, number: int) -> None:
         """Delete the segments before this number. Raises OSError."""
         while (segment := self._first_before(number)) is not None:
@@ -161,6 +157,15 @@ class Spool:
             thread = self._thread
         if thread is not None:
             thread.join()
+
+    def _look(self) -> dict[int, Segment]:
+        found: dict[int, Segment] = {}
+        for name in _names(self.folder):
+            if (match := _NAME.fullmatch(name)) is not None:
+                path = os.path.join(self.folder, name)
+                segment = Segment(int(match[1]), _kind(match[2]), path, _whole_lines(path))
+                found[segment.number] = segment
+        return found
 
     def _first_before(self, number: int) -> Segment | None:
         with self._changed:
@@ -204,10 +209,11 @@ class Spool:
                     count = os.write(self._descriptor, view)
                     written, view = written + count, view[count:]
             self._sync(written)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, those who wait have to hear of it
             self._give_up_segment()
+            why = error.strerror if isinstance(error, OSError) else None
             self.problem = (
-                f"what is sent cannot be written to {self.folder}: {error.strerror or error}; "
+                f"what is sent cannot be written to {self.folder}: {why or error}; "
                 "requests are answered 503 until it can"
             )
             return SourceError(self.problem)
