@@ -10,6 +10,7 @@ import json
 import os
 import random
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -37,9 +38,19 @@ SENDERS = 3
 SLOTS = [f"s{number}" for number in range(40)]
 """Requests are told apart by these, so that a loss here is not made up for by a repetition there."""
 
-PROGRAM = (
-    "import sys, drift_exporter.serve, drift_exporter.cli as cli; sys.stdin.read(); sys.exit(cli.main())"
-)
+PROGRAM = """\
+import os, sys
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before a fork there may be no threads
+import drift_exporter.serve, drift_exporter.cli as cli
+for _ in sys.stdin:
+    process = os.fork()
+    if not process:
+        os._exit(cli.main(sys.argv[1:]))
+    print(process, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
+"""
+"""Starts one exporter after the other, each a process of its own. What takes long is done once: imports."""
+
 KINDS = {"start": 2, "any time": 4, "spool": 3, "state": 2}
 LAG = key("drift_exporter_source_lag_bytes", source=SOURCE)
 START = 1_735_000_000
@@ -114,29 +125,39 @@ class Exporters:
     killed: Counter[str] = field(default_factory=Counter)
     highest: Series = field(default_factory=dict)
     scrapes: int = 0
-    _next: "subprocess.Popen[bytes] | None" = None
+    _starter: "subprocess.Popen[str] | None" = None
 
-    def start(self) -> "subprocess.Popen[bytes]":
-        """Start one; the next one gets ready to be started meanwhile."""
-        process = self._next or self._prepare()
-        self._next = self._prepare()
-        assert process.stdin is not None
-        process.stdin.close()
-        return process
+    def start(self) -> int:
+        """Start one; returns its process."""
+        if self._starter is None:
+            serve = ["serve", "--config", str(self.config), "--web.listen-address", self.address]
+            command = [sys.executable, "-c", PROGRAM, *serve]
+            with (self.folder / "log").open("ab") as log:
+                self._starter = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, bufsize=1
+                )
+        assert self._starter.stdin is not None
+        self._starter.stdin.write("\n")
+        return int(self._line())
+
+    def wait(self) -> int:
+        """The exit status of the exporter, once it has ended."""
+        return int(self._line())
+
+    def kill(self, process: int) -> None:
+        """Kill the exporter and wait for its end."""
+        os.kill(process, signal.SIGKILL)
+        assert -signal.SIGKILL == self.wait(), f"the exporter ended by itself: {self.log()}"
 
     def end(self) -> None:
-        """End the one that was not started."""
-        if self._next is not None:
-            self._next.kill()
-            self._next.communicate()
+        """Start no more of them."""
+        if self._starter is not None:
+            self._starter.communicate()
 
-    def _prepare(self) -> "subprocess.Popen[bytes]":
-        """A process that has imported everything, which takes longest, and begins when its input ends."""
-        serve = ["serve", "--config", str(self.config), "--web.listen-address", self.address]
-        with (self.folder / "log").open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, *serve], stdin=subprocess.PIPE, stdout=log, stderr=log
-            )
+    def _line(self) -> str:
+        assert self._starter is not None
+        assert self._starter.stdout is not None
+        return self._starter.stdout.readline()
 
     def scrape(self) -> Series:
         """One scrape; empty where there is no answer. No counter may have gone back."""
@@ -164,10 +185,10 @@ class Exporters:
                 killer.join(0.1)
         finally:
             killer.join()
-        assert -9 == process.wait(), f"the exporter ended by itself: {self.log()}"
+        assert -signal.SIGKILL == self.wait(), f"the exporter ended by itself: {self.log()}"
         self.killed[kind] += 1
 
-    def _kill(self, process: "subprocess.Popen[bytes]", kind: str) -> None:
+    def _kill(self, process: int, kind: str) -> None:
         if kind == "start":
             time.sleep(self.chance.uniform(0.0, 0.4))
         else:
@@ -179,7 +200,7 @@ class Exporters:
             while before == written(folder) and time.monotonic() < end:
                 time.sleep(0.0003)
             time.sleep(self.chance.choice([0.0, 0.0, 0.001, 0.003]))
-        process.kill()
+        os.kill(process, signal.SIGKILL)
 
     def _wait_until_it_listens(self) -> None:
         host, _, port = self.address.partition(":")
@@ -271,15 +292,13 @@ def test_what_was_acknowledged_is_counted_whenever_the_exporter_is_killed(tmp_pa
         again = sum((sender.again for sender in senders), Counter())
         actual = settled(exporters, acknowledged)
     finally:
-        process.kill()
-        process.wait()
+        exporters.kill(process)
     process = exporters.start()
     try:
         # All of it was durable.
         assert actual == settled(exporters, acknowledged)
     finally:
-        process.kill()
-        process.wait()
+        exporters.kill(process)
         exporters.end()
 
     answers = sum((sender.answers for sender in senders), Counter())
