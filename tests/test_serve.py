@@ -1,5 +1,6 @@
 """The exporter started, stopped and started again on the same state."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import uvicorn
 
 from drift_exporter.errors import StateError
 from drift_exporter.reference.bins import numeric_column
 from drift_exporter.reference.store import save_reference
-from drift_exporter.serve import Exporter
+from drift_exporter.serve import Exporter, listen
 from drift_exporter.sources.listing import Shard
 from drift_exporter.state.store import Store
 from support.records import NOW, Setup, ndjson, record, reference
@@ -210,3 +212,10 @@ def test_the_counter_of_dropped_series_never_goes_back(tmp_path: Path) -> None:
         after = until(exporter, lambda found: RECORDS in found)[dropped]
         assert before <= after
         until(exporter, lambda found: found[dropped] > after)
+
+
+def test_small_answers_are_sent_at_once() -> None:
+    with listen(uvicorn.Config(lambda: None, host="127.0.0.1", port=0, log_config=None)) as listening:
+        listening.listen()
+        with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
