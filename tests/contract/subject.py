@@ -97,7 +97,7 @@ class Subject:
         finally:
             end.set()
         # What is pushed may have to wait for an exporter.
-        with contextlib.nullcontext() if not self.harness.repeats else self.running():
+        with contextlib.nullcontext() if not self.harness.repeats or self._answers() else self.running():
             thread.join(PATIENCE)
         assert not thread.is_alive(), self.log()
         if problems:
@@ -190,12 +190,15 @@ class Subject:
                 del found[name]
         return found
 
-    def _is_ready(self, process: "subprocess.Popen[bytes]") -> bool:
-        assert process.poll() is None, f"the exporter ended by itself; {self.log()}"
+    def _answers(self) -> bool:
         try:
             return requests.get(self.url + "/-/ready", timeout=10).ok
         except requests.RequestException:
             return False
+
+    def _is_ready(self, process: "subprocess.Popen[bytes]") -> bool:
+        assert process.poll() is None, f"the exporter ended by itself; {self.log()}"
+        return self._answers()
 
 
 def _lines(series: Series) -> float:

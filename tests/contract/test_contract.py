@@ -4,10 +4,12 @@ DRIFT_EXPORTER_KILLS (200 unless set) over 25 is how often each source's exporte
 choices but the timing is DRIFT_EXPORTER_KILL_SEED.
 """
 
+import importlib
 import os
 import random
 import secrets
 import signal
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +18,6 @@ import pytest
 import requests
 
 from contract.harness import Harness
-from contract.harness_file import FileHarness
 from contract.subject import BYTES, LAGS, PATIENCE, UP, Subject
 from support.servers import until
 from support.tally import SOURCE, key
@@ -28,7 +29,17 @@ BACKLOG = 100_000
 MEMORY = 420
 """MiB that an exporter may take at the most which decodes in 64 MiB: libraries, state and pages included."""
 
-HARNESSES: tuple[type[Harness], ...] = (FileHarness,)
+
+def harnesses() -> list[type[Harness]]:
+    """The classes of all modules here that are called harness_<type>."""
+    found = []
+    for path in sorted(Path(__file__).parent.glob("harness_*.py")):
+        module = importlib.import_module(f"contract.{path.stem}")
+        found += [one for name, one in vars(module).items() if name.endswith("Harness") and name != "Harness"]
+    return found
+
+
+HARNESSES = harnesses()
 WATERMARK = key("drift_exporter_source_watermark_timestamp_seconds", source=SOURCE)
 
 Make = Callable[..., Subject]
@@ -118,14 +129,16 @@ def test_metrics_tell_of_the_source(make: Make) -> None:
 
 def test_a_reload_loses_nothing_and_counts_nothing_twice(make: Make) -> None:
     subject = make()
-    with subject.running() as process, subject.publishing():
-        for team in ("one", "two", "three"):
-            subject.configure(team=team)
-            process.send_signal(signal.SIGHUP)
-            until(lambda team=team: _has_team(subject, team), PATIENCE, what=subject.log())
-        if not subject.harness.repeats:
-            process.kill()
-            process.wait(PATIENCE)
+    with subject.running() as process:
+        with subject.publishing():
+            for team in ("one", "two", "three"):
+                reload(subject, process, team)
+        subject.settled()
+        # What was read before and does not change any more is known in the state, too.
+        reload(subject, process, "four")
+        until(lambda: subject.scrape().get(UP), PATIENCE, what=subject.log())
+        process.kill()
+        process.wait(PATIENCE)
     with subject.running():
         subject.settled()
 
@@ -162,6 +175,13 @@ def test_once_reads_all_there_is(make: Make) -> None:
     for _ in range(3):
         subject.publish(300)
     subject.check_once()
+
+
+def reload(subject: Subject, process: subprocess.Popen[bytes], team: str) -> None:
+    """Let the exporter load a configuration in which the model has another team, and wait for that."""
+    subject.configure(team=team)
+    process.send_signal(signal.SIGHUP)
+    until(lambda: _has_team(subject, team), PATIENCE, what=subject.log())
 
 
 def _has_team(subject: Subject, team: str) -> bool:
