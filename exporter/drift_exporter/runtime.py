@@ -85,26 +85,15 @@ class ModelRuntime:
     def read(self, stop: Callable[[], bool] = lambda: False) -> int:
         """Count what there is to read; returns the number of chunks. Stops between chunks if ``stop``."""
         chunks = 0
-        problem = None
         reading = self.source.poll(stop)
+        problem = None
         try:
             for chunk in reading:
                 # Asking for this chunk has moved the position past the one before; this one stays unread.
                 if chunks and stop():
                     break
                 chunks += 1
-                try:
-                    newest = self.ingest.ingest(chunk, self._reject, partial(self._accept, chunk))
-                except ChunkTooLargeError:
-                    self.source.read_smaller()
-                    continue
-                except (DecodeError, duckdb.Error) as error:
-                    # Of the file itself; the other files of this source go on.
-                    reason = str(error).splitlines()[0]
-                    self.source.set_aside(reason)
-                    continue
-                if newest is not None:
-                    self.source.note_time(newest)
+                self._count(chunk)
         except (OSError, DriftExporterError) as error:
             problem = str(error)
         except Exception as error:
@@ -114,6 +103,16 @@ class ModelRuntime:
             reading.close()
         self._report(problem or self.source.problem)
         return chunks
+
+    def prepare(self, stop: Callable[[], bool] = lambda: False) -> bool:
+        """Let the source do what takes long, before it is read; whether it may be."""
+        try:
+            self.source.prepare(stop)
+        except Exception as error:
+            log.exception("model %s: its source cannot be prepared", self.model.name)
+            self._report(f"{type(error).__name__}: {error}")
+            return False
+        return True
 
     def restore(self) -> None:
         """Go on where the last save was; raises StateError where that cannot be read."""
@@ -254,6 +253,18 @@ class ModelRuntime:
         self.source.close()
         self.ingest.close()
 
+    def _count(self, chunk: Chunk) -> None:
+        try:
+            newest = self.ingest.ingest(chunk, self._reject, partial(self._accept, chunk))
+        except ChunkTooLargeError:
+            self.source.read_smaller()
+        except (DecodeError, duckdb.Error) as error:
+            # Of the file itself; the other files of this source go on.
+            self.source.set_aside(str(error).splitlines()[0])
+        else:
+            if newest is not None:
+                self.source.note_time(newest)
+
     def _save_now(self) -> None:
         with self.ingest.lock:
             self.save()
@@ -373,9 +384,10 @@ class Reader:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            ready = self.model.prepare(self._stop.is_set)
             with self._slots:
                 # Others may have read for long.
-                if not self._stop.is_set():
+                if ready and not self._stop.is_set():
                     self.model.read(self._stop.is_set)
             self.first_done.set()
             if not self.model.source.more:

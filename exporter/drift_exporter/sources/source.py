@@ -55,9 +55,11 @@ class SourceChanges:
 class Source(Protocol):
     """Where a model's records come from.
 
-    Making one costs nothing and touches nothing: what has to be opened or connected is at the first ``poll``.
-    ``poll``, ``accept``, ``note_time``, ``set_aside`` and ``read_smaller`` are called by one thread, the
-    others by any, whoever calls ``changes``, ``saved``, ``restore`` or ``adopt`` holding the model's lock.
+    Making one costs nothing and touches nothing: what has to be opened or connected is at the first
+    ``prepare`` or ``poll``.
+    ``prepare``, ``poll``, ``accept``, ``note_time``, ``set_aside`` and ``read_smaller`` are called by one
+    thread, the others by any, whoever calls ``changes``, ``saved``, ``restore`` or ``adopt`` holding the
+    model's lock.
     """
 
     @property
@@ -89,6 +91,14 @@ class Source(Protocol):
         """Let the source call ``save``, while it is polled, before it gives up something that it handed on.
 
         It makes all that was accepted durable, and raises StateError where it cannot.
+        """
+        ...
+
+    def prepare(self, stop: Callable[[], bool] = lambda: False) -> None:
+        """Do what may take long and not much memory, such as asking a server, ahead of the next ``poll``.
+
+        Only so many models may be polled at a time, for the memory that decoding takes; others are polled
+        while this waits. It returns soon after ``stop``. What goes wrong is told as ``problem``.
         """
         ...
 
