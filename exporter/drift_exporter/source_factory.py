@@ -5,10 +5,13 @@ from functools import partial
 import duckdb
 
 from drift_exporter.budget import divide
+from drift_exporter.config import sources as sections
 from drift_exporter.config.schema import Config, Model
 from drift_exporter.errors import DecodeError
 from drift_exporter.ingest import ModelIngest
 from drift_exporter.sources.file import FileSource
+from drift_exporter.sources.kafka import KafkaSource
+from drift_exporter.sources.kafka_settings import KafkaSettings, PayloadSettings
 from drift_exporter.sources.listing import Shard
 from drift_exporter.sources.source import Source
 
@@ -22,6 +25,8 @@ def make_source(
     only those of ``shard`` are read. What the source keeps changes under the lock of ``ingest``.
     """
     source = model.predictions.source
+    if isinstance(source, sections.KafkaSource):
+        return _kafka(source, model.name, config, ingest, final=final)
     return FileSource(
         str(source.path),
         source.format,
@@ -31,6 +36,33 @@ def make_source(
         first_time=partial(_first_time, ingest, source.format),
         guard=ingest.lock,
         shard=shard,
+    )
+
+
+def _kafka(
+    source: sections.KafkaSource, model: str, config: Config, ingest: ModelIngest, *, final: bool
+) -> KafkaSource:
+    return KafkaSource(
+        KafkaSettings(
+            source.brokers,
+            source.topic,
+            source.group or f"drift-exporter-{model}",
+            source.start,
+            source.options,
+            source.secrets,
+            final,
+        ),
+        PayloadSettings(
+            source.format,
+            source.schema_registry,
+            source.schema_registry_user,
+            source.schema_registry_password_file,
+            source.schema_registry_ca_file,
+            source.schema_file,
+        ),
+        config.limits.line,
+        divide(config.limits.memory).chunk_size,
+        guard=ingest.lock,
     )
 
 

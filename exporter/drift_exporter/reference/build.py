@@ -61,7 +61,7 @@ def build_reference(  # noqa: PLR0913 - what the command line offers, and the cl
     what the configuration says.
     """
     own = _find_model(config, model)
-    files = find_inputs(inputs, own.predictions.source.format)
+    files = find_inputs(inputs, own.predictions.source.decoded_as)
     _check_output(output, files)
     reader = Reader(files, config.limits.line, progress or _silent, passes=2)
     discovery = _discover(config, own, reader)
