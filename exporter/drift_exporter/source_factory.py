@@ -6,6 +6,7 @@ import duckdb
 
 from drift_exporter.budget import divide
 from drift_exporter.config.schema import Config, Model
+from drift_exporter.config.sources import HttpSource as HttpSection
 from drift_exporter.errors import DecodeError
 from drift_exporter.ingest import ModelIngest
 from drift_exporter.sources.file import FileSource
@@ -22,6 +23,11 @@ def make_source(
     only those of ``shard`` are read. What the source keeps changes under the lock of ``ingest``.
     """
     source = model.predictions.source
+    if isinstance(source, HttpSection):
+        # Here, so that requests is imported only where it is needed.
+        from drift_exporter.source_http import make_http_source  # noqa: PLC0415
+
+        return make_http_source(source, config, ingest, final=final)
     return FileSource(
         str(source.path),
         source.format,

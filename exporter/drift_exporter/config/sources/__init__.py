@@ -2,17 +2,18 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Discriminator, Tag
 
 from drift_exporter.config.positions import shorten
 from drift_exporter.config.refusal import refuse_parts
 from drift_exporter.config.sources.file import FileSource
 from drift_exporter.config.sources.formats import FileFormat, format_of
+from drift_exporter.config.sources.http import HttpCursor, HttpLink, HttpSince, HttpSource
 
-SOURCE_TYPES = ("file",)
+SOURCE_TYPES = ("file", "http")
 """The types of sources, as they are written."""
 
-PLANNED_TYPES = ("http", "kafka", "push", "counts")
+PLANNED_TYPES = ("kafka", "push", "counts")
 
 
 def source_tag(kind: str) -> str:
@@ -28,10 +29,38 @@ def _known_type(value: Any) -> Any:  # noqa: ANN401 (data before it is validated
     return value
 
 
-Source = Annotated[FileSource, BeforeValidator(_known_type)]
+def _known_label_type(value: Any) -> Any:  # noqa: ANN401 (data before it is validated)
+    kind = value.get("type") if isinstance(value, dict) else None
+    if isinstance(kind, str) and kind != "file" and kind in (*SOURCE_TYPES, *PLANNED_TYPES):
+        raise refuse_parts([(("type",), f"{shorten(kind)} gives no labels yet; one of: file")])
+    return _known_type(value)
+
+
+def _tag(value: Any) -> str:  # noqa: ANN401 (data before it is validated, or a section)
+    kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
+    return source_tag(kind if kind in SOURCE_TYPES else "file")
+
+
+Source = Annotated[
+    Annotated[FileSource, Tag(source_tag("file"))] | Annotated[HttpSource, Tag(source_tag("http"))],
+    Discriminator(_tag),
+    BeforeValidator(_known_type),
+]
 """Where predictions come from."""
 
-LabelSource = Annotated[FileSource, BeforeValidator(_known_type)]
+LabelSource = Annotated[FileSource, BeforeValidator(_known_label_type)]
 """Where labels come from."""
 
-__all__ = ["SOURCE_TYPES", "FileFormat", "FileSource", "LabelSource", "Source", "format_of", "source_tag"]
+__all__ = [
+    "SOURCE_TYPES",
+    "FileFormat",
+    "FileSource",
+    "HttpCursor",
+    "HttpLink",
+    "HttpSince",
+    "HttpSource",
+    "LabelSource",
+    "Source",
+    "format_of",
+    "source_tag",
+]
