@@ -25,6 +25,7 @@ def server() -> Iterator[Origin]:
         yield running
 
 
+@pytest.mark.fault("server overloaded")
 def test_a_server_in_trouble_is_asked_again_later_and_later(server: Origin) -> None:
     server.answer = lambda _: Reply(status=503)
     reading = Reading(server.url)
@@ -92,6 +93,7 @@ def test_a_refusal_is_told_with_what_to_check_and_tried_again_slowly(
     assert {str(status): 1, "200": 1} == reading.requests
 
 
+@pytest.mark.fault("server gone and back")
 def test_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -104,6 +106,7 @@ def test_nobody_listens() -> None:
         assert [1] == reading.later(1)
 
 
+@pytest.mark.fault("server does not answer")
 def test_a_server_that_does_not_answer_keeps_nobody_waiting() -> None:
     held = threading.Event()
     with origin(lambda _: Reply(lines(1), held=held)) as server:
@@ -127,6 +130,7 @@ def test_a_source_is_closed_at_once_while_its_server_does_not_answer() -> None:
         held.set()
 
 
+@pytest.mark.fault("answer broken off")
 @pytest.mark.parametrize("cut", [0, 1, 100_000, 250_000])
 @pytest.mark.parametrize("chunked", [True, False])
 def test_a_connection_that_breaks_in_the_middle_costs_nothing(
@@ -167,6 +171,7 @@ def test_redirects_are_followed_on_the_same_host_and_counted(server: Origin) -> 
     assert {"307": 1, "200": 1} == reading.requests
 
 
+@pytest.mark.fault("redirect to another host")
 def test_redirects_elsewhere_are_refused_for_they_would_take_the_secrets_along(
     server: Origin, tmp_path: Path
 ) -> None:
@@ -192,6 +197,7 @@ def test_redirects_in_a_circle_end(server: Origin) -> None:
     assert {"302": 6} == reading.requests
 
 
+@pytest.mark.fault("secret refused")
 def test_secrets_are_read_from_their_files_for_each_request(server: Origin, tmp_path: Path) -> None:
     token = tmp_path / "token"
     server.answer = lambda asked: Reply(
@@ -286,6 +292,7 @@ def test_a_time_that_records_do_not_tell(server: Origin) -> None:
     assert "its records tell no ts to go on from" in str(reading.source.problem)
 
 
+@pytest.mark.fault("document replaced while it was read by ranges")
 def test_what_was_given_of_a_document_that_is_gone_is_counted_as_lost(server: Origin) -> None:
     body = lines(*range(10)) + b'{"number": 1'
     etag = {"ETag": '"a"'}
