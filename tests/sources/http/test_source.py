@@ -9,7 +9,7 @@ import pytest
 import zstandard
 
 from drift_exporter.sources.http.options import Way
-from support.asking import Reading, lines, record
+from support.asking import Reading, lines, numbers_of, record
 from support.origin import Asked, Origin, Reply, origin
 
 CURSOR = Way("cursor", "cursor", header="X-Next-Cursor")
@@ -454,7 +454,5 @@ def test_once_reads_to_the_end(server: Origin) -> None:
     reading = Reading(server.url, CURSOR, final=True)
     start = reading.now
     reading.source.clock = iter(range(10_000)).__next__
-    assert [1, 2, 3] == [
-        number for chunk in reading.source.poll() for number in [*map(int, chunk.content[11:-2].split())]
-    ]
+    assert [1, 2, 3] == [number for chunk in reading.source.poll() for number in numbers_of(chunk)]
     assert (start, True) == (reading.now, reading.source.resting)

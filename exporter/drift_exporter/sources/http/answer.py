@@ -21,6 +21,7 @@ from drift_exporter.sources.http.ways import (
     newest,
     next_of,
     range_start,
+    request_of,
     version_of,
     whole_size,
 )
@@ -165,10 +166,10 @@ def _last_line(ask: Ask, follow: str | None) -> LastLine:
 def _cutter(ask: Ask, response: requests.Response, text: Text, last_line: LastLine) -> Cutter:
     """What cuts the text on from the place asked for, or from its beginning where it is another text."""
     place, way = ask.place, ask.options.way
-    kind = "csv" if ask.options.format == "csv" else "ndjson"
+    kind, name = "csv" if ask.options.format == "csv" else "ndjson", _page_name(ask)
     trail: WholeText | TextEnd = TextEnd() if way.kind == "range" else WholeText()
     if way.kind == "since" or not place.offset:
-        return Cutter(kind, ask.line_limit, trail, last_line=last_line, known=ask.known)
+        return Cutter(name, kind, ask.line_limit, trail, last_line=last_line, known=ask.known)
     if way.kind == "range":
         _skip_to(range_start(place), response, text)
     begun = bytearray()
@@ -181,11 +182,11 @@ def _cutter(ask: Ask, response: requests.Response, text: Text, last_line: LastLi
     if not text.matches(place.fingerprint, note):
         if way.kind == "range":
             raise ChangedError
-        return Cutter(kind, ask.line_limit, WholeText(), last_line=last_line)
+        return Cutter(name, kind, ask.line_limit, WholeText(), last_line=last_line)
     header = place.header
     if kind == "csv" and not header:
         header = bytes(begun[: begun.find(b"\n") + 1]).removeprefix(_BOM)
-    return Cutter(kind, ask.line_limit, trail, place.offset, place.record, header, last_line)
+    return Cutter(name, kind, ask.line_limit, trail, place.offset, place.record, header, last_line)
 
 
 def _skip_to(start: int, response: requests.Response, text: Text) -> None:
@@ -222,6 +223,14 @@ def _refused(response: requests.Response, now: float) -> RequestError:
     )
 
 
-def page_name(ask: Ask) -> str:
+def ask_for(  # noqa: PLR0913  # all that an answer depends on
+    options: Options, line_limit: int, place: Place, now: float, known: Known | None, *, final: bool
+) -> Ask:
+    """The request for the page at a place. Raises PageError where it cannot be made."""
+    url, conditions = request_of(options, place)
+    return Ask(options, line_limit, url, conditions, place, now, known, final)
+
+
+def _page_name(ask: Ask) -> str:
     """The page's URL for people: without credentials, secrets and the parameters that never change."""
     return shown(ask.url, ask.options.server.parameters)

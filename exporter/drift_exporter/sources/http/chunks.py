@@ -7,7 +7,6 @@ import numpy as np
 
 from drift_exporter.reference.model import IntArray
 from drift_exporter.sources.chunk import Chunk, Rejection
-from drift_exporter.sources.http.answer import Ask, page_name
 from drift_exporter.sources.http.pieces import Piece
 
 
@@ -18,7 +17,6 @@ class Places:
     A record is known by the byte of the page's text where it begins, or where ``by_record`` by its number.
     """
 
-    name: str
     starts: IntArray
     pieces: Sequence[Piece]
     by_record: bool
@@ -28,13 +26,14 @@ class Places:
         index = min(int(np.searchsorted(self.starts, offset, side="right")), len(self.pieces)) - 1
         piece, within = self.pieces[index], offset - int(self.starts[index])
         if self.by_record:
-            return self.name, piece.record + piece.data.count(b"\n", 0, within)
-        return self.name, piece.offset + within
+            return piece.page, piece.record + piece.data.count(b"\n", 0, within)
+        return piece.page, piece.offset + within
 
 
-def chunk_of(ask: Ask, pieces: Sequence[Piece]) -> Chunk | None:
-    """Some pieces as one chunk; None where nothing in them is new."""
-    if not any(piece.data for piece in pieces):
+def chunk_of(pieces: Sequence[Piece], kind: str) -> Chunk | None:
+    """Some pieces, of pages of some format, as one chunk; None where nothing in them is new."""
+    pieces = [piece for piece in pieces if piece.data]
+    if not pieces:
         return None
     starts = np.cumsum([0, *(len(piece.data) for piece in pieces[:-1])])
     rejections: list[Rejection] = [
@@ -43,15 +42,14 @@ def chunk_of(ask: Ask, pieces: Sequence[Piece]) -> Chunk | None:
         for rejection in piece.rejections
     ]
     data = b"".join(piece.data for piece in pieces)
-    name = page_name(ask)
     return Chunk(
-        path=name,
-        format="csv" if ask.options.format == "csv" else "ndjson",
+        path=pieces[0].page,
+        format="csv" if kind == "csv" else "ndjson",
         offset=0,
         data=data,
         header=pieces[0].header,
         size=len(data),
         rejections=tuple(rejections),
         divisible=len(pieces) > 1,
-        locate=Places(name, starts, pieces, ask.options.format == "json").locate,
+        locate=Places(starts, pieces, kind == "json").locate,
     )

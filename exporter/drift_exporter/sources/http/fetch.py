@@ -1,25 +1,31 @@
-"""One request on a thread of its own: nobody who decodes waits for a server.
+"""Requests on a thread of their own: nobody who decodes waits for a server.
 
-The answer is read no faster than it is taken: what is held of it is bounded, also while nobody takes it.
+Pages are asked for one after the other as long as each leads to the next, ahead of who counts them. Answers
+are read no faster than they are taken: what is held of them is bounded, also while nobody takes it.
 """
 
 import contextlib
 import logging
 import threading
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import requests
 import urllib3
 
-from drift_exporter.sources.http.answer import Ask, Outcome, reading
+from drift_exporter.sources.http.answer import Outcome, ask_for, reading
 from drift_exporter.sources.http.client import Client, RequestError
+from drift_exporter.sources.http.jsonpage import PageError
+from drift_exporter.sources.http.options import Options
 from drift_exporter.sources.http.pieces import Piece
+from drift_exporter.sources.http.prints import Known
+from drift_exporter.sources.http.standing import End, Standing
 
 log = logging.getLogger(__name__)
 
-_HELD = 8 << 20
+HELD = 8 << 20
 """Bytes of text that are held for who takes them."""
 
 
@@ -29,52 +35,59 @@ class _CancelledError(Exception):
 
 @dataclass
 class Fetch:
-    """A request that is being made, or was. Its methods may be called by any one thread beside its own.
+    """Requests that are made from ``standing`` on. Its methods may be called by one thread beside its own.
 
-    ``patient`` is for who waits for it to remember whether it is worth while.
+    ``final`` says that what there is now is all there will be; ``wall`` tells seconds since the epoch.
     """
 
     client: Client
-    ask: Ask
-    patient: bool = True
+    options: Options
+    line_limit: int
+    standing: Standing
+    wall: Callable[[], float] = time.time
+    final: bool = False
+    held: int = 0
     _changed: threading.Condition = field(default_factory=threading.Condition)
-    _pieces: deque[Piece] = field(default_factory=deque)
-    _held: int = 0
-    _outcome: Outcome | None = None
+    _items: deque[Piece | End] = field(default_factory=deque)
+    _ended: bool = False
     _cancelled: bool = False
     _response: requests.Response | None = None
-    _codes: list[str] = field(default_factory=list)
 
     def start(self) -> None:
-        """Make the request."""
-        threading.Thread(target=self._run, name="http-request", daemon=True).start()
+        """Make the first request."""
+        threading.Thread(target=self._run, name="http-requests", daemon=True).start()
 
-    def look(self, size: int) -> tuple[Sequence[Piece], Outcome | None]:
-        """The next pieces, of ``size`` bytes together or one of more; after the last one the outcome."""
+    def look(self, size: int) -> Sequence[Piece | End]:
+        """What comes next: pieces of ``size`` bytes together, or one of more, and ends of pages."""
+        found: list[Piece | End] = []
+        length, header = 0, None
         with self._changed:
-            found: list[Piece] = []
-            length = 0
-            for piece in self._pieces:
-                length += len(piece.data)
-                if found and length > size:
-                    break
-                found.append(piece)
-            return found, None if found else self._outcome
+            for item in self._items:
+                if isinstance(item, Piece):
+                    length += len(item.data)
+                    if header is not None and (length > size or item.header != header):
+                        break
+                    header = item.header
+                found.append(item)
+        return found
 
     def drop(self, count: int) -> None:
-        """So many pieces were taken."""
+        """So many items were taken."""
         with self._changed:
             for _ in range(count):
-                self._held -= self._pieces.popleft().size
+                item = self._items.popleft()
+                self.held -= item.size if isinstance(item, Piece) else 0
             self._changed.notify_all()
 
-    def wait(self, seconds: float) -> bool:
-        """Wait until there is something to look at, at most for so long; tells whether there is."""
+    def wait(self, size: int, seconds: float) -> float:
+        """Wait until there are ``size`` bytes, or all there will be, at most for so long; tells how long."""
+        start = time.monotonic()
         with self._changed:
-            return self._changed.wait_for(self._is_worth_a_look, seconds)
+            self._changed.wait_for(lambda: self._ended or self.held >= size, seconds)
+        return time.monotonic() - start
 
     def cancel(self) -> None:
-        """Give up: nobody will look at the outcome."""
+        """Give up: nobody will look at what comes."""
         with self._changed:
             self._cancelled = True
             self._changed.notify_all()
@@ -84,48 +97,64 @@ class Fetch:
             with contextlib.suppress(ValueError, RuntimeError, OSError, urllib3.exceptions.HTTPError):
                 response.raw.shutdown()
 
-    def _is_worth_a_look(self) -> bool:
-        return bool(self._pieces) or self._outcome is not None
-
     def _run(self) -> None:
+        standing = self.standing
+        end = End(Outcome(0, [], standing.place))
         try:
-            outcome = self._perform()
+            while True:
+                end, standing = self._page(standing)
+                self._put(end)
+                if not end.goes_on:
+                    break
         except _CancelledError:
-            outcome = Outcome(0, self._codes, self.ask.place)
-        except RequestError as error:
-            if error.code:
-                self._codes.append(error.code)
-            outcome = Outcome(0, self._codes, self.ask.place, error=error)
-        except Exception as error:
-            if not self._cancelled:
-                log.exception("a request failed for a reason that was not foreseen")
-            wrong = RequestError("", f"{type(error).__name__}: {error}")
-            outcome = Outcome(0, self._codes, self.ask.place, error=wrong)
-        finally:
-            if self._response is not None:
-                self._response.close()
+            pass
         with self._changed:
-            self._outcome = outcome
+            self._ended = True
             self._changed.notify_all()
 
-    def _perform(self) -> Outcome:
-        answer = self.client.ask(self.ask.url, self.ask.conditions, self._codes.append)
+    def _page(self, standing: Standing) -> tuple[End, Standing]:
+        """Ask for a page and put its pieces; the end of it and where that leads to."""
+        codes: list[str] = []
+        fresh = False
+        try:
+            known = Known(standing.seen) if self.options.way.kind == "since" else None
+            ask = ask_for(self.options, self.line_limit, standing.place, self.wall(), known, final=self.final)
+            answer = self.client.ask(ask.url, ask.conditions, codes.append)
+            with self._changed:
+                self._response = answer.response
+            with contextlib.closing(answer.response):
+                pieces = reading(ask, answer, self.client.timeout)
+                while True:
+                    try:
+                        piece = next(pieces)
+                    except StopIteration as stop:
+                        outcome: Outcome = replace(stop.value, codes=codes)
+                        codes.append(str(answer.response.status_code))
+                        break
+                    self._put(piece)
+                    standing = standing.past(piece, self.options)
+                    fresh = fresh or piece.fresh
+            after, goes_on = standing.at_end(outcome, self.options, fresh=fresh, final=self.final)
+        except (RequestError, PageError) as error:
+            refused = error if isinstance(error, RequestError) else RequestError("", str(error))
+            return End(
+                Outcome(0, [*codes, *filter(None, [refused.code])], standing.place, error=refused)
+            ), standing
+        except _CancelledError:
+            raise
+        except Exception as error:
+            if self._cancelled:
+                raise _CancelledError from None
+            log.exception("a request failed for a reason that was not foreseen")
+            unforeseen = RequestError("", f"{type(error).__name__}: {error}")
+            return End(Outcome(0, codes, standing.place, error=unforeseen)), standing
+        return End(outcome, fresh, goes_on), after
+
+    def _put(self, item: Piece | End) -> None:
         with self._changed:
-            self._response = answer.response
+            self._changed.wait_for(lambda: self._cancelled or self.held < HELD)
             if self._cancelled:
                 raise _CancelledError
-        pieces = reading(self.ask, answer, self.client.timeout)
-        while True:
-            try:
-                piece = next(pieces)
-            except StopIteration as end:
-                outcome: Outcome = end.value
-                self._codes.append(str(answer.response.status_code))
-                return replace(outcome, codes=self._codes)
-            with self._changed:
-                self._changed.wait_for(lambda: self._cancelled or self._held < _HELD)
-                if self._cancelled:
-                    raise _CancelledError
-                self._pieces.append(piece)
-                self._held += piece.size
-                self._changed.notify_all()
+            self._items.append(item)
+            self.held += item.size if isinstance(item, Piece) else 0
+            self._changed.notify_all()

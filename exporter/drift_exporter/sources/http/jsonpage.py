@@ -31,7 +31,7 @@ def _table(characters: bytes) -> NDArray[np.bool_]:
     return table
 
 
-_IS_MARK = _table(_OPEN + _CLOSE + _COMMA + _COLON)
+_IS_MARK = _table(_OPEN + _CLOSE + _COMMA + _COLON + b'"')
 _IS_OPEN, _IS_CLOSE = _table(_OPEN), _table(_CLOSE)
 
 
@@ -50,10 +50,15 @@ class JsonPage:
     def __init__(self, document: bytes) -> None:
         self._document = document.removeprefix(_BOM).translate(_BLANK)
         array: NDArray[np.uint8] = np.frombuffer(self._document, dtype=np.uint8)
-        self._quotes = _quotes(array)
-        marks = np.flatnonzero(_IS_MARK[array])
-        self._marks = marks[np.searchsorted(self._quotes, marks) % 2 == 0]
-        self._kinds = array[self._marks]
+        places = np.flatnonzero(_IS_MARK[array])
+        kinds = array[places]
+        quotes = kinds == _QUOTE
+        if b"\\" in self._document:
+            quotes &= ~_escaped(array, places)
+        outside = np.cumsum(quotes, dtype=np.int32) % 2 == 0
+        outside &= kinds != _QUOTE
+        self._quotes = places[quotes]
+        self._marks, self._kinds = places[outside], kinds[outside]
         opens, self._closes = _IS_OPEN[self._kinds], _IS_CLOSE[self._kinds]
         depth = np.cumsum(opens.astype(np.int8) - self._closes.astype(np.int8), dtype=np.int32)
         whole = len(depth) and depth[-1] == 0 and (depth >= 0).all() and len(self._quotes) % 2 == 0
@@ -131,15 +136,14 @@ def parsed(text: bytes) -> Any:  # noqa: ANN401 (a JSON value)
         raise PageError(f"{text[:60].decode('utf-8', errors='replace').strip()!r} in it is no JSON") from None
 
 
-def _quotes(array: NDArray[np.uint8]) -> IntArray:
-    """Positions of the quotes that begin or end a string."""
-    quotes = np.flatnonzero(array == _QUOTE)
-    behind = quotes[quotes > 0]
-    behind = behind[array[behind - 1] == _BACKSLASH]
-    if not len(behind):
-        return quotes
-    slashes = np.flatnonzero(array == _BACKSLASH)
-    begins = np.concatenate([[True], np.diff(slashes) != 1])
-    first = slashes[np.maximum.accumulate(np.where(begins, np.arange(len(slashes)), 0))]
-    lengths = behind - first[np.searchsorted(slashes, behind - 1)]
-    return np.setdiff1d(quotes, behind[lengths % 2 == 1], assume_unique=True)
+def _escaped(array: NDArray[np.uint8], places: IntArray) -> NDArray[np.bool_]:
+    """Which of some places an odd number of backslashes stands before."""
+    escaped = np.zeros(len(places), dtype=np.bool_)
+    rows = np.flatnonzero((places > 0) & (array[places - 1] == _BACKSLASH))
+    if len(rows):
+        slashes = np.flatnonzero(array == _BACKSLASH)
+        begins = np.concatenate([[True], np.diff(slashes) != 1])
+        first = slashes[np.maximum.accumulate(np.where(begins, np.arange(len(slashes)), 0))]
+        lengths = places[rows] - first[np.searchsorted(slashes, places[rows] - 1)]
+        escaped[rows] = lengths % 2 == 1
+    return escaped

@@ -24,13 +24,14 @@ LastLine = Literal["take", "check", "hold"]
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Whole records: ``size`` bytes of text from ``offset`` on, ``record`` lines after its beginning.
+    """Whole records of ``page``: ``size`` bytes of its text from ``offset`` on, after ``record`` lines.
 
     ``data`` is what is handed on of them; places of ``rejections`` are in there. ``fingerprint`` is that of
     the text up to its end. ``prints`` are those of its lines, where lines are told apart; ``fresh`` says that
     some are new. ``header`` is that of a CSV text.
     """
 
+    page: str
     offset: int
     record: int
     data: bytes
@@ -76,13 +77,14 @@ class TextEnd:
 
 @dataclass
 class Cutter:
-    """Cuts text from ``offset`` on, before which there are ``record`` lines.
+    """Cuts the text of ``page`` from ``offset`` on, before which there are ``record`` lines.
 
     ``header`` is that of a CSV text, "" where it is still to come. ``trail`` follows the text. Lines that are
     ``known`` are left out. ``fingerprint`` is that of the text before ``offset``, ``first`` and ``last`` are
     the first and the last line that is not blank, where lines are told apart.
     """
 
+    page: str
     format: str
     line_limit: int
     trail: WholeText | TextEnd
@@ -182,7 +184,17 @@ class Cutter:
         if self.format != "csv":
             shown, rejections = reject_long_lines("", 0, shown, self.line_limit)
         return Piece(
-            offset, record, shown, len(data), lines, self.fingerprint, rejections, prints, fresh, self.header
+            self.page,
+            offset,
+            record,
+            shown,
+            len(data),
+            lines,
+            self.fingerprint,
+            rejections,
+            prints,
+            fresh,
+            self.header,
         )
 
     def _long_line(self, *, newline: bool) -> Piece:
@@ -196,6 +208,7 @@ class Cutter:
             prints = self._printer.lines(self._head[: self.line_limit])[2]
             fresh = not self.known.recognise(prints).all()
         piece = Piece(
+            self.page,
             self.offset,
             self.record,
             b"\n" if fresh else b"",

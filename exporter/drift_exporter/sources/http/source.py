@@ -10,50 +10,48 @@ import logging
 import random
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from drift_exporter.sources.chunk import Chunk
-from drift_exporter.sources.http.answer import Ask, Outcome, page_name
 from drift_exporter.sources.http.chunks import chunk_of
 from drift_exporter.sources.http.client import Client, RequestError, shown
 from drift_exporter.sources.http.fetch import Fetch
-from drift_exporter.sources.http.jsonpage import PageError
 from drift_exporter.sources.http.options import Options
 from drift_exporter.sources.http.pieces import Piece
-from drift_exporter.sources.http.place import Place, place_of
-from drift_exporter.sources.http.prints import MOST, NO_PRINTS, Known, Prints, merged
+from drift_exporter.sources.http.place import place_of
+from drift_exporter.sources.http.prints import Prints
 from drift_exporter.sources.http.retry import backoff
-from drift_exporter.sources.http.ways import request_of
-from drift_exporter.sources.position import NOTHING, Guard, new_guard
+from drift_exporter.sources.http.standing import End, Standing
+from drift_exporter.sources.position import Guard, new_guard
 from drift_exporter.sources.source import REQUESTS, Counts, Lag, SourceChanges, SourceState
 
 log = logging.getLogger(__name__)
 
 PLACE, SEEN, PASSED = "place", "seen", "passed"
-"""Keys of the marks: where it stands, lines of the answer before, lines of this one that were counted."""
+"""Keys of the marks: the place, lines of the answer before, lines of this one that were counted."""
 
 _TURN = 2.0
 """Seconds after which others have their turn."""
 
-_PAGES = 100
-"""Pages after which they have it, too."""
+_PATIENCE = 0.1
+"""Seconds that are waited for a server at a time: longer would keep others from decoding."""
 
-_PATIENCE = 0.2
-"""Seconds that are waited for a server: longer would keep others from decoding."""
-
-_EMPTY_PAGES = 1000
-"""Pages without records in a row after which one that reads only once believes that there are no more."""
+_WORTH = 1 << 20
+"""Bytes that are waited for: each chunk has its price, whatever its size."""
 
 _SLOW = 60.0
 """Seconds at least until a request is made again that was refused."""
 
 _ATTEMPTS = 5
-"""Failed requests in a row after which one that reads only once gives up, and the longest wait (seconds)."""
+"""Failed requests in a row after which one that reads only once gives up."""
 
 _LONGEST_WAIT = 30.0
+"""Seconds that one waits at most that reads only once."""
+
 _LARGEST = 8 << 20
+"""Bytes of a chunk, which is copied several times on its way."""
 
 
 @dataclass
@@ -78,19 +76,14 @@ class HttpSource:
     problem: str | None = None
     lost_bytes: int = 0
     counts: Counts = field(default_factory=Counts)
-    place: Place = field(default_factory=Place)
-    seen: Prints = field(default_factory=NO_PRINTS.copy)
-    _passed: list[Prints] = field(default_factory=list)
+    standing: Standing = field(default_factory=Standing)
     _changed: set[str] = field(default_factory=set)
-    _gone: set[str] = field(default_factory=set)
     _client: Client | None = None
     _fetch: Fetch | None = None
-    _taken: Sequence[Piece] = ()
+    _taken: Sequence[Piece | End] = ()
     _size: int = 0
     _again: bool = False
-    _fresh: bool = False
     _failed: int = 0
-    _empty: int = 0
     _due: float = float("-inf")
     _ended: bool = False
 
@@ -108,83 +101,65 @@ class HttpSource:
     def poll(self, stop: Callable[[], bool] = lambda: False) -> Generator[Chunk]:
         """Hand on what has arrived, chunk by chunk, and ask for more where it is time."""
         self.more = False
-        started, pages, handed = self.clock(), 0, False
+        start, patience = self.clock(), _PATIENCE
         while not stop():
-            if handed and not self.final and (self.clock() - started > _TURN or pages >= _PAGES):
-                self.more = True
-                return
             if self._fetch is None and not self._begin(stop):
                 return
             fetch = self._fetch
             if fetch is None:
-                continue
-            pieces, outcome = fetch.look(self._size)
-            if pieces:
-                fetch.patient = handed = True
-                yield from self._hand_on(fetch, pieces)
-            elif outcome is not None:
-                pages += 1
-                self._finish(outcome)
-            elif fetch.patient or self.final:
-                fetch.patient = fetch.wait(_PATIENCE)
-            else:
-                # While a document arrives there will be more in a moment.
-                self.more = handed
+                return
+            patience -= fetch.wait(min(_WORTH, self._size), _PATIENCE if self.final else max(0.0, patience))
+            items = fetch.look(self._size)
+            if items:
+                yield from self._hand_on(items)
+                if not self.final and self.clock() - start > _TURN:
+                    self.more = True
+                    return
+            elif not self.final:
                 return
 
     def accept(self) -> None:
         """Move past the last chunk handed on: it was counted. More than once is once."""
         with self.guard:
-            if not self._taken or self._fetch is None:
+            taken, fetch, self._taken = self._taken, self._fetch, ()
+            if fetch is None:
                 return
-            last, kind = self._taken[-1], self.options.way.kind
-            if kind != "since" and self._taken[0].offset < self.place.offset:
-                log.info("%s is another than before; it is read from its beginning", self._name())
-            self.place = replace(
-                self.place,
-                offset=last.offset + last.size,
-                record=last.record + last.lines,
-                fingerprint=last.fingerprint,
-                etag=None,
-                last_modified=None,
-            )
-            self._changed.add(PLACE)
-            self._fresh = self._fresh or any(piece.fresh for piece in self._taken)
-            if kind == "since":
-                self._passed += (piece.prints for piece in self._taken)
-                self._changed.add(PASSED)
-            self._fetch.drop(len(self._taken))
-            self._taken = ()
+            for item in taken:
+                if isinstance(item, Piece):
+                    self._pass(item)
+                else:
+                    self._finish(item)
+            fetch.drop(len(taken))
 
     def note_time(self, time: int) -> None:
         """Records come in the server's order."""
 
     def set_aside(self, reason: str) -> None:
         """Leave the page alone for a while: it cannot be used."""
-        page = None if self._fetch is None else page_name(self._fetch.ask)
+        pages = [item.page for item in self._taken if isinstance(item, Piece)]
         self._give_up()
-        self._say(reason.removeprefix(f"{page}: "))
+        self._say(reason.removeprefix(f"{pages[0]}: ") if pages else reason)
         self._due = self.clock() + max(_SLOW, self.options.interval)
         self._ended = self.final
 
     def read_smaller(self) -> None:
         """Hand on half as much of what the last chunk held."""
-        self._size = max(1, sum(len(piece.data) for piece in self._taken) // 2)
+        size = sum(len(item.data) for item in self._taken if isinstance(item, Piece))
+        self._size = max(1, size // 2)
         self._again = True
 
     def lag(self) -> Lag:
         """Bytes that were not read, where the size of the document is known."""
-        total = self.place.total
-        return Lag(bytes=None if total is None else max(0, total - self.place.offset))
+        place = self.standing.place
+        return Lag(bytes=None if place.total is None else max(0, place.total - place.offset))
 
     def changes(self, *, everything: bool = False) -> SourceChanges:
         """The marks that have changed since ``saved``, or all of them."""
         with self.guard:
-            passed = np.concatenate([NO_PRINTS, *self._passed])
             values = {
-                PLACE: self.place.to_bytes(self.options.origin),
-                SEEN: self.seen.astype("<u8").tobytes(),
-                PASSED: passed.astype("<u8").tobytes(),
+                PLACE: self.standing.place.to_bytes(self.options.origin),
+                SEEN: self.standing.seen.astype("<u8").tobytes(),
+                PASSED: self.standing.all_passed.astype("<u8").tobytes(),
             }
             wanted = values.keys() if everything else self._changed
             return SourceChanges(
@@ -210,9 +185,9 @@ class HttpSource:
                 log.warning("%s: asked otherwise than before, so it is read from its beginning", self._name())
                 self._changed |= {PLACE, SEEN, PASSED}
                 return
-            self.place = place
-            self.seen = _prints(state.marks.get(SEEN, b""))
-            self._passed = [_prints(state.marks.get(PASSED, b""))]
+            passed = _prints(state.marks.get(PASSED, b""))
+            seen = _prints(state.marks.get(SEEN, b""))
+            self.standing = Standing(place, seen, (passed,) if len(passed) else ())
 
     def adopt(self, old: "HttpSource") -> None:
         """Go on where another source stopped, if it asked the same server in the same way."""
@@ -220,7 +195,7 @@ class HttpSource:
             self.lost_bytes += old.lost_bytes
             self.counts.update(old.counts)
             if self.options.origin == old.options.origin:
-                self.place, self.seen, self._passed = old.place, old.seen, old._passed  # noqa: SLF001  # of the same class
+                self.standing = old.standing
         old._give_up()  # noqa: SLF001  # of the same class
 
     def close(self) -> None:
@@ -250,31 +225,16 @@ class HttpSource:
             time.sleep(min(_PATIENCE, max(0.0, self._due - self.clock())))
         if self._client is None:
             self._client = Client(self.options.server)
-        try:
-            url, conditions = request_of(self.options, self.place)
-        except PageError as error:
-            self._fail(RequestError("", str(error)))
-            return False
-        known = None
-        if self.options.way.kind == "since":
-            self._recall()
-            known = Known(self.seen)
-        ask = Ask(self.options, self.line_limit, url, conditions, self.place, self.wall(), known, self.final)
-        self._fetch = Fetch(self._client, ask)
-        self._fresh, self._size = False, self._full
+        with self.guard:
+            self._stand(self.standing.afresh())
+        self._size = self._full
+        self._fetch = Fetch(self._client, self.options, self.line_limit, self.standing, self.wall, self.final)
         self._fetch.start()
         return True
 
-    def _recall(self) -> None:
-        """Know the lines of an answer that was not read to its end."""
-        if self._passed:
-            with self.guard:
-                self.seen, self._passed = merged([self.seen, np.concatenate(self._passed)]), []
-                self._changed |= {SEEN, PASSED}
-
-    def _hand_on(self, fetch: Fetch, pieces: Sequence[Piece]) -> Generator[Chunk]:
-        self._taken, self._again = pieces, False
-        chunk = chunk_of(fetch.ask, pieces)
+    def _hand_on(self, items: Sequence[Piece | End]) -> Generator[Chunk]:
+        self._taken, self._again = items, False
+        chunk = chunk_of([item for item in items if isinstance(item, Piece)], self.options.format)
         if chunk is not None:
             try:
                 yield chunk
@@ -287,70 +247,42 @@ class HttpSource:
         else:
             self.accept()
 
-    def _finish(self, outcome: Outcome) -> None:
-        """Take note of what became of a request, all pieces of its answer taken."""
-        with self.guard:
-            for code in outcome.codes:
-                self.counts[REQUESTS, code] += 1
-            self._fetch = None
-            if outcome.error is not None:
-                self._fail(outcome.error)
-                return
-            self._failed, self.problem = 0, None
-            if outcome.changed:
-                self._begin_anew()
-            elif outcome.status == 304:
-                self._rest()
-            else:
-                self._go_on(outcome)
-
-    def _begin_anew(self) -> None:
-        """Read the page from its beginning: it is another."""
-        log.info("%s is another than before; it is read from its beginning", self._name())
-        if self.place.total is not None:
-            self.lost_bytes += max(0, self.place.total - self.place.offset)
-        self.place = Place(target=self.place.target)
-        self._changed.add(PLACE)
-        self._due = float("-inf")
-
-    def _go_on(self, outcome: Outcome) -> None:
-        """Move to the end of a page, or on to the next one."""
-        before, kind = self.place, self.options.way.kind
-        moves = outcome.next is not None and outcome.next != before.target
-        at_once = self._fresh and (moves or outcome.rest)
-        self._empty = 0 if self._fresh else self._empty + 1
-        if self.final and moves and kind in {"cursor", "link"} and self._empty < _EMPTY_PAGES:
-            # There may be more behind a page without records.
-            at_once = True
-        if kind == "since":
-            self._pass_on(outcome)
-        elif moves:
-            self.place = Place(target=outcome.next)
-        else:
-            self.place = outcome.place
-        if self.place != before:
+    def _stand(self, standing: Standing) -> None:
+        before, self.standing = self.standing, standing
+        if standing.place != before.place:
             self._changed.add(PLACE)
-        if at_once:
-            self._due = float("-inf")
-        else:
-            self._rest()
+        if standing.seen is not before.seen:
+            self._changed.add(SEEN)
+        if standing.passed is not before.passed:
+            self._changed.add(PASSED)
 
-    def _pass_on(self, outcome: Outcome) -> None:
-        """Remember the lines of the answer, of which some come again when it is asked from their time on."""
-        if self._passed:
-            lines = np.concatenate(self._passed)[-MOST:]
-            if len(lines):
-                self.seen = lines
-            self._passed = []
-            self._changed |= {SEEN, PASSED}
-        place = replace(outcome.place, offset=0, record=0, fingerprint=NOTHING, header=b"")
-        if outcome.next is not None and outcome.next != self.place.target:
-            place = Place(target=outcome.next)
-        self.place = place
+    def _pass(self, piece: Piece) -> None:
+        """Move past a piece."""
+        if self.options.way.kind != "since" and piece.offset < self.standing.place.offset:
+            self._say_changed()
+        self._stand(self.standing.past(piece, self.options))
 
-    def _rest(self) -> None:
-        self._due = self.clock() + self.options.interval
-        self._ended = self.final
+    def _finish(self, end: End) -> None:
+        """Move past the end of a page, and take note of what became of the request."""
+        outcome, place = end.outcome, self.standing.place
+        for code in outcome.codes:
+            self.counts[REQUESTS, code] += 1
+        if not end.goes_on:
+            self._fetch = None
+        if outcome.error is not None:
+            self._fail(outcome.error)
+            return
+        self._failed, self.problem = 0, None
+        if outcome.changed:
+            self._say_changed()
+            self.lost_bytes += 0 if place.total is None else max(0, place.total - place.offset)
+        self._stand(self.standing.at_end(outcome, self.options, fresh=end.fresh, final=self.final)[0])
+        if not end.goes_on:
+            self._due = self.clock() + self.options.interval
+            self._ended = self.final
+
+    def _say_changed(self) -> None:
+        log.info("%s is another than before; it is read from its beginning", self._name())
 
     def _fail(self, error: RequestError) -> None:
         """Say what is wrong, and when it is tried again."""
