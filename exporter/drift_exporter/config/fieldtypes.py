@@ -136,6 +136,7 @@ def _at_least(low: str) -> AfterValidator:
 _Bytes = Annotated[int, BeforeValidator(_size), PlainSerializer(format_size)]
 LineSize = Annotated[_Bytes, _at_least("64B")]
 MemorySize = Annotated[_Bytes, _at_least("64MiB")]
+PageSize = Annotated[_Bytes, _at_least("64KiB")]
 DeadLetterSize = Annotated[_Bytes, _at_least("1KiB")]
 
 

@@ -8,12 +8,13 @@ from drift_exporter.config.positions import shorten
 from drift_exporter.config.refusal import refuse_parts
 from drift_exporter.config.sources.file import FileSource
 from drift_exporter.config.sources.formats import FileFormat, format_of
+from drift_exporter.config.sources.http import HttpCursor, HttpLink, HttpSince, HttpSource
 from drift_exporter.config.sources.kafka import KafkaSource
 
-SOURCE_TYPES = ("file", "kafka")
+SOURCE_TYPES = ("file", "kafka", "http")
 """The types of sources, as they are written."""
 
-PLANNED_TYPES = ("http", "push", "counts")
+PLANNED_TYPES = ("push", "objects", "counts")
 
 
 def source_tag(kind: str) -> str:
@@ -31,8 +32,8 @@ def _known_type(value: Any) -> Any:  # noqa: ANN401 (data before it is validated
 
 def _known_label_type(value: Any) -> Any:  # noqa: ANN401 (data before it is validated)
     kind = value.get("type") if isinstance(value, dict) else None
-    if isinstance(kind, str) and kind in SOURCE_TYPES and kind != "file":
-        raise refuse_parts([(("type",), f"{shorten(kind)} cannot hold labels in this version; one of: file")])
+    if isinstance(kind, str) and kind != "file" and kind in (*SOURCE_TYPES, *PLANNED_TYPES):
+        raise refuse_parts([(("type",), f"{shorten(kind)} gives no labels yet; one of: file")])
     return _known_type(value)
 
 
@@ -42,7 +43,9 @@ def _tag(value: Any) -> str:  # noqa: ANN401 (data before it is validated, or a 
 
 
 Source = Annotated[
-    Annotated[FileSource, Tag(source_tag("file"))] | Annotated[KafkaSource, Tag(source_tag("kafka"))],
+    Annotated[FileSource, Tag(source_tag("file"))]
+    | Annotated[KafkaSource, Tag(source_tag("kafka"))]
+    | Annotated[HttpSource, Tag(source_tag("http"))],
     Discriminator(_tag),
     BeforeValidator(_known_type),
 ]
@@ -55,6 +58,10 @@ __all__ = [
     "SOURCE_TYPES",
     "FileFormat",
     "FileSource",
+    "HttpCursor",
+    "HttpLink",
+    "HttpSince",
+    "HttpSource",
     "KafkaSource",
     "LabelSource",
     "Source",
