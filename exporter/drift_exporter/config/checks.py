@@ -86,7 +86,9 @@ def _within_model(model: Mapping[str, Any]) -> Iterator[Part]:
 
 def _record_paths(fields: Mapping[str, Any]) -> dict[tuple[str, ...], str]:
     """Record paths by their place in the fields, a pattern for features among them."""
-    paths: dict[tuple[str, ...], Any] = {(role,): path for role, path in fields.items()}
+    paths: dict[tuple[str, ...], Any] = {
+        (role,): path for role, path in fields.items() if role != "timestamp_format"
+    }
     for section in ("latency", "features"):
         paths |= {
             (section, key): path for key, path in _mapping(fields.get(section)).items() if key != "unit"

@@ -184,6 +184,15 @@ def _record_path(value: str) -> str:
 RecordPath = Annotated[str, Field(strict=True), AfterValidator(_record_path)]
 
 
+def _timestamp_format(value: str) -> str:
+    if "%" not in _text(value):
+        raise refuse(f"{shorten(value)} holds no part of a time; write it as for strptime: %d.%m.%Y %H:%M:%S")
+    return value
+
+
+TimestampFormat = Annotated[str, Field(strict=True), AfterValidator(_timestamp_format)]
+
+
 def _features(value: object) -> object:
     if isinstance(value, dict):
         return value

@@ -31,6 +31,7 @@ from drift_exporter.config.fieldtypes import (
     RecordPath,
     Scalar,
     Text,
+    TimestampFormat,
     WindowType,
     printable,
     reference_form,
@@ -98,6 +99,9 @@ class Fields(Section):
     r"""Where a record holds what. Dots reach nested fields; ``\.`` is a dot that belongs to a name."""
 
     timestamp: RecordPath | None = Field(None, description="when the prediction was made")
+    timestamp_format: TimestampFormat | None = Field(
+        None, description="how timestamps are written, as for strptime, where they are in no form that is known"
+    )
     id: RecordPath | None = Field(None, description="identifies the prediction, to join labels")
     model: RecordPath | None = Field(None, description="names the model, where several models share a log")
     version: RecordPath | None = Field(None, description="version of the model that answered")

@@ -103,6 +103,7 @@ def which_records(model: Model) -> Which:
     fields = model.predictions.fields
     return Which(
         timestamp=None if fields.timestamp is None else split_path(fields.timestamp),
+        timestamp_format=fields.timestamp_format,
         model=None if fields.model is None else split_path(fields.model),
         name=model.name,
     )
@@ -110,7 +111,7 @@ def which_records(model: Model) -> Which:
 
 def _role_fields(fields: Fields) -> list[FieldPath]:
     """Fields that are no features, whatever object they stand in."""
-    paths = [getattr(fields, role) for role in type(fields).model_fields]
+    paths = [getattr(fields, role) for role in type(fields).model_fields if role != "timestamp_format"]
     if fields.latency is not None:
         paths.append(fields.latency.field)
     return [split_path(path) for path in paths if isinstance(path, str) and path != fields.features]

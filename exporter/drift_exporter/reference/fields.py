@@ -36,6 +36,7 @@ class Which:
     """
 
     timestamp: FieldPath | None = None
+    timestamp_format: str | None = None
     model: FieldPath | None = None
     name: str = ""
 
@@ -48,7 +49,7 @@ class Which:
         """Condition for it; ``text`` gives the SQL of the text at a path."""
         conditions = []
         if self.timestamp is not None:
-            conditions.append(f"{timestamp_sql(text(self.timestamp))} IS NOT NULL")
+            conditions.append(f"{timestamp_sql(text(self.timestamp), self.timestamp_format)} IS NOT NULL")
         if self.model is not None:
             conditions.append(f"{text(self.model)} = {literal(self.name)}")
         return " AND ".join(conditions) or "true"

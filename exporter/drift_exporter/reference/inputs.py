@@ -10,6 +10,7 @@ import duckdb
 from drift_exporter.config.sources import format_of
 from drift_exporter.errors import ReferenceFileError
 from drift_exporter.sources.chunk import Chunk
+from drift_exporter.sources.jsonfile import open_text
 from drift_exporter.sources.parquet import ParquetFile
 from drift_exporter.sources.text import CorruptArchiveError, TextFile, open_compressed
 
@@ -139,7 +140,7 @@ def place(path: str, offset: int) -> str:
 def _open(file: Input, line_limit: int) -> TextFile | ParquetFile:
     if file.format == "parquet":
         return ParquetFile(file.path, (0, 0))
-    return TextFile(file.path, (0, 0), file.format, line_limit)
+    return open_text(file.path, (0, 0), file.format, line_limit)
 
 
 def _length(file: Input) -> int:

@@ -69,11 +69,11 @@ class Decoding:
     def records(self, reader: Reader) -> Iterator[tuple[Chunk, Records]]:
         """All chunks with their records, but for those without any."""
         for chunk in reader.chunks():
-            self.rejected.add(chunk.rejections)
+            self.rejected.add(chunk.located(chunk.rejections))
             if not chunk.data and not chunk.rows:
                 continue
             records = self._decoder(chunk).decode(chunk)
-            self.rejected.add(records.rejections)
+            self.rejected.add(chunk.located(records.rejections))
             self.accepted += records.accepted
             if records.rows:
                 yield chunk, records
@@ -107,6 +107,7 @@ def make_reference_plan(model: Model, specs: Sequence[Spec]) -> Plan:
             if not spec.numeric
         ),
         timestamp=which.timestamp,
+        timestamp_format=which.timestamp_format,
         model=which.model,
         models=() if which.model is None else (which.name,),
     )
