@@ -29,12 +29,14 @@ def rejected(found: Lines) -> list[tuple[str, bytes]]:
     return [(rejection.reason, rejection.raw) for rejection in found.rejections]
 
 
+KEYS = st.text(alphabet='ab"\\{}', max_size=3)
+TEXTS = st.text(alphabet='a\\"{}[],:\n\t é\u2028', max_size=8)
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(alphabet='a\\"{}[],:\n\t é\u2028', max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(alphabet='ab"\\{}', max_size=3), inner, max_size=3),
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
     max_leaves=10,
-)  # fmt: skip
-RECORDS = st.lists(st.dictionaries(st.text(alphabet='ab"\\{', max_size=3), VALUES, max_size=4), max_size=12)
+)
+RECORDS = st.lists(st.dictionaries(KEYS, VALUES, max_size=4), max_size=12)
 
 
 def written(rows: list[Any], form: str, indent: int | None, *, ascii_only: bool) -> bytes:
@@ -74,10 +76,10 @@ def test_what_json_dumps_wrote(rows: list[Any], form: str, indent: int | None, *
 
 PIECES = st.sampled_from(
     [
-        b'{"a": 1}', b'{"a": {"b": [1, {"c": 2}, {"d": 3}]}}', b'{"s": "x\\"}, {\\\\"}', b"[", b"]", b",", b"\n",
-        b" ", b"\r\n", b"{", b"}", b'"', b"\\", b":", b'"a"', b"1", b"null", b"garbage", b"\xff", b"\0", b"},{",
-        b'{"t": "cut', b'{"a": [', b"\n{", b"\n[", b", {", b"12.5e3", b'"x, {y"', b"\\\\", b'\\"', b"x" * 30,
-        b'{"a" {"b":1}}', b"\t",
+        b'{"a": 1}', b'{"a": {"b": [1, {"c": 2}, {"d": 3}]}}', b'{"s": "x\\"}, {\\\\"}', b"[", b"]",
+        b",", b"\n", b" ", b"\r\n", b"{", b"}", b'"', b"\\", b":", b'"a"', b"1", b"null", b"garbage", b"\xff", b"\0",
+        b"},{", b'{"t": "cut', b'{"a": [', b"\n{", b"\n[", b", {", b"12.5e3", b'"x, {y"', b"\\\\", b'\\"',
+        b"x" * 30, b'{"a" {"b":1}}', b"\t",
     ]
 )  # fmt: skip
 DAMAGED = st.lists(PIECES | st.binary(max_size=3), max_size=40).map(b"".join)

@@ -31,6 +31,7 @@ from drift_exporter.decode.records import (
     unreadable_rows,
     wrong_numbers,
 )
+from drift_exporter.decode.timestamps import absent_or_unreadable, check_form
 from drift_exporter.reference.model import IntArray
 from drift_exporter.sources.chunk import RAW_LIMIT, Chunk, Rejection
 
@@ -210,7 +211,8 @@ class ParquetDecoder:
                 chunk.path,
                 int(row),
                 "timestamp_missing" if missing else "timestamp_unreadable",
-                            record.encode()[:RAW_LIMIT],
+                absent_or_unreadable(self.plan.timestamp_format),
+                record.encode()[:RAW_LIMIT],
                 len(record.encode()),
             )
             for row, missing, record in found

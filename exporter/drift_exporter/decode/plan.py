@@ -247,7 +247,8 @@ def select_sql(
     """Select list of a plan: n0.. numbers, k0.. codes, ts, version, error, latency, model, low, high.
 
     ``number`` and ``text`` give the SQL that reaches a path as DOUBLE and as VARCHAR, ``timestamp`` that
-    which makes microseconds of the timestamp's where not that of its form, ``category`` what tells a category.
+    which makes microseconds of the timestamp's (by default as it is written), ``category`` what tells a
+    category.
     """
     select = [f"{number(leaf.path)} AS n{i}" for i, leaf in enumerate(plan.numeric)] + [
         f"{category(text(leaf.path), known_spellings(leaf.categories)[0])} AS k{i}"

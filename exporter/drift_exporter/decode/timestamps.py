@@ -31,6 +31,6 @@ def check_form(connection: duckdb.DuckDBPyConnection, form: str | None) -> None:
     except duckdb.Error as error:
         why = str(error).splitlines()[0].rpartition(": ")[2]
         raise ConfigurationError(
-            f"predictions.fields.timestamp_format {form!r} cannot be used: {why}; write it as for strptime, such as "
-            f"{COMMON_LOG_FORM}"
+            f"predictions.fields.timestamp_format {form!r} cannot be used: {why}; write it as for "
+            f"strptime, such as {COMMON_LOG_FORM}"
         ) from error

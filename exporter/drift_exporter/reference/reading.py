@@ -50,8 +50,10 @@ class Rejected:
 class Decoding:
     """Decodes chunks of any format under one plan. ``accepted`` counts the good records of any model."""
 
-    def __init__(self, config: Config, plan: Plan) -> None:
+    def __init__(self, config: Config, plan: Plan, line_pattern: str | None = None) -> None:
+        """``line_pattern`` takes lines of text apart."""
         self.plan = plan
+        self._line_pattern = line_pattern
         self.rejected = Rejected()
         self.accepted = 0
         self._line_limit = config.limits.line
@@ -91,7 +93,7 @@ class Decoding:
     def _decoder(self, chunk: Chunk) -> Decoder:
         decoder = self._decoders.get(chunk.format)
         if decoder is None:
-            decoder = make_decoder(chunk.format, self.plan, self._line_limit)
+            decoder = make_decoder(chunk.format, self.plan, self._line_limit, pattern=self._line_pattern)
             self._decoders[chunk.format] = decoder
         return decoder
 

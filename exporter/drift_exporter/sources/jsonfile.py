@@ -55,7 +55,7 @@ class JsonFile(TextFile):
         return None if end is None else (end, end)
 
 
-def open_text(  # noqa: PLR0913  # what a file of text is
+def open_text(
     path: str, identity: FileKey, kind: str, line_limit: int, guard: Guard | None = None
 ) -> TextFile:
     """A file of text of the format ``kind``."""

@@ -94,9 +94,10 @@ def as_lines(path: str, offset: int, data: bytes, limit: int, *, ended: bool) ->
     starts = np.concatenate([none, *(some for some, _ in bounds)])
     ends = np.concatenate([none, *(some for _, some in bounds)])
     text, added = _written(data[:position], starts, ends)
-    rejections = (
-        _rejection(path, offset, data, item, bisect_right(added, item[0]), limit) for item in wrong
-    )
+    rejections = []
+    for start, end, scanner in wrong:
+        place = offset + start + bisect_right(added, start)
+        rejections.append(_rejection(path, place, data[start:end], scanner, limit))
     return Lines(text, position, added, tuple(rejections))
 
 
@@ -105,13 +106,9 @@ def _end_of_gap(data: bytes, position: int) -> int:
     return position if found is None else found.end()
 
 
-def _rejection(
-    path: str, offset: int, data: bytes, item: tuple[int, int, ItemScanner], added: int, limit: int
-) -> Rejection:
-    start, end, scanner = item
-    raw = data[start:end]
+def _rejection(path: str, place: int, raw: bytes, scanner: ItemScanner, limit: int) -> Rejection:
     if len(raw) > limit:
-        return too_long(path, offset + start + added, raw, len(raw), limit)
+        return too_long(path, place, raw, len(raw), limit)
     raw = raw.rstrip(WHITE + b",")
     reason, detail = "not_object" if scanner.is_value else "malformed", scanner.wrong or ""
     if reason == "malformed":
@@ -120,7 +117,7 @@ def _rejection(
             raw.decode()
         except UnicodeDecodeError as error:
             reason, detail = "invalid_utf8", f"invalid UTF-8 at byte {error.start} of the record"
-    return Rejection(path, offset + start + added, reason, detail, raw[:RAW_LIMIT], len(raw))
+    return Rejection(path, place, reason, detail, raw[:RAW_LIMIT], len(raw))
 
 
 def _written(data: bytes, starts: IntArray, ends: IntArray) -> tuple[bytes, tuple[int, ...]]:

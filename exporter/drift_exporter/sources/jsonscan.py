@@ -13,6 +13,7 @@ a ``{`` after ``},``. Anything else between records is bad until its line ends, 
 
 import json
 import re
+from collections.abc import Callable
 
 WHITE = b" \t\r\n"
 BETWEEN = b" \t\r\n,[]"
@@ -25,9 +26,7 @@ _OUTSIDE = re.compile(rb'["{}\[\]\\]')
 _INSIDE = re.compile(rb'["\\\n]')
 _STRONG = re.compile(rb"[{\[]")
 _WEAK = re.compile(rb"[{\n]")
-_VALUE = re.compile(
-    rb'"(?:[^"\\\n]|\\[^\n])*+(?:"[^ \t\r\n,\[\]]*+|\\\Z)?|[^" \t\r\n,\[\]][^ \t\r\n,\[\]]*+'
-)
+_VALUE = re.compile(rb'"(?:[^"\\\n]|\\[^\n])*+(?:"[^ \t\r\n,\[\]]*+|\\\Z)?|[^" \t\r\n,\[\]][^ \t\r\n,\[\]]*+')
 _NEWLINE, _QUOTE, _OPEN, _CLOSE, _BACKSLASH, _SQUARE = b'\n"{}\\['
 _OPENS_BEFORE = b":["
 
@@ -44,10 +43,11 @@ class ItemScanner:
         self.is_value = False
         self._limit = limit
         self._left = _CAP * limit
-        self._step = self._begin
+        self._step: Callable[[bytes, int, int], int | None] = self._begin
         self._before = b""
         self._in_string = False
         self._escaped = False
+        self._ended = False
         self._squares = 0
         self._open: list[int] = []
 
@@ -58,10 +58,10 @@ class ItemScanner:
         another piece is to follow.
         """
         length = min(len(data) - start, self._left)
-        ended = ended or length == self._left
+        self._ended = ended or length == self._left
         text, begin = (self._before + data[start:], len(self._before)) if self._before else (data, start)
-        end = self._step(text, begin, begin + length, ended)
-        if end is None and ended:
+        end = self._step(text, begin, begin + length)
+        if end is None and self._ended:
             self.wrong = self.wrong or "the object is not closed"
             end = begin + length
         if end is not None:
@@ -70,22 +70,22 @@ class ItemScanner:
         self._before = _summary(text, begin + length)
         return None
 
-    def _begin(self, text: bytes, begin: int, stop: int, ended: bool) -> int | None:
+    def _begin(self, text: bytes, begin: int, stop: int) -> int | None:
         if text[begin] == _OPEN:
             self._step = self._element
-            return self._element(text, begin, stop, ended)
+            return self._element(text, begin, stop)
         found = _VALUE.match(text, begin, min(stop, begin + self._limit + 1))
         end = begin if found is None else found.end()
-        if end == stop and end - begin <= self._limit and not ended:
+        if end == stop and end - begin <= self._limit and not self._ended:
             return None
         if end - begin <= self._limit and _is_json(text[begin:end]):
             self.wrong, self.is_value = "the value is valid JSON but not an object", True
             return end
         self.wrong = "neither an object nor an array of objects"
         self._step = self._weakly
-        return self._weakly(text, begin + 1, stop, ended)
+        return self._weakly(text, begin + 1, stop)
 
-    def _element(self, text: bytes, position: int, stop: int, _ended: bool) -> int | None:
+    def _element(self, text: bytes, position: int, stop: int) -> int | None:
         while position < stop:
             if self._escaped:
                 self._escaped = False
@@ -94,37 +94,43 @@ class ItemScanner:
             if found is None:
                 return None
             place, position = found.start(), found.end()
-            byte = text[place]
-            if byte == _QUOTE:
-                self._in_string = not self._in_string
-            elif byte == _NEWLINE:
-                return self._fault("a line ends within a string", text, place, stop)
-            elif byte == _BACKSLASH:
-                if not self._in_string:
-                    return self._fault("a backslash stands outside of a string", text, place, stop)
-                self._escaped = True
-            elif byte == _OPEN:
-                if self._open and not self._may_open(text, place):
-                    return self._fault("an object begins where none can be", text, place, stop)
-                self._open.append(self._squares)
-            elif byte == _CLOSE:
-                self._open.pop()
-                if not self._open:
-                    return position
-            else:
-                self._squares += 1 if byte == _SQUARE else -1
+            self.wrong = self._fault(text, place)
+            if self.wrong is not None:
+                self._step = self._strongly
+                return self._strongly(text, place, stop)
+            self._note(text[place])
+            if not self._open:
+                return position
+        return None
+
+    def _note(self, byte: int) -> None:
+        if byte == _QUOTE:
+            self._in_string = not self._in_string
+        elif byte == _BACKSLASH:
+            self._escaped = True
+        elif byte == _OPEN:
+            self._open.append(self._squares)
+        elif byte == _CLOSE:
+            self._open.pop()
+        else:
+            self._squares += 1 if byte == _SQUARE else -1
+
+    def _fault(self, text: bytes, place: int) -> str | None:
+        """What shows at ``place`` that no record will come of this."""
+        byte = text[place]
+        if byte == _NEWLINE:
+            return "a line ends within a string"
+        if byte == _BACKSLASH and not self._in_string:
+            return "a backslash stands outside of a string"
+        if byte == _OPEN and self._open and not self._may_open(text, place):
+            return "an object begins where none can be"
         return None
 
     def _may_open(self, text: bytes, place: int) -> bool:
         before = text[_solid(text, place)]
         return before in _OPENS_BEFORE or (before == b","[0] and self._squares > self._open[-1])
 
-    def _fault(self, what: str, text: bytes, place: int, stop: int) -> int | None:
-        self.wrong = what
-        self._step = self._strongly
-        return self._strongly(text, place, stop, False)
-
-    def _strongly(self, text: bytes, position: int, stop: int, _ended: bool) -> int | None:
+    def _strongly(self, text: bytes, position: int, stop: int) -> int | None:
         for found in _STRONG.finditer(text, position, stop):
             place = found.start()
             before = _solid(text, place)
@@ -134,7 +140,7 @@ class ItemScanner:
                 return place
         return None
 
-    def _weakly(self, text: bytes, position: int, stop: int, _ended: bool) -> int | None:
+    def _weakly(self, text: bytes, position: int, stop: int) -> int | None:
         for found in _WEAK.finditer(text, position, stop):
             place = found.start()
             if text[place] == _NEWLINE or text[_solid(text, place)] == b","[0]:

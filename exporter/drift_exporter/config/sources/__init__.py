@@ -7,7 +7,7 @@ from pydantic import BeforeValidator
 from drift_exporter.config.positions import shorten
 from drift_exporter.config.refusal import refuse_parts
 from drift_exporter.config.sources.file import FileSource
-from drift_exporter.config.sources.formats import FileFormat, format_of
+from drift_exporter.config.sources.formats import FileFormat, format_of, pattern_of
 
 SOURCE_TYPES = ("file",)
 """The types of sources, as they are written."""
@@ -34,4 +34,13 @@ Source = Annotated[FileSource, BeforeValidator(_known_type)]
 LabelSource = Annotated[FileSource, BeforeValidator(_known_type)]
 """Where labels come from."""
 
-__all__ = ["SOURCE_TYPES", "FileFormat", "FileSource", "LabelSource", "Source", "format_of", "source_tag"]
+__all__ = [
+    "SOURCE_TYPES",
+    "FileFormat",
+    "FileSource",
+    "LabelSource",
+    "Source",
+    "format_of",
+    "pattern_of",
+    "source_tag",
+]
