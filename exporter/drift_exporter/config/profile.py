@@ -18,6 +18,7 @@ _MOST_DISTINCT = 100_000
 _DATE = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?(?:Z|[+-]\d\d(?::?\d\d)?))?)?", re.IGNORECASE
 )
+_WEB_DATE = re.compile(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}")
 _MISSING = frozenset({"", "NA", "null", "NULL"})
 _EPOCHS = (("seconds", 1.0), ("milliseconds", 1e3), ("microseconds", 1e6), ("nanoseconds", 1e9))
 # 1990 to 2100: a number outside, in any unit, is no time of a prediction.
@@ -125,6 +126,11 @@ def time_of(value: Any) -> tuple[str, float] | None:  # noqa: ANN401 (a value of
                 return f"{unit} since 1970", value / scale
         return None
     moment: date | None = None
+    if isinstance(value, str) and _WEB_DATE.fullmatch(value):
+        try:
+            return "web server's time", datetime.strptime(value, "%d/%b/%Y:%H:%M:%S %z").timestamp()
+        except ValueError:
+            return None
     if isinstance(value, str) and _DATE.fullmatch(value):
         try:
             moment = datetime.fromisoformat(value.upper().replace(",", "."))

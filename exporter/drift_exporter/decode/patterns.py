@@ -74,13 +74,13 @@ def group_of(path: tuple[str, ...]) -> str:
 def _after_escape(text: str, start: int) -> int:
     following = text[start + 1 : start + 2]
     if not following:
-        raise ValueError("it ends in a backslash")
+        raise ValueError("it ends in a backslash; write \\\\ for the character")
     if following in "123456789":
         raise ValueError(f"\\{following} refers back to a group, which RE2 does not have; write it otherwise")
     if following == "Q":
         end = text.find("\\E", start + 2)
         if end < 0:
-            raise ValueError("\\Q has no \\E")
+            raise ValueError("\\Q has no \\E; add it")
         return end + 2
     return start + 2
 

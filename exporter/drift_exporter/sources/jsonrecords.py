@@ -26,6 +26,8 @@ _OPEN, _CLOSE = b"{}"
 _BETWEEN = re.compile(rb"[ \t\r\n,\[\]]*+")
 _LONGEST_WINDOW, _SHORTEST_WINDOW = 1 << 20, 1 << 12
 _LOOKS_BACK = 32
+LONGEST_END = 1 << 12
+"""Bytes behind the last item that may be the end of an array; more of them are stepped over."""
 
 
 _IS_WHITE, _IS_BETWEEN, _MAY_STAND_BEFORE = flags(WHITE), flags(BETWEEN), flags(b":[,")
@@ -65,7 +67,9 @@ class Lines:
 def as_lines(path: str, offset: int, data: bytes, limit: int, *, ended: bool) -> Lines:
     """Make lines of the whole items that ``data`` begins with, which stands at ``offset`` of ``path``.
 
-    ``ended`` says that nothing will be appended: then the last item is taken though it does not end.
+    ``ended`` says that nothing will be appended: then the last item is taken though it does not end. Otherwise
+    what stands behind the last item is left as long as nothing follows it: programs that append to an array
+    write over its end.
     """
     bounds: list[tuple[IntArray, IntArray]] = []
     wrong: list[tuple[int, int, ItemScanner]] = []
@@ -90,6 +94,9 @@ def as_lines(path: str, offset: int, data: bytes, limit: int, *, ended: bool) ->
         else:
             wrong.append((position, end, scanner))
         position, window, closely = end, _SHORTEST_WINDOW, False
+    if position == len(data) and not ended:
+        last = max(int(bounds[-1][1][-1]) if bounds else 0, wrong[-1][1] if wrong else 0)
+        position = last if position - last <= min(limit, LONGEST_END) else position
     none = np.empty(0, dtype=np.int64)
     starts = np.concatenate([none, *(some for some, _ in bounds)])
     ends = np.concatenate([none, *(some for _, some in bounds)])
