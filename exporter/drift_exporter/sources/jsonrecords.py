@@ -132,8 +132,13 @@ def _written(data: bytes, starts: IntArray, ends: IntArray) -> tuple[bytes, tupl
     text = np.frombuffer(data, dtype=np.uint8).copy()
     text[text == _NEWLINE] = 32
     text[within(np.append(0, ends), np.append(starts, len(data)))] = 32
-    directly = ends == np.append(starts[1:], len(data)) if len(ends) else np.empty(0, dtype=bool)
+    if not len(starts):
+        return text.tobytes(), ()
+    directly = ends == np.append(starts[1:], len(data))
     text[ends[~directly]] = _NEWLINE
+    # A line begins where its record does, so that nothing stands before it.
+    apart = starts[np.append(starts[0] > 0, ~directly[:-1])]
+    text[apart - 1] = _NEWLINE
     added = ends[directly]
     if len(added):
         text = np.insert(text, added, _NEWLINE)
