@@ -1,4 +1,4 @@
-"""The whole way of records in each format: the same predictions give the same metrics, bad ones cost nothing else."""
+"""The whole way of records in each format: the same give the same metrics, bad ones cost nothing else."""
 
 import gzip
 import json
@@ -9,18 +9,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 import zstandard
 
+from drift_exporter.config import load_config
 from drift_exporter.errors import ConfigurationError
 from drift_exporter.once import run_once
 from drift_exporter.reference.build import build_reference
+from drift_exporter.runtime import make_model
 from support.formats import FORMATS, PATTERN, Row, as_logfmt, as_ndjson, as_text
 from support.records import FIELDS, NOW, Setup, bins
 
+SOURCES_PAGE = (Path(__file__).parents[1] / "docs" / "sources.md").read_text(encoding="utf-8")
 PACK = {"": bytes, ".gz": gzip.compress, ".zst": zstandard.ZstdCompressor().compress}
 CHANGING = re.compile(
-    rb"(?m)^(?:# .*|drift_exporter_(?:build_info|evaluation_duration|checkpoint|config_|source_bytes|source_lag|"
-    rb"state_|process_).*|process_.*|python_.*)\n"
+    rb"(?m)^(?:# .*|drift_exporter_(?:build_info|evaluation_duration|checkpoint|config_|source_bytes|"
+    rb"source_lag|state_|process_).*|process_.*|python_.*)\n"
 )
 
 
@@ -235,6 +239,37 @@ def test_a_reference_says_where_values_are_odd(tmp_path: Path, form: str) -> Non
     assert f"{setup.logs / 'a.log'}:{expected}" in note
 
 
+DOCUMENTED = re.findall(
+    r"```(?:json)?\n([^`]*)```\n\n(?:[^`]*\n\n)?```yaml\n(.*?)```", SOURCES_PAGE, re.DOTALL
+)
+
+
+def test_the_page_has_examples_of_lines() -> None:
+    assert len(DOCUMENTED) >= 4
+
+
+@pytest.mark.parametrize(("lines", "example"), DOCUMENTED)
+def test_documented_lines_are_read_as_documented(tmp_path: Path, lines: str, example: str) -> None:
+    document = yaml.safe_load(example)
+    source = document["models"][0]["predictions"]["source"]
+    log = tmp_path / "example.log"
+    log.write_text(lines)
+    source["path"] = str(log)
+    (tmp_path / "config.yml").write_text(yaml.safe_dump(document | {"state_dir": "state"}))
+    config = load_config(tmp_path / "config.yml")
+    model = make_model(config.models[0], config, final=True, clock=lambda: NOW)
+    model.read()
+
+    assert model.problem is None
+    assert {} == model.ingest.rejected
+    assert (2 if source["format"] in {"json", "text"} else 1) == model.ingest.records
+    assert model.ingest.watermark is not None
+    assert 0 <= model.ingest.watermark / 1e6 - NOW < 2
+    if config.models[0].predictions.fields.latency is not None:
+        assert 0 < sum(totals.latency.sum() for totals in model.ingest.totals.values())
+    model.close()
+
+
 def test_a_pattern_that_only_re2_can_refuse(tmp_path: Path) -> None:
     setup = Setup(
         tmp_path, fields={"timestamp": "ts"}, references=None, format="text", pattern=r"(?P<ts>\d{1,1001})"
@@ -248,7 +283,9 @@ def test_a_column_that_no_group_holds(tmp_path: Path) -> None:
     pattern = PATTERN.replace("(?P<features_country>.*)", ".*")
     setup = Setup(tmp_path, format="text", pattern=pattern)
 
-    with pytest.raises(ConfigurationError, match="'features.country' leads to the group 'features_country'"):
+    with pytest.raises(
+        ConfigurationError, match=r"'features\.country' leads to the group 'features_country'"
+    ):
         setup.model()
 
 
@@ -288,7 +325,7 @@ def test_a_form_of_timestamps_is_for_every_format(tmp_path: Path) -> None:
 def test_models_that_share_a_log(tmp_path: Path) -> None:
     fields = {"timestamp": "ts", "model": "model", "features": {"x": "x"}}
     logs = {
-        "json": b'[{"ts":1,"model":"fraud","x":1},{"ts":2,"model":"other","x":1},{"ts":3,"x":1}, {"model":"fraud"}]',
+        "json": b'[{"ts":1,"model":"fraud","x":1},{"ts":2,"model":"other","x":1},{"ts":3},{"model":"fraud"}]',
         "logfmt": b"ts=1 model=fraud x=1\nts=2 model=other x=1\nts=3 x=1\nmodel=fraud\nno\n",
         "text": b"1 fraud 1\n2 other 1\n3 - 1\n- fraud 1\nno\n",
     }

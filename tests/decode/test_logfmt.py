@@ -111,7 +111,7 @@ def parse(line: str) -> dict[str, object] | None:
         pairs += bool(key)
         text = unescaped(value[1:-1]) if is_quoted(value) else value
         raw = value[1:-1] if is_quoted(value) else value
-        fields.setdefault(key, VALUES[raw] if raw in VALUES else text)
+        fields.setdefault(key, VALUES.get(raw, text))
     return fields if pairs else None
 
 
@@ -123,8 +123,9 @@ def first_wins(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 TOKENS = st.sampled_from(
-    ["a", "b", "=", "==", '"', '""', '="', '" ', '=" ', " ", "  ", "\t", "\r", "\\", '\\"', "\\\\", "\\n", "\\u00e9",
-     "\\uzz", "\\x", "-", "null", "true", "False", "NA", "1.5", "é", "\u2028", "\0", "\x1b[31m", "\x7f", "{", "}",
+    ["a", "b", "=", "==", '"', '""', '="', '" ', '=" ', " ", "  ", "\t", "\r", "\\", '\\"', "\\\\", "\\n",
+     "\\u00e9", "\\uzz", "\\x", "-", "null", "true", "False", "NA", "1.5", "é", "\u2028",
+     "\0", "\x1b[31m", "\x7f", "{", "}",
      ",", ":", "a=1", 'k="v w"', "\v"]
 )  # fmt: skip
 TEXT = st.lists(st.lists(TOKENS, max_size=10).map("".join), max_size=6)
@@ -203,7 +204,8 @@ def test_numbers(decoder: LogfmtDecoder, written: str, value: float, invalid: in
     ("written", "code", "error"),
     [
         ("c=a", CODE_FIRST, 0), ('c="x y" error=', CODE_FIRST + 1, 0), ("c=z error=boom", CODE_OTHER, 1),
-        ("c= error", CODE_MISSING, 1), ("c error=false", CODE_FIRST + 3, 0), ("c=True error=0", CODE_FIRST + 3, 0),
+        ("c= error", CODE_MISSING, 1),
+        ("c error=false", CODE_FIRST + 3, 0), ("c=True error=0", CODE_FIRST + 3, 0),
         ('c="" error=""', CODE_MISSING, 0),
     ],
 )  # fmt: skip

@@ -66,7 +66,8 @@ def test_a_line(decoder: TextDecoder) -> None:
 @pytest.mark.parametrize(
     ("written", "value", "invalid"),
     [
-        ("1", 1.0, 0), ("-1.5e3", -1500.0, 0), (" 2 ", 2.0, 0), ("", np.nan, 0), ("-", np.nan, 0), ("NA", np.nan, 0),
+        ("1", 1.0, 0), ("-1.5e3", -1500.0, 0), (" 2 ", 2.0, 0), ("", np.nan, 0),
+        ("-", np.nan, 0), ("NA", np.nan, 0),
         ("null", np.nan, 0), ("NULL", np.nan, 0), ("nan", np.nan, 0), ("inf", np.inf, 0), ("true", 1.0, 0),
         ("False", 0.0, 0), ("abc", np.nan, 1), ("1,5", np.nan, 1), ("{1}", np.nan, 1),
     ],

@@ -19,8 +19,8 @@ from drift_exporter.sources.source import SourceState
 PACK = {"": bytes, ".gz": gzip.compress, ".zst": zstandard.ZstdCompressor().compress}
 PIECES = st.sampled_from(
     [
-        b'{"a": 1}', b'{"a": {"b": [1, {"c": 2}]}}', b'{\n  "a": "x"\n}', b"[", b"]", b",", b"\n", b" ", b"{", b"}",
-        b'"', b"\\", b'{"t": "cut', b"\n{", b"x" * 30, b'{"l": "' + b"y" * 50 + b'"}', b"\xff", b"1",
+        b'{"a": 1}', b'{"a": {"b": [1, {"c": 2}]}}', b'{\n  "a": "x"\n}', b"[", b"]", b",", b"\n", b" ", b"{",
+        b"}", b'"', b"\\", b'{"t": "cut', b"\n{", b"x" * 30, b'{"l": "' + b"y" * 50 + b'"}', b"\xff", b"1",
     ]
 )  # fmt: skip
 CONTENT = st.lists(PIECES, max_size=30).map(b"".join)
@@ -156,6 +156,7 @@ class Reader:
         self._state = SourceState()
 
     def look(self) -> FileSource:
+        """Read what there is."""
         source = FileSource(str(self._pattern), "json", 1000, chunk_size=100, clock=lambda: 0.0)
         source.restore(self._state)
         for chunk in source.poll():

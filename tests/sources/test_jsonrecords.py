@@ -77,7 +77,8 @@ def test_what_json_dumps_wrote(rows: list[Any], form: str, indent: int | None, *
 PIECES = st.sampled_from(
     [
         b'{"a": 1}', b'{"a": {"b": [1, {"c": 2}, {"d": 3}]}}', b'{"s": "x\\"}, {\\\\"}', b"[", b"]",
-        b",", b"\n", b" ", b"\r\n", b"{", b"}", b'"', b"\\", b":", b'"a"', b"1", b"null", b"garbage", b"\xff", b"\0",
+        b",", b"\n", b" ", b"\r\n", b"{", b"}", b'"', b"\\", b":", b'"a"', b"1", b"null",
+        b"garbage", b"\xff", b"\0",
         b"},{", b'{"t": "cut', b'{"a": [', b"\n{", b"\n[", b", {", b"12.5e3", b'"x, {y"', b"\\\\", b'\\"',
         b"x" * 30, b'{"a" {"b":1}}', b"\t",
     ]

@@ -7,8 +7,9 @@ from typing import Any
 Row = Mapping[str, Any]
 
 PATTERN = (
-    r'^(?P<ts>\S+) \[(?P<version>[^\]]*)\] "(?P<prediction>[^"]*)" score=(?P<score>\S*) took (?P<latency_ms>\S*?)ms '
-    r"error=<(?P<error>.*?)> trace=(?P<trace_id>\S*) amount=(?P<features_amount>\S*) country=(?P<features_country>.*)$"
+    r'^(?P<ts>\S+) \[(?P<version>[^\]]*)\] "(?P<prediction>[^"]*)" score=(?P<score>\S*) took '
+    r"(?P<latency_ms>\S*?)ms error=<(?P<error>.*?)> trace=(?P<trace_id>\S*) amount=(?P<features_amount>\S*) "
+    r"country=(?P<features_country>.*)$"
 )
 """What stands where in the lines of ``as_text``."""
 
@@ -57,13 +58,16 @@ def as_logfmt(rows: Sequence[Row]) -> bytes:
 
 def as_text(rows: Sequence[Row]) -> bytes:
     """Lines that ``PATTERN`` takes apart."""
-    return "".join(
-        f'{told(row.get("ts"))} [{told(row.get("version"))}] "{told(row.get("prediction"))}" '
-        f"score={told(row.get('score'))} took {told(row.get('latency_ms'))}ms error=<{told(row.get('error'))}> "
-        f"trace={told(row.get('trace_id'))} amount={told(row.get('features', {}).get('amount'))} "
-        f"country={told(row.get('features', {}).get('country'))}\n"
-        for row in rows
-    ).encode()
+    lines = []
+    for row in rows:
+        features = row.get("features", {})
+        lines.append(
+            f'{told(row.get("ts"))} [{told(row.get("version"))}] "{told(row.get("prediction"))}" '
+            f"score={told(row.get('score'))} took {told(row.get('latency_ms'))}ms "
+            f"error=<{told(row.get('error'))}> trace={told(row.get('trace_id'))} "
+            f"amount={told(features.get('amount'))} country={told(features.get('country'))}\n"
+        )
+    return "".join(lines).encode()
 
 
 FORMATS: Mapping[str, tuple[Callable[[Sequence[Row]], bytes], Mapping[str, str]]] = {

@@ -176,7 +176,7 @@ def _record_path(value: str) -> str:
         raise refuse(f"{shorten(value)} reaches {len(keys)} levels deep; at most {DEEPEST_FIELD}")
     if "" in keys:
         raise refuse(f"{shorten(value)} has an empty part; write a field, or nested ones by dots: a.b")
-    if value == "*" or value.endswith(".*"):
+    if keys[-1] == "*":
         raise refuse(f"{shorten(value)} is a pattern; name one field here")
     return value
 

@@ -72,8 +72,8 @@ def _read_file(path: Path, most: int) -> Sample:
         what = "there must be one record below a header"
         if sample.format != "csv":
             what = (
-                "there must be one object a line in NDJSON, an array of objects, or key=value; for other lines of "
-                "text write a configuration with format: text and a pattern"
+                "there must be one object a line in NDJSON, an array of objects, or key=value; "
+                "for other lines of text write a configuration with format: text and a pattern"
             )
         raise DecodeError(f"{path}: holds no record; {what}")
     return sample

@@ -1,6 +1,7 @@
 """Regular expressions with named groups, in the syntax of RE2: what can be told without compiling them."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 _NAMED = re.compile(r"\(\?P?<(?![=!])([^>]*)>")
@@ -19,15 +20,16 @@ _CLASS = re.compile(r"\[\^?\]?(?:\\.|\[:\w*:\]|[^\]\\])*\]", re.DOTALL)
 
 @dataclass(frozen=True)
 class LinePattern:
-    """A pattern as RE2 takes it, and its groups in order: their names, None for those without one."""
+    """A pattern: ``names`` of its groups in order, and its pieces, with the name where a group begins."""
 
-    text: str
-    groups: tuple[str | None, ...]
+    names: tuple[str, ...]
+    _pieces: tuple[tuple[str, str | None], ...]
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the groups."""
-        return tuple(name for name in self.groups if name is not None)
+    def capturing(self, names: Collection[str]) -> str:
+        """The pattern as RE2 takes it, with these groups only: each of them costs time."""
+        return "".join(
+            piece if name is None else "(" if name in names else "(?:" for piece, name in self._pieces
+        )
 
 
 def parse_pattern(text: str) -> LinePattern:
@@ -36,8 +38,8 @@ def parse_pattern(text: str) -> LinePattern:
     Named groups may be written (?P<name>...) or (?<name>...). What RE2 does not have is refused where it is
     easily told; whether all else is right is known once it is compiled.
     """
-    written: list[str] = []
-    groups: list[str | None] = []
+    pieces: list[tuple[str, str | None]] = []
+    names: list[str] = []
     position = depth = 0
     while position < len(text):
         start, byte = position, text[position]
@@ -55,15 +57,15 @@ def parse_pattern(text: str) -> LinePattern:
                 raise ValueError("a ) closes nothing; write \\) for the character")
         elif byte == "(":
             depth += 1
-            position, piece = _after_opening(text, start, groups)
-            written.append(piece)
+            position, name = _after_opening(text, start, names)
+            pieces.append((text[start:position], name))
             continue
-        written.append(text[start:position])
+        pieces.append((text[start:position], None))
     if depth:
         raise ValueError("a ( is not closed; write \\( for the character")
-    if not any(groups):
+    if not names:
         raise ValueError("there is no named group; write (?P<name>...) around what a field shall hold")
-    return LinePattern("".join(written), tuple(groups))
+    return LinePattern(tuple(names), tuple(pieces))
 
 
 def group_of(path: tuple[str, ...]) -> str:
@@ -85,8 +87,8 @@ def _after_escape(text: str, start: int) -> int:
     return start + 2
 
 
-def _after_opening(text: str, start: int, groups: list[str | None]) -> tuple[int, str]:
-    """Where the inside of a group begins, and how its beginning is written for RE2."""
+def _after_opening(text: str, start: int, names: list[str]) -> tuple[int, str | None]:
+    """Where the inside of a group begins, and its name; a group without one has an empty name."""
     for beginning, what in _UNKNOWN.items():
         if text.startswith(beginning, start):
             raise ValueError(f"{beginning} {what}, which RE2 does not have; write it otherwise")
@@ -95,10 +97,8 @@ def _after_opening(text: str, start: int, groups: list[str | None]) -> tuple[int
         name = found[1]
         if not re.fullmatch(r"\w+", name):
             raise ValueError(f"{name!r} cannot name a group; use letters, digits and _ only")
-        if name in groups:
+        if name in names:
             raise ValueError(f"two groups are called {name!r}; each needs a name of its own")
-        groups.append(name)
-        return found.end(), f"(?P<{name}>"
-    if not text.startswith("(?", start):
-        groups.append(None)
-    return start + 1, "("
+        names.append(name)
+        return found.end(), name
+    return start + 1, None if text.startswith("(?", start) else ""

@@ -134,7 +134,7 @@ class TextDecoder:
                 f"pattern {pattern!r} does not have; it has: {', '.join(self._pattern.names)}"
             )
         try:
-            self._connection.execute(f"SELECT {self._extract(literal(''))}")
+            self._connection.execute(f"SELECT {self._extract(literal(''), self._pattern.names)}")
         except QUERY_ERRORS as error:
             why = str(error).splitlines()[0].removeprefix("Binder Error: ")
             raise ConfigurationError(
@@ -142,25 +142,27 @@ class TextDecoder:
                 "https://github.com/google/re2/wiki/Syntax"
             ) from error
 
-    def _extract(self, line: str) -> str:
-        """SQL for a struct of what the groups hold: g0 for the whole, g1 and on for each of the pattern's."""
-        names = ", ".join(f"'g{i}'" for i in range(len(self._pattern.groups) + 1))
-        return f"regexp_extract({line}, {literal(f'({self._pattern.text})')}, [{names}])"
+    def _extract(self, line: str, wanted: Sequence[str]) -> str:
+        """SQL for a struct of what the groups hold: g0 for the whole, g1 and on for those in order."""
+        names = ", ".join(f"'g{i}'" for i in range(len(wanted) + 1))
+        return f"regexp_extract({line}, {literal(f'({self._pattern.capturing(wanted)})')}, [{names}])"
 
     def _values(self, paths: Iterable[FieldPath]) -> str:
         """Query for the values at these paths as v0 and on, and whether a line matched."""
         missing = ", ".join(map(literal, MISSING))
-        number = {name: i + 1 for i, name in enumerate(self._pattern.groups)}
-        held = {f"v{i}": f"g.g{number[group_of(path)]}" for i, path in enumerate(paths)}
+        groups = [group_of(path) for path in paths]
+        wanted = [name for name in self._pattern.names if name in groups]
+        held = {f"v{i}": f"g.g{wanted.index(name) + 1}" for i, name in enumerate(groups)}
         values = "".join(
             f"CASE WHEN {group} IN ({missing}) THEN NULL ELSE {group} END AS {name}, "
             for name, group in held.items()
         )
         file = literal(self._memory.path)
         lines = f"SELECT unnest(string_split(content, chr(10))) AS l FROM read_text({file})"
+        held_in = f"SELECT {self._extract('l', wanted)} AS g FROM ({lines})"
         return (
-            f"SELECT {values}(g.g0 <> '')::UTINYINT AS matched FROM (SELECT {self._extract('l')} AS g "
-            f"FROM ({lines}) WHERE trim(l, {literal(_WHITE)}) <> '')"
+            f"SELECT {values}(g.g0 <> '')::UTINYINT AS matched "
+            f"FROM ({held_in} WHERE trim(l, {literal(_WHITE)}) <> '')"
         )
 
     def _query(self, *, lenient: bool) -> str:

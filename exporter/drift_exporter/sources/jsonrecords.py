@@ -67,7 +67,7 @@ class Lines:
 def as_lines(path: str, offset: int, data: bytes, limit: int, *, ended: bool) -> Lines:
     """Make lines of the whole items that ``data`` begins with, which stands at ``offset`` of ``path``.
 
-    ``ended`` says that nothing will be appended: then the last item is taken though it does not end. Otherwise
+    ``ended`` says that nothing will be appended: then the last item is taken though it does not end. Else
     what stands behind the last item is left as long as nothing follows it: programs that append to an array
     write over its end.
     """

@@ -68,7 +68,7 @@ class Formatted(Section):
                 [
                     (
                         ("format",),
-                        f"text needs a pattern that says what stands where, such as pattern: {_EXAMPLE}",
+                        f"text needs a pattern that says what stands where; add one such as pattern: {_EXAMPLE}",
                     )
                 ]
             )
