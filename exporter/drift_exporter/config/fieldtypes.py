@@ -177,12 +177,21 @@ def _record_path(value: str) -> str:
         raise refuse(f"{shorten(value)} reaches {len(keys)} levels deep; at most {DEEPEST_FIELD}")
     if "" in keys:
         raise refuse(f"{shorten(value)} has an empty part; write a field, or nested ones by dots: a.b")
-    if value == "*" or value.endswith(".*"):
+    if keys[-1] == "*":
         raise refuse(f"{shorten(value)} is a pattern; name one field here")
     return value
 
 
 RecordPath = Annotated[str, Field(strict=True), AfterValidator(_record_path)]
+
+
+def _timestamp_format(value: str) -> str:
+    if "%" not in _text(value):
+        raise refuse(f"{shorten(value)} holds no part of a time; write it as for strptime: %d.%m.%Y %H:%M:%S")
+    return value
+
+
+TimestampFormat = Annotated[str, Field(strict=True), AfterValidator(_timestamp_format)]
 
 
 def _features(value: object) -> object:

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Discriminator, Tag
 from drift_exporter.config.positions import shorten
 from drift_exporter.config.refusal import refuse_parts
 from drift_exporter.config.sources.file import FileSource
-from drift_exporter.config.sources.formats import FileFormat, format_of
+from drift_exporter.config.sources.formats import FileFormat, format_of, pattern_of
 from drift_exporter.config.sources.http import HttpCursor, HttpLink, HttpSince, HttpSource
 from drift_exporter.config.sources.kafka import KafkaSource
 
@@ -66,5 +66,6 @@ __all__ = [
     "LabelSource",
     "Source",
     "format_of",
+    "pattern_of",
     "source_tag",
 ]
