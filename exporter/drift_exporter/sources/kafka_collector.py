@@ -209,12 +209,12 @@ class Collector:
                 if position < 0:
                     # The group turned out to have read nothing.
                     early = OFFSET_BEGINNING if self.holder.starts_early(key) else OFFSET_END
-                    self.consumer.seek(partition_of(key, self.floors.pop(key, early)))
+                    self._move(key, self.floors.pop(key, early))
                     continue
                 low, _ = self.consumer.get_watermark_offsets(partition_of(key, 0), timeout=TIMEOUT)
-                self.consumer.seek(partition_of(key, low))
+                self._move(key, low)
             except (KafkaException, TypeError) as error:
-                log.warning("%s: where to go on is not known yet: %s", place_name(key), words_of(error))
+                self.trouble.note_text(f"{place_name(key)}: where to go on is not known: {words_of(error)}")
                 self.resets.append((key, position))
                 continue
             self.holder.made_anew(key)
@@ -230,3 +230,10 @@ class Collector:
                 low,
             )
         return replace(messages, ends=ends, lost=lost)
+
+    def _move(self, key: Key, offset: int) -> None:
+        # A seek is not possible where the position does not exist.
+        self.consumer.incremental_unassign([partition_of(key, offset)])
+        self.consumer.incremental_assign([partition_of(key, offset)])
+        if self.held:
+            self.resume([key])
