@@ -68,6 +68,7 @@ class FakeClock:
         self.now = 0.0
 
     def __call__(self) -> float:
+        """The time that was told."""
         return self.now
 
 
