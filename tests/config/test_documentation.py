@@ -19,7 +19,14 @@ from drift_exporter.config.schema import (
     Model,
     Predictions,
 )
-from drift_exporter.config.sources import FileSource, HttpCursor, HttpLink, HttpSince, HttpSource
+from drift_exporter.config.sources import (
+    FileSource,
+    HttpCursor,
+    HttpLink,
+    HttpSince,
+    HttpSource,
+    KafkaSource,
+)
 
 DOCUMENTS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCUMENTS / "configuration.md").read_text(encoding="utf-8")
@@ -43,6 +50,7 @@ SOURCE_HEADINGS: Mapping[str, type[BaseModel]] = {
     "`http.cursor`": HttpCursor,
     "`http.since`": HttpSince,
     "`http.link`": HttpLink,
+    "`kafka`": KafkaSource,
 }
 ALL = HEADINGS | SOURCE_HEADINGS
 

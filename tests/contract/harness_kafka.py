@@ -32,6 +32,7 @@ class KafkaHarness:
         self._places: list[tuple[int, int]] = []
 
     def source(self) -> dict[str, Any]:
+        """``predictions.source`` of the configuration."""
         return {
             "type": "kafka",
             "brokers": self._broker.address,
@@ -41,24 +42,30 @@ class KafkaHarness:
         }
 
     def predictions(self) -> dict[str, Any]:
+        """Nothing more."""
         return {}
 
     def publish(self, lines: Sequence[bytes], exporter: str) -> None:
+        """Write lines to the partitions in turn, and wait until they are stored."""
         del exporter
         first = len(self._places)
         messages = [((first + number) // 50 % PARTITIONS, line) for number, line in enumerate(lines)]
         self._places += self._broker.produce_to(TOPIC, messages)
 
     def interrupt(self) -> None:
+        """Cut the wire to the broker."""
         self._wire.cut()
 
     def recover(self) -> None:
+        """Mend it."""
         self._wire.mend()
 
     def place(self, number: int) -> tuple[str, int] | None:
+        """Partition and offset of a line."""
         partition, offset = self._places[number]
         return f"kafka://{TOPIC}/{partition}", offset
 
     def close(self) -> None:
+        """End the broker."""
         self._wire.cut()
         self._broker.stop()

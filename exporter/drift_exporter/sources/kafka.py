@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from drift_exporter.errors import SourceError, StateError
 from drift_exporter.sources.chunk import SMALLEST_CHUNK, Chunk
-from drift_exporter.sources.kafka_batch import Batch, Key, Lines, Messages, make_batch, place_name
+from drift_exporter.sources.kafka_batch import Batch, Key, place_name
 from drift_exporter.sources.kafka_marks import Marks
 from drift_exporter.sources.kafka_payload import reader_of
 from drift_exporter.sources.kafka_settings import KafkaSettings, PayloadSettings, TopicFacts
@@ -24,7 +24,7 @@ from drift_exporter.sources.position import Guard, new_guard
 from drift_exporter.sources.source import LOST_RECORDS, Counts, Lag, SourceChanges, SourceState
 
 if TYPE_CHECKING:
-    from drift_exporter.sources.kafka_collector import Collector
+    from drift_exporter.sources.kafka_intake import Intake
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +60,8 @@ class KafkaSource:
     counts: Counts = field(default_factory=Counts)
     lost_bytes: int = 0
     marks: Marks = field(init=False)
-    _collector: "Collector | None" = field(default=None, init=False)
-    _lines: Lines | None = field(default=None, init=False)
+    _intake: "Intake | None" = field(default=None, init=False)
     _queue: deque[Batch] = field(default_factory=deque, init=False)
-    _unread: Messages | None = field(default=None, init=False)
     _requests: "SimpleQueue[_Request | None]" = field(default_factory=SimpleQueue, init=False)
 
     def __post_init__(self) -> None:
@@ -72,7 +70,7 @@ class KafkaSource:
         self._save: Callable[[], None] = lambda: None
         self._current: Batch | None = None
         self._problem: str | None = None
-        self._again = self._aside = self._full = self._broken = False
+        self._again = self._aside = False
         self._ahead: _Ahead | None = None
         self._ending = threading.Event()
         self._reader = 0
@@ -80,7 +78,10 @@ class KafkaSource:
     @property
     def problem(self) -> str | None:
         """What is wrong with the brokers, topics, schemas or permissions, as of the last look."""
-        return self._problem or (None if self._collector is None else self._collector.trouble.text)
+        intake = self._intake
+        if self._problem is not None or intake is None:
+            return self._problem
+        return intake.problem or intake.collector.trouble.text
 
     def bind(self, save: Callable[[], None]) -> None:
         """Save before a partition is given up, so that whoever gets it goes on where we ended."""
@@ -94,14 +95,15 @@ class KafkaSource:
         begun, cost = time.monotonic(), time.thread_time()
         self.more, self._reader = False, threading.get_ident()
         self._ending.clear()
-        self._connected().probe()
+        intake = self._connected()
+        intake.collector.probe()
         handed_on = 0
         try:
-            while not stop() and self._next(lambda: stop() or self._ending.is_set(), first=not handed_on):
+            while not stop() and self._next(intake, stop, first=not handed_on):
                 if handed_on and not self.settings.final and time.monotonic() > begun + _TURN:
                     self.more = True
                     break
-                handed_on += yield from self._hand_on()
+                handed_on += yield from self._hand_on(intake)
                 if self._aside:
                     break
         finally:
@@ -109,7 +111,7 @@ class KafkaSource:
             self._ending.set()
             if self._ahead is not None and (batch := self._finish(self._ahead)) is not None:
                 self._queue.append(batch)
-        self.more = self.more or ((self.lag().records or 0) > _BEHIND and not self._problem)
+        self.more = self.more or ((self.lag().records or 0) > _BEHIND and not self.problem)
         if not handed_on:
             self.idle_cost = time.thread_time() - cost
 
@@ -135,8 +137,8 @@ class KafkaSource:
 
     def lag(self) -> Lag:
         """Records that were not read yet, by what the brokers told with the last messages."""
-        collector = self._collector
-        return Lag(records=None if collector is None else collector.lag(self.marks.offsets()))
+        intake = self._intake
+        return Lag(records=None if intake is None else intake.collector.lag(self.marks.offsets()))
 
     def changes(self, *, everything: bool = False) -> SourceChanges:
         """Positions that changed since ``saved``, or all that are known."""
@@ -147,8 +149,8 @@ class KafkaSource:
         """What ``changes`` gave last is stored: the brokers are told how far we are."""
         with self.guard:
             self.marks.saved()
-            if self._collector is not None:
-                self._collector.commit(self.marks.durable, wait=False)
+            if self._intake is not None:
+                self._intake.collector.commit(self.marks.durable, wait=False)
 
     def restore(self, state: SourceState) -> None:
         """Go on where a source stopped whose ``changes`` these were. To be called before the first look."""
@@ -162,21 +164,20 @@ class KafkaSource:
         with self.guard:
             self.marks = old.marks.copy(early=self.settings.start == "earliest")
             self.counts, self.lost_bytes = old.counts, old.lost_bytes
-            if (self.settings, self.payload) == (old.settings, old.payload) and old._collector is not None:  # noqa: SLF001  # of the same class
-                self._collector, old._collector = old._collector, None  # noqa: SLF001  # as above
-                self._queue, self._unread = old._queue, old._unread  # noqa: SLF001  # as above
-                self._lines, self._broken = old._lines, old._broken  # noqa: SLF001  # as above
-                self._collector.holder = self
+            if (self.settings, self.payload) == (old.settings, old.payload) and old._intake is not None:  # noqa: SLF001  # of the same class
+                self._intake, old._intake = old._intake, None  # noqa: SLF001  # as above
+                self._queue = old._queue  # noqa: SLF001  # as above
+                self._intake.collector.holder = self
 
     def close(self) -> None:
         """Leave the group; brokers are told how far we are first."""
         with self.guard:
-            collector, self._collector = self._collector, None
+            intake, self._intake = self._intake, None
             durable = dict(self.marks.durable)
-        self._queue.clear()
-        self._unread = None
-        if collector is not None:
-            collector.close(durable)
+        self._queue = deque()
+        if intake is not None:
+            intake.collector.close(durable)
+            intake.close()
 
     def taken(
         self, keys: Sequence[Key], committed: Mapping[Key, int], topics: Mapping[str, TopicFacts]
@@ -204,25 +205,28 @@ class KafkaSource:
         """Whether a partition of which nothing was read yet is read from its beginning."""
         return self.marks.starts_early(key)
 
-    def _next(self, halted: Callable[[], bool], *, first: bool) -> bool:
+    def _next(self, intake: "Intake", stop: Callable[[], bool], *, first: bool) -> bool:
         """Have a batch to hand on; False where there is none now. Begins to collect the one after it."""
         since = time.monotonic()
         while not self._queue:
-            if self._ahead is None and not first and not self._full and not self.settings.final:
+            if self._ahead is None and not first and not intake.full and not self.settings.final:
                 return False
-            batch = self._collect(halted) if self._ahead is None else self._finish(self._ahead)
+            batch = intake.collect(self._size, stop) if self._ahead is None else self._finish(self._ahead)
             if batch is not None:
                 self._queue.append(batch)
-            elif halted() or not self._waits_for_the_end(since):
+            elif stop() or not self._waits_for_the_end(intake, since):
                 return False
-        if self._full and self._ahead is None and len(self._queue) == 1:
-            self._ahead = _Ahead(lambda: self._collect(halted), self._requests)
+        if intake.full and self._ahead is None and len(self._queue) == 1:
+            size, ending = self._size, self._ending
+            self._ahead = _Ahead(
+                lambda: intake.collect(size, lambda: stop() or ending.is_set()), self._requests
+            )
         return True
 
-    def _hand_on(self) -> Generator[Chunk, None, int]:
+    def _hand_on(self, intake: "Intake") -> Generator[Chunk, None, int]:
         """Hand on the first batch; returns the number of chunks."""
         batch = self._queue[0]
-        if not batch.data:
+        if not batch.size:
             # Tombstones, the end of a partition, lost records.
             self._queue.popleft()
             self._apply(batch)
@@ -233,6 +237,7 @@ class KafkaSource:
         if self._again and len(batch.starts) > 1:
             self._queue.popleft()
             self._queue.extendleft(reversed(batch.halves()))
+            intake.give_back(batch)
         elif not self._aside:
             self.accept()
         self._current = None
@@ -244,40 +249,16 @@ class KafkaSource:
             for lost in batch.lost.values():
                 self.counts[LOST_RECORDS, "retention"] += lost
             self._problem = None
+        if self._intake is not None:
+            self._intake.give_back(batch)
 
-    def _connected(self) -> "Collector":
-        if self._collector is not None and (self._broken or self._collector.trouble.fatal):
+    def _connected(self) -> "Intake":
+        if self._intake is not None and (self._intake.broken or self._intake.collector.trouble.fatal):
             # What was collected and not counted is read again.
             self.close()
-        if self._collector is None:
-            self._broken = False
-            self._lines = reader_of(self.payload)
-            self._collector = _new_collector(self.settings, self)
-        return self._collector
-
-    def _collect(self, halted: Callable[[], bool]) -> Batch | None:
-        collector = self._collector
-        if collector is None or self._lines is None:
-            return None
-        messages, self._unread = self._unread, None
-        try:
-            messages = collector.collect(self._size, halted, messages)
-            self._full = messages.size >= self._size
-            if not messages:
-                return None
-            try:
-                batch = make_batch(messages, self._lines, self.line_limit)
-            except SourceError as error:
-                # The group must go on hearing from us meanwhile.
-                self._unread, self._problem, self._full = messages, str(error), False
-                collector.hold(held=True)
-                return None
-        except BaseException:
-            # Some messages may be nowhere now: they have to be read again.
-            self._broken = True
-            raise
-        collector.hold(held=False)
-        return batch
+        if self._intake is None:
+            self._intake = _new_intake(self)
+        return self._intake
 
     def _finish(self, ahead: "_Ahead") -> Batch | None:
         """What was collected ahead, as soon as it is there; whoever collects may have to wait for us."""
@@ -294,23 +275,26 @@ class KafkaSource:
         return ahead.batch
 
     def _give_up(self, keys: Collection[Key], *, lost: bool) -> None:
-        collector = self._collector
-        if collector is not None and not lost:
+        intake = self._intake
+        if intake is None:
+            return
+        if not lost:
             try:
                 self._save()
             except (StateError, OSError) as error:
                 log.error("%s: given up though it is not saved: %s", _names(keys), error)  # noqa: TRY400  # the text says it all
             with self.guard:
                 durable = {key: offset for key, offset in self.marks.durable.items() if key in keys}
-            collector.commit(durable, wait=True)
+            intake.collector.commit(durable, wait=True)
         log.info("%s: %s", _names(keys), "lost to another member" if lost else "given up")
-        self._queue = deque(batch.without(keys) for batch in self._queue)
-        if self._unread is not None:
-            self._unread = self._unread.without(keys)
+        kept = deque(batch.without(keys) for batch in self._queue)
+        for batch in self._queue:
+            intake.give_back(batch)
+        self._queue = kept
 
-    def _waits_for_the_end(self, since: float) -> bool:
+    def _waits_for_the_end(self, intake: "Intake", since: float) -> bool:
         """Whether there is more to come of what is read once."""
-        unfinished: Collection[Key] = getattr(self._collector, "unfinished", ())
+        unfinished = intake.collector.unfinished
         if not unfinished or self.problem is not None:
             return False
         if time.monotonic() < since + _PATIENCE:
@@ -339,15 +323,18 @@ class _Ahead(threading.Thread):
             self._requests.put(None)
 
 
-def _new_collector(settings: KafkaSettings, source: KafkaSource) -> "Collector":
+def _new_intake(source: KafkaSource) -> "Intake":
     try:
-        from drift_exporter.sources.kafka_member import Member  # noqa: PLC0415  # an extra, and heavy
+        from drift_exporter.sources.kafka_intake import Intake  # noqa: PLC0415  # an extra, and heavy
+        from drift_exporter.sources.kafka_member import Member  # noqa: PLC0415  # as above
         from drift_exporter.sources.kafka_whole import Whole  # noqa: PLC0415  # as above
     except ImportError as error:
         raise SourceError(
             f"source kafka needs confluent-kafka ({error}); pip install 'drift-exporter[kafka]'"
         ) from error
-    return Whole(settings, source) if settings.final else Member(settings, source)
+    lines = reader_of(source.payload)
+    kind = Whole if source.settings.final else Member
+    return Intake(kind(source.settings, source), lines, source.line_limit)
 
 
 def _names(keys: Collection[Key]) -> str:

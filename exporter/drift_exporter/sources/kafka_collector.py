@@ -1,8 +1,8 @@
 """Messages of the partitions that a client holds, as many as there are at the moment."""
 
 import logging
-import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol, cast
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError, KafkaException, Message, TopicPartition
@@ -14,11 +14,8 @@ from drift_exporter.sources.kafka_trouble import Trouble
 
 log = logging.getLogger(__name__)
 
-LOT = 1000
-"""Messages that are asked for at a time."""
-
-_WAIT, _NO_WAIT, _LONGEST = 0.1, 0.01, 1.0
-"""Seconds: for a first message, for more of them, for all of a collection."""
+LOT = 500
+"""Messages that are asked for at a time: few enough to be found in the processor's cache again."""
 
 
 class Holder(Protocol):
@@ -72,8 +69,10 @@ NOBODY = _Nobody()
 class Collector:
     """One client. ``owned`` are the partitions that it holds, ``assigned`` whether it was told of any yet.
 
-    ``floors`` are offsets below which messages of a partition are left out, ``gone`` partitions that were
-    given up during a collection, ``resets`` those whose position does not exist (with the position).
+    ``unfinished`` are those whose end is waited for, ``floors`` offsets below which messages of a partition
+    are left out, ``gone`` partitions that were given up, ``resets`` those whose position does not exist (with
+    the position). ``drained`` says that the last look took all there was. ``keys`` are all partitions that
+    were ever seen, by their numbers.
     """
 
     def __init__(self, settings: KafkaSettings, holder: Holder) -> None:
@@ -83,36 +82,30 @@ class Collector:
         self.trouble = Trouble(settings)
         self.owned: set[Key] = set()
         self.assigned = False
+        self.unfinished: set[Key] = set()
         self.floors: dict[Key, int] = {}
         self.gone: set[Key] = set()
         self.resets: list[tuple[Key, int]] = []
         self.held = False
+        self.drained = True
+        self.keys: list[Key] = []
+        self._numbers: dict[Key, int] = {}
         self.consumer = connect(settings, error_cb=self.trouble.note, on_commit=self.on_commit)
 
-    def collect(self, limit: int, halted: Callable[[], bool], messages: Messages | None = None) -> Messages:
-        """What there is to read now, up to about ``limit`` bytes; waits a moment where there is nothing.
+    def take(self, wait: float) -> Messages:
+        """The next messages, as many as there are within ``wait`` seconds, up to ``LOT``.
 
-        It is added to ``messages``, where they are given.
+        Partitions that were given up meanwhile are in ``gone``: whoever holds their messages drops them, but
+        for those that this returns.
         """
-        messages = Messages() if messages is None else messages
-        end = time.monotonic() + _LONGEST
-        wait = _WAIT
-        while not halted():
-            try:
-                lot = self.consumer.consume(LOT, wait)
-            except KafkaException as error:
-                self.trouble.note(error.args[0])
-                break
-            if self.gone:
-                messages = messages.without(self.gone)
-                self.gone.clear()
-            self._add(messages, lot)
-            wait = _NO_WAIT
-            if len(lot) < LOT or messages.size >= limit or self.resets or time.monotonic() > end:
-                break
-        if self.resets:
-            self._begin_anew(messages)
-        return messages
+        try:
+            lot = self.consumer.consume(LOT, wait)
+        except KafkaException as error:
+            self.trouble.note(error.args[0])
+            lot = []
+        self.drained = len(lot) < LOT
+        messages = self._messages(lot)
+        return self._begin_anew(messages) if self.resets else messages
 
     def lag(self, positions: Mapping[Key, int]) -> int | None:
         """Records that were not read yet, by what the brokers told last; None where they told nothing."""
@@ -156,31 +149,34 @@ class Collector:
         if partitions:
             (self.consumer.pause if self.held else self.consumer.resume)(partitions)
 
-    def _add(self, messages: Messages, lot: list[Message]) -> None:
-        errors = [message.error() for message in lot]
-        if errors.count(None) < len(errors) or self.floors:
-            lot = self._without_events(messages, lot)
+    def _messages(self, lot: list[Message]) -> Messages:
+        ends: list[tuple[int, Key, int]] = []
+        # By truth: an error that is compared with None leaves an exception behind that comes up anywhere.
+        if any(map(Message.error, lot)) or self.floors:
+            lot = self._without_events(lot, ends)
         if not lot:
-            return
+            return Messages(self.keys, ends=ends)
         self.trouble.served()
         topic = self.settings.only_topic
-        partitions = cast("list[int]", [message.partition() for message in lot])
+        partitions = cast("list[int]", list(map(Message.partition, lot)))
         if topic is None:
-            topics = cast("list[str]", [message.topic() for message in lot])
-            keys = list(zip(topics, partitions, strict=True))
-            numbers = {key: messages.number(key) for key in set(keys)}
-            partitions = [numbers[key] for key in keys]
+            topics = cast("list[str]", list(map(Message.topic, lot)))
+            partitions = [self._number(key) for key in zip(topics, partitions, strict=True)]
         else:
             # So a partition's number is its number.
-            for number in range(len(messages.keys), max(partitions) + 1):
-                messages.number((topic, number))
-        values = [message.value() for message in lot]
-        messages.values += values
-        messages.partitions += partitions
-        messages.offsets += cast("list[int]", [message.offset() for message in lot])
-        messages.size += sum(map(len, filter(None, values)))
+            for number in range(len(self.keys), max(partitions) + 1):
+                self._number((topic, number))
+        offsets = cast("list[int]", list(map(Message.offset, lot)))
+        return Messages(self.keys, list(map(Message.value, lot)), partitions, offsets, ends)
 
-    def _without_events(self, messages: Messages, lot: list[Message]) -> list[Message]:
+    def _number(self, key: Key) -> int:
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self.keys)
+            self.keys.append(key)
+        return number
+
+    def _without_events(self, lot: list[Message], ends: list[tuple[int, Key, int]]) -> list[Message]:
         """The messages that are none of the client's own; what those tell is taken note of."""
         good = []
         for message in lot:
@@ -193,7 +189,7 @@ class Collector:
                     good.append(message)
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
                 if key in self.owned:
-                    messages.ends.append((len(messages.values) + len(good), key, offset))
+                    ends.append((len(good), key, offset))
                     self.ended(key)
             elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001  # as above
                 if key in self.owned:
@@ -202,9 +198,10 @@ class Collector:
                 self.trouble.note(error)
         return good
 
-    def _begin_anew(self, messages: Messages) -> None:
-        """Where a position does not exist, go on at the first one that does."""
+    def _begin_anew(self, messages: Messages) -> Messages:
+        """Where a position does not exist, go on at the first one that does; tells how far in addition."""
         resets, self.resets = self.resets, []
+        ends, lost = list(messages.ends), {}
         for key, position in resets:
             if key not in self.owned:
                 continue
@@ -212,18 +209,18 @@ class Collector:
                 if position < 0:
                     # The group turned out to have read nothing.
                     early = OFFSET_BEGINNING if self.holder.starts_early(key) else OFFSET_END
-                    self.consumer.seek(partition_of(key, self.floors.pop(key, early)))
+                    self._move(key, self.floors.pop(key, early))
                     continue
                 low, _ = self.consumer.get_watermark_offsets(partition_of(key, 0), timeout=TIMEOUT)
-                self.consumer.seek(partition_of(key, low))
+                self._move(key, low)
             except (KafkaException, TypeError) as error:
-                log.warning("%s: where to go on is not known yet: %s", place_name(key), words_of(error))
+                self.trouble.note_text(f"{place_name(key)}: where to go on is not known: {words_of(error)}")
                 self.resets.append((key, position))
                 continue
             self.holder.made_anew(key)
-            messages.ends.append((len(messages.values), key, low))
+            ends.append((len(messages.values), key, low))
             if position < low:
-                messages.lost[key] = messages.lost.get(key, 0) + low - position
+                lost[key] = low - position
             log.warning(
                 "%s: %s; going on at %d",
                 place_name(key),
@@ -232,3 +229,11 @@ class Collector:
                 else f"record {position}, which is next, is beyond its end: it was made anew, or cut",
                 low,
             )
+        return replace(messages, ends=ends, lost=lost)
+
+    def _move(self, key: Key, offset: int) -> None:
+        # A seek is not possible where the position does not exist.
+        self.consumer.incremental_unassign([partition_of(key, offset)])
+        self.consumer.incremental_assign([partition_of(key, offset)])
+        if self.held:
+            self.resume([key])

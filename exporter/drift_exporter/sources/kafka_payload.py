@@ -106,16 +106,14 @@ def json_text(value: object) -> bytes:
 def _registered(registry: Registry, number: int) -> Any:  # noqa: ANN401  # fastavro has no type for it
     """The schema of a number; raises ValueError where there is none, SourceError where that is not known."""
     fastavro = _fastavro()
+    kind, text, references = registry.schema(number)
+    if kind != "AVRO":
+        raise ValueError(f"schema {number} is of the kind {kind}, not AVRO")
+    named: dict[str, Any] = {}
     try:
-        kind, text, references = registry.schema(number)
-        if kind != "AVRO":
-            raise ValueError(f"schema {number} is of the kind {kind}, not AVRO")  # noqa: TRY301
-        named: dict[str, Any] = {}
         for document in references:
             fastavro.parse_schema(json.loads(document), named_schemas=named)
         return fastavro.parse_schema(json.loads(text), named_schemas=named)
-    except (SourceError, ValueError):
-        raise
     except Exception as error:
         # There is no base of what fastavro raises.
         raise ValueError(f"schema {number} cannot be used: {type(error).__name__}: {error}") from error
@@ -127,19 +125,27 @@ def _decoded(
     fastavro = _fastavro()
     texts, faults = [], {}
     for index, value in enumerate(values):
+        text = b""
         try:
             schema, body = schema_of(value)
-            stream = io.BytesIO(body)
-            record = fastavro.schemaless_reader(stream, schema, None)
-            if rest := len(body) - stream.tell():
-                raise ValueError(f"{rest} bytes are left after the record")  # noqa: TRY301
-            texts.append(json_text(record))
-        except SourceError:
-            raise
-        except Exception as error:  # noqa: BLE001  # whatever garbage makes fastavro raise
-            texts.append(b"")
-            faults[index] = f"not Avro of its schema: {str(error) or type(error).__name__}"
+            text = _json_of(fastavro, schema, body)
+        except ValueError as error:
+            faults[index] = str(error)
+        texts.append(text)
     return texts, faults
+
+
+def _json_of(fastavro: Any, schema: Any, body: bytes) -> bytes:  # noqa: ANN401  # as above
+    """An Avro record as JSON; raises ValueError where it is none of its schema."""
+    stream = io.BytesIO(body)
+    try:
+        text = json_text(fastavro.schemaless_reader(stream, schema, None))
+    except Exception as error:
+        # Garbage makes fastavro raise whatever it likes.
+        raise ValueError(f"not Avro of its schema: {str(error) or type(error).__name__}") from error
+    if rest := len(body) - stream.tell():
+        raise ValueError(f"not Avro of its schema: {rest} bytes are left after the record")
+    return text
 
 
 def _plain_value(value: object) -> object:

@@ -54,6 +54,10 @@ class Trouble:
             # The same error again may be told with other numbers in it.
             self.text, self._code = f"kafka {self._brokers}: {said}", code
 
+    def note_text(self, text: str) -> None:
+        """Take note of what does not come from the client."""
+        self.text, self._code = f"kafka {self._brokers}: {text}", None
+
     def served(self) -> None:
         """A broker gave what it may have refused before."""
         if self._code in _REFUSED:

@@ -1,7 +1,6 @@
 """All that topics hold now, read once, outside of any group."""
 
 import re
-from collections.abc import Callable
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaException
 
@@ -12,22 +11,21 @@ from drift_exporter.sources.kafka_settings import KafkaSettings
 
 
 class Whole(Collector):
-    """A client of its own. ``unfinished`` are the partitions that were not yet read to their end."""
+    """A client of its own, whose partitions are read to their end."""
 
     def __init__(self, settings: KafkaSettings, holder: Holder) -> None:
         """Set up; raises SourceError where the configuration cannot be used."""
         super().__init__(settings, holder)
-        self.unfinished: set[Key] = set()
         self._limits: dict[Key, int] = {}
 
-    def collect(self, limit: int, halted: Callable[[], bool], messages: Messages | None = None) -> Messages:
-        """What there is to read now, up to about ``limit`` bytes."""
+    def take(self, wait: float) -> Messages:
+        """The next messages, as many as there are within ``wait`` seconds."""
         if not self.assigned:
             self._assign()
-        collected = super().collect(limit, halted, messages)
+        messages = super().take(wait)
         if self.unfinished:
             self._note_finished()
-        return collected
+        return messages
 
     def ended(self, key: Key) -> None:
         """Take note of that a partition was read to its end, as it is now."""
