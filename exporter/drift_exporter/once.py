@@ -16,10 +16,8 @@ def run_once(config_path: Path) -> tuple[bytes, list[str]]:
     try:
         models += (make_model(model, config, final=True) for model in config.models)
         for model in models:
-            model.prepare()
             model.read()
             while model.source.more:
-                model.prepare()
                 model.read()
         snapshot = take_snapshot(models, reload_successful=True, reload_timestamp=now, now=now)
         problems = [

@@ -104,16 +104,6 @@ class ModelRuntime:
         self._report(problem or self.source.problem)
         return chunks
 
-    def prepare(self, stop: Callable[[], bool] = lambda: False) -> bool:
-        """Let the source do what takes long, before it is read; whether it may be."""
-        try:
-            self.source.prepare(stop)
-        except Exception as error:
-            log.exception("model %s: its source cannot be prepared", self.model.name)
-            self._report(f"{type(error).__name__}: {error}")
-            return False
-        return True
-
     def restore(self) -> None:
         """Go on where the last save was; raises StateError where that cannot be read."""
         state = None if self.store is None else self.store.load(self.model.name)
@@ -384,10 +374,9 @@ class Reader:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            ready = self.model.prepare(self._stop.is_set)
             with self._slots:
                 # Others may have read for long.
-                if ready and not self._stop.is_set():
+                if not self._stop.is_set():
                     self.model.read(self._stop.is_set)
             self.first_done.set()
             if not self.model.source.more:

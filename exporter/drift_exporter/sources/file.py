@@ -74,9 +74,6 @@ class FileSource:
     def bind(self, save: Callable[[], None]) -> None:
         """Nothing is given up here that could be read twice."""
 
-    def prepare(self, stop: Callable[[], bool] = lambda: False) -> None:
-        """Files are there at once."""
-
     @property
     def problem(self) -> str | None:
         """What is wrong with a file, or with the pattern, as of the last look."""

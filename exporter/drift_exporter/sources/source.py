@@ -55,11 +55,9 @@ class SourceChanges:
 class Source(Protocol):
     """Where a model's records come from.
 
-    Making one costs nothing and touches nothing: what has to be opened or connected is at the first
-    ``prepare`` or ``poll``.
-    ``prepare``, ``poll``, ``accept``, ``note_time``, ``set_aside`` and ``read_smaller`` are called by one
-    thread, the others by any, whoever calls ``changes``, ``saved``, ``restore`` or ``adopt`` holding the
-    model's lock.
+    Making one costs nothing and touches nothing: what has to be opened or connected is at the first ``poll``.
+    ``poll``, ``accept``, ``note_time``, ``set_aside`` and ``read_smaller`` are called by one thread, the
+    others by any, whoever calls ``changes``, ``saved``, ``restore`` or ``adopt`` holding the model's lock.
     """
 
     @property
@@ -94,17 +92,11 @@ class Source(Protocol):
         """
         ...
 
-    def prepare(self, stop: Callable[[], bool] = lambda: False) -> None:
-        """Do what may take long and not much memory, such as asking a server, ahead of the next ``poll``.
-
-        Only so many models may be polled at a time, for the memory that decoding takes; others are polled
-        while this waits. It returns soon after ``stop``. What goes wrong is told as ``problem``.
-        """
-        ...
-
     def poll(self, stop: Callable[[], bool] = lambda: False) -> Generator[Chunk]:
         """Hand on what there is to read now, chunk by chunk, until there is no more or ``stop``.
 
+        Only as many models are polled at a time as may decode at a time: what takes long, such as waiting for
+        a server, is done on a thread of the source's own, and nobody waits here for more than a moment.
         The position moves past a chunk when it is accepted, or else when the next one is asked for. A chunk
         that was not accepted when the generator is closed comes again.
         """

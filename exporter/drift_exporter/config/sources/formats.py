@@ -68,7 +68,8 @@ class Formatted(Section):
                 [
                     (
                         ("format",),
-                        f"text needs a pattern that says what stands where; add one such as pattern: {_EXAMPLE}",
+                        "text needs a pattern that says what stands where; add one such as pattern: "
+                        f"{_EXAMPLE}",
                     )
                 ]
             )
