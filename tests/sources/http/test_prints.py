@@ -15,7 +15,7 @@ def test_equal_lines_have_equal_prints_and_others_have_others(lines: list[bytes]
     assert (data.split(b"\n")[:-1] if data.endswith(b"\n") else data.split(b"\n") if data else []) == found
     stripped = [line.strip(b" \t\r\n") for line in found]
     assert len(set(stripped)) == len(set(prints.tolist()))
-    assert {line: value for line, value in zip(stripped, prints.tolist(), strict=True)} == dict(
+    assert dict(zip(stripped, prints.tolist(), strict=True)) == dict(
         zip(stripped, Printer().lines(b"".join(line + b"\n" for line in stripped))[2].tolist(), strict=True)
     )
 
