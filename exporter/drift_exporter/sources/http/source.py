@@ -196,6 +196,7 @@ class HttpSource:
             self.counts.update(old.counts)
             if self.options.origin == old.options.origin:
                 self.standing = old.standing
+            self._changed |= {PLACE, SEEN, PASSED}
         old._give_up()  # noqa: SLF001  # of the same class
 
     def close(self) -> None:
