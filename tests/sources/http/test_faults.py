@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from drift_exporter.errors import StateError
 from drift_exporter.sources.http.options import Way
+from drift_exporter.sources.source import SourceState
 from support.asking import NOON, PATIENCE, Reading, lines, numbers_of
 from support.origin import Asked, Origin, Reply, origin
 
@@ -345,6 +347,13 @@ def test_a_place_of_another_server_is_not_gone_on_from(server: Origin) -> None:
     reading.restart(other.options)
     assert [1, 2] == reading.look()
     assert {"200": 2} == reading.requests
+
+
+def test_a_place_that_another_version_saved_is_refused(server: Origin) -> None:
+    reading = Reading(server.url)
+    for stored in (b'{"origin": "a", "page": 7}', b"\0", b"[]"):
+        with pytest.raises(StateError, match="begin anew with state reset"):
+            reading.source.restore(SourceState(marks={"place": stored}))
 
 
 @pytest.fixture(scope="module")

@@ -201,7 +201,7 @@ class HttpSource:
             if self.options.origin == old.options.origin:
                 self.standing = old.standing
             self._changed |= {PLACE, SEEN, PASSED}
-        old._give_up()  # noqa: SLF001  # of the same class
+        old.close()
 
     def close(self) -> None:
         """Give up the request that is being made, and close the connection."""
