@@ -22,13 +22,17 @@ class Asked:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer. The connection breaks after ``cut`` bytes of the body; ``held`` is waited for before it."""
+    """An answer. ``held`` is waited for before it.
+
+    After ``cut`` bytes of the body the connection breaks, or ``stalled`` is waited for.
+    """
 
     body: bytes = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: int | None = None
     held: threading.Event | None = None
+    stalled: threading.Event | None = None
 
 
 class Origin:
@@ -75,6 +79,10 @@ def origin(
                 return
             self.wfile.write(reply.body[: reply.cut])
             self.wfile.flush()
+            if reply.stalled is not None:
+                reply.stalled.wait(60)
+                self.wfile.write(reply.body[reply.cut :])
+                return
             # Closed without a farewell, as a crash does it.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.close_connection = True

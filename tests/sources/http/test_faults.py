@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from drift_exporter.errors import StateError
 from drift_exporter.sources.http.options import Way
-from support.asking import NOON, PATIENCE, Reading, lines
+from drift_exporter.sources.source import SourceState
+from support.asking import NOON, PATIENCE, Reading, lines, numbers_of
 from support.origin import Asked, Origin, Reply, origin
 
 CURSOR = Way("cursor", "cursor", header="X-Next-Cursor")
@@ -118,6 +120,35 @@ def test_a_server_that_does_not_answer_keeps_nobody_waiting() -> None:
         assert {"timeout": 1} == reading.requests
         held.set()
         assert [1] == reading.later(1)
+
+
+def test_what_has_arrived_of_a_slow_answer_counts_meanwhile_and_the_rest_when_it_comes() -> None:
+    stalled = threading.Event()
+    body = lines(*range(20_000))
+    with origin(lambda _: Reply(body, cut=200_000, stalled=stalled)) as server:
+        reading = Reading(server.url)
+        end = time.monotonic() + PATIENCE
+        found: list[int] = []
+        while len(found) < 10_000 and time.monotonic() < end:
+            for chunk in reading.source.poll():
+                found += numbers_of(chunk)
+        assert 10_000 <= len(found) < 20_000
+        stalled.set()
+        assert list(range(20_000)) == found + reading.look()
+
+
+def test_a_slow_json_page_keeps_no_other_waiting() -> None:
+    stalled = threading.Event()
+    body = json.dumps([{"number": number} for number in range(20_000)]).encode()
+    with (
+        origin(lambda _: Reply(body, cut=200_000, stalled=stalled)) as slow,
+        origin(lambda _: Reply(b'[{"number": 1}]')) as quick,
+    ):
+        waiting = Reading(slow.url, format="json")
+        assert [] == list(waiting.source.poll())
+        assert [1] == Reading(quick.url, format="json").look()
+        stalled.set()
+        assert 20_000 == len(waiting.look())
 
 
 def test_a_source_is_closed_at_once_while_its_server_does_not_answer() -> None:
@@ -316,6 +347,13 @@ def test_a_place_of_another_server_is_not_gone_on_from(server: Origin) -> None:
     reading.restart(other.options)
     assert [1, 2] == reading.look()
     assert {"200": 2} == reading.requests
+
+
+def test_a_place_that_another_version_saved_is_refused(server: Origin) -> None:
+    reading = Reading(server.url)
+    for stored in (b'{"origin": "a", "page": 7}', b"\0", b"[]"):
+        with pytest.raises(StateError, match="begin anew with state reset"):
+            reading.source.restore(SourceState(marks={"place": stored}))
 
 
 @pytest.fixture(scope="module")

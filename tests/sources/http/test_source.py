@@ -190,6 +190,14 @@ def test_since_takes_the_newest_time_where_the_newest_record_comes_first(server:
     assert "105" == server.asked[-1].query["since"]
 
 
+def test_since_tells_of_a_time_in_the_future_for_it_hides_what_comes_before(server: Origin) -> None:
+    held = [("2026-01-01T00:00:00Z", 1), ("2999-01-01T00:00:00Z", 2)]
+    server.answer = since(held)
+    reading = Reading(server.url, SINCE)
+    assert [1, 2] == reading.look()
+    assert "the newest record is of 2999-01-01T00:00:00Z, in the future" in str(reading.source.problem)
+
+
 class Document:
     """A document that grows, served with ranges and versions."""
 

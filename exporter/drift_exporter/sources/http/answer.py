@@ -107,8 +107,11 @@ def _read(ask: Ask, answer: Answer, timeout: float) -> Generator[Piece, None, Ou
     blocks = blocks_of(response, timeout) if status != _NOTHING else iter(())
     page = None
     if options.format == "json" and status != _NOTHING:
+        document = _document(blocks, options.page)
         with _TAKING_APART:
-            page, lines = _json(blocks, options)
+            page = JsonPage(document)
+            lines = page.lines(options.records)
+        del document
         follow = next_of(way, response, answer.url, page)
         page = None
         blocks = (lines[start : start + PIECE] for start in range(0, len(lines), PIECE))
@@ -142,16 +145,16 @@ def _read(ask: Ask, answer: Answer, timeout: float) -> Generator[Piece, None, Ou
     return Outcome(status, [], place, next=follow, rest=rest)
 
 
-def _json(blocks: Iterator[bytes], options: Options) -> tuple[JsonPage, bytes]:
+def _document(blocks: Iterator[bytes], limit: int) -> bytes:
+    """All of a page. Raises PageError where it is too large."""
     document = bytearray()
     for block in blocks:
         document += block
-        if len(document) > options.page:
+        if len(document) > limit:
             raise PageError(
-                f"the page has more than {options.page} bytes; ask for fewer records at a time, or raise page"
+                f"the page has more than {limit} bytes; ask for fewer records at a time, or raise page"
             )
-    page = JsonPage(bytes(document))
-    return page, page.lines(options.records)
+    return bytes(document)
 
 
 def _last_line(ask: Ask, follow: str | None) -> LastLine:

@@ -31,7 +31,7 @@ def _table(characters: bytes) -> NDArray[np.bool_]:
     return table
 
 
-_IS_MARK = _table(_OPEN + _CLOSE + _COMMA + _COLON + b'"')
+_MARKS = _table(_OPEN + _CLOSE + _COMMA + _COLON + b'"').tobytes()
 _IS_OPEN, _IS_CLOSE = _table(_OPEN), _table(_CLOSE)
 
 
@@ -50,7 +50,7 @@ class JsonPage:
     def __init__(self, document: bytes) -> None:
         self._document = document.removeprefix(_BOM).translate(_BLANK)
         array: NDArray[np.uint8] = np.frombuffer(self._document, dtype=np.uint8)
-        places = np.flatnonzero(_IS_MARK[array])
+        places = np.flatnonzero(np.frombuffer(self._document.translate(_MARKS), dtype=np.bool_))
         kinds = array[places]
         quotes = kinds == _QUOTE
         if b"\\" in self._document:

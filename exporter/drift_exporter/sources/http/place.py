@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from drift_exporter.errors import StateError
 from drift_exporter.sources.position import NOTHING, Fingerprint
 
 
@@ -46,9 +47,15 @@ class Place:
 
 
 def place_of(stored: bytes) -> tuple[str, Place]:
-    """The origin and the place that were stored."""
-    values: dict[str, Any] = json.loads(stored)
-    origin = values.pop("origin")
-    length, digest = values.pop("fingerprint")
-    header = base64.b64decode(values.pop("header"))
-    return origin, Place(fingerprint=Fingerprint(length, bytes.fromhex(digest)), header=header, **values)
+    """The origin and the place that were stored. Raises StateError where they cannot be read."""
+    try:
+        values: dict[str, Any] = json.loads(stored)
+        origin = values.pop("origin")
+        length, digest = values.pop("fingerprint")
+        header = base64.b64decode(values.pop("header"))
+        return origin, Place(fingerprint=Fingerprint(length, bytes.fromhex(digest)), header=header, **values)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StateError(
+            f"the state holds a place in a server's answers that cannot be read ({error!r}); go on with the "
+            "version that saved it, or begin anew with state reset"
+        ) from error

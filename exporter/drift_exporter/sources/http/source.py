@@ -24,6 +24,7 @@ from drift_exporter.sources.http.place import place_of
 from drift_exporter.sources.http.prints import Prints
 from drift_exporter.sources.http.retry import backoff
 from drift_exporter.sources.http.standing import End, Standing
+from drift_exporter.sources.http.ways import is_after
 from drift_exporter.sources.position import Guard, new_guard
 from drift_exporter.sources.source import REQUESTS, Counts, Lag, SourceChanges, SourceState
 
@@ -43,6 +44,9 @@ _WORTH = 1 << 20
 
 _SLOW = 60.0
 """Seconds at least until a request is made again that was refused."""
+
+_FUTURE = 3600.0
+"""Seconds that a record's time may be ahead of our clock."""
 
 _ATTEMPTS = 5
 """Failed requests in a row after which one that reads only once gives up."""
@@ -196,7 +200,8 @@ class HttpSource:
             self.counts.update(old.counts)
             if self.options.origin == old.options.origin:
                 self.standing = old.standing
-        old._give_up()  # noqa: SLF001  # of the same class
+            self._changed |= {PLACE, SEEN, PASSED}
+        old.close()
 
     def close(self) -> None:
         """Give up the request that is being made, and close the connection."""
@@ -277,6 +282,11 @@ class HttpSource:
             self._say_changed()
             self.lost_bytes += 0 if place.total is None else max(0, place.total - place.offset)
         self._stand(self.standing.at_end(outcome, self.options, fresh=end.fresh, final=self.final)[0])
+        target = self.standing.place.target
+        if self.options.way.kind == "since" and is_after(target, self.wall() + _FUTURE):
+            self._say(
+                f"the newest record is of {target}, in the future; what comes before that is not asked for"
+            )
         if not end.goes_on:
             self._due = self.clock() + self.options.interval
             self._ended = self.final

@@ -145,6 +145,12 @@ def seconds(text: str) -> float | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
+def is_after(text: str | None, moment: float) -> bool:
+    """Whether a time is known, and after some second since the epoch."""
+    time = None if text is None else seconds(text)
+    return time is not None and time > moment
+
+
 def earlier(text: str, by: float) -> str:
     """A time ``by`` seconds earlier, written alike. Raises PageError where it is not known as a time."""
     if _NUMBER.fullmatch(text):
