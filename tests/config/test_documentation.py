@@ -19,7 +19,7 @@ from drift_exporter.config.schema import (
     Model,
     Predictions,
 )
-from drift_exporter.config.sources import FileSource
+from drift_exporter.config.sources import FileSource, ObjectsSource
 
 DOCUMENTS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCUMENTS / "configuration.md").read_text(encoding="utf-8")
@@ -39,6 +39,7 @@ HEADINGS: Mapping[str, type[BaseModel]] = {
 }
 SOURCE_HEADINGS: Mapping[str, type[BaseModel]] = {
     "`file`": FileSource,
+    "`objects`": ObjectsSource,
 }
 ALL = HEADINGS | SOURCE_HEADINGS
 

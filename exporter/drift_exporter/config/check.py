@@ -75,7 +75,8 @@ def _doubts(model: Model) -> Iterator[tuple[KeyPath, str]]:
     if model.predictions.fields.timestamp is None:
         place = ("predictions", "fields")
         yield place, "there is no timestamp, so a record counts at the time it is read; name one as timestamp"
-    yield from _unmatched(("predictions", "source", "path"), model.predictions.source)
+    if isinstance(model.predictions.source, FileSource):
+        yield from _unmatched(("predictions", "source", "path"), model.predictions.source)
     if model.labels is not None:
         yield ("labels",), "performance is not computed from labels by this version; they are not read"
         yield from _unmatched(("labels", "source", "path"), model.labels.source)

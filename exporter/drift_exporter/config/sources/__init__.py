@@ -2,14 +2,15 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Discriminator, Tag
 
 from drift_exporter.config.positions import shorten
 from drift_exporter.config.refusal import refuse_parts
 from drift_exporter.config.sources.file import FileSource
 from drift_exporter.config.sources.formats import FileFormat, format_of
+from drift_exporter.config.sources.objects import ObjectsSource
 
-SOURCE_TYPES = ("file",)
+SOURCE_TYPES = ("file", "objects")
 """The types of sources, as they are written."""
 
 PLANNED_TYPES = ("http", "kafka", "push", "counts")
@@ -28,10 +29,28 @@ def _known_type(value: Any) -> Any:  # noqa: ANN401 (data before it is validated
     return value
 
 
-Source = Annotated[FileSource, BeforeValidator(_known_type)]
+def _tag(value: Any) -> str:  # noqa: ANN401 (data before it is validated, or a section)
+    kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
+    return source_tag(kind if kind in SOURCE_TYPES else "file")
+
+
+Source = Annotated[
+    Annotated[FileSource, Tag(source_tag("file"))] | Annotated[ObjectsSource, Tag(source_tag("objects"))],
+    Discriminator(_tag),
+    BeforeValidator(_known_type),
+]
 """Where predictions come from."""
 
 LabelSource = Annotated[FileSource, BeforeValidator(_known_type)]
 """Where labels come from."""
 
-__all__ = ["SOURCE_TYPES", "FileFormat", "FileSource", "LabelSource", "Source", "format_of", "source_tag"]
+__all__ = [
+    "SOURCE_TYPES",
+    "FileFormat",
+    "FileSource",
+    "LabelSource",
+    "ObjectsSource",
+    "Source",
+    "format_of",
+    "source_tag",
+]
