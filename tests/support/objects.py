@@ -1,9 +1,10 @@
 """A source of objects with numbered lines that is saved and started again, and what was counted of it."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from drift_exporter.sources.chunk import Chunk
 from drift_exporter.sources.objects import ObjectSource
 from drift_exporter.sources.source import SourceState
 
@@ -47,6 +48,13 @@ class ObjectWatch:
         self.counted += found
         return found
 
+    def first(self, chunks: int = 1) -> list[int]:
+        """Numbers of the lines of the next chunks, as soon as there are some."""
+        deadline = time.monotonic() + PATIENCE
+        while not (found := self.poll(chunks)):
+            assert time.monotonic() < deadline, f"in vain; problem: {self.source.problem}"
+        return found
+
     def until(self, condition: Callable[[], object]) -> list[int]:
         """Poll until something holds; numbers of the lines that came."""
         found: list[int] = []
@@ -88,6 +96,18 @@ class ObjectWatch:
     def close(self) -> None:
         """Give everything back."""
         self.source.close()
+
+
+def all_chunks(source: ObjectSource) -> Iterator[Chunk]:
+    """Chunks until all that is listed was read."""
+    deadline = time.monotonic() + PATIENCE
+    while source.lag().bytes != 0:
+        assert time.monotonic() < deadline, f"in vain; problem: {source.problem}"
+        polling = source.poll()
+        try:
+            yield from polling
+        finally:
+            polling.close()
 
 
 def stored_marks(watch: ObjectWatch) -> Mapping[str, bytes]:

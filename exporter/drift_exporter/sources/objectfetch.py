@@ -56,6 +56,12 @@ class Fetches:
         return {fetch.stored.url for fetch in self._under_way}
 
     @property
+    def copied(self) -> set[str]:
+        """Those of which the copy is there."""
+        there = [fetch for fetch in self._under_way if fetch.future.done() and not fetch.future.exception()]
+        return {fetch.stored.url for fetch in there}
+
+    @property
     def bytes(self) -> int:
         """Their size."""
         return sum(fetch.stored.size or 0 for fetch in self._under_way)

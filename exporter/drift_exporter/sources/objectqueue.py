@@ -46,14 +46,21 @@ class ObjectQueue:
         return len(self._waiting)
 
     def take_in(
-        self, found: Iterable[StoredObject], held: Collection[str], *, before: float | None, now: float
+        self,
+        found: Iterable[StoredObject],
+        held: Collection[str],
+        copied: Collection[str],
+        *,
+        before: float | None,
+        now: float,
     ) -> None:
         """Take note of what there is now (epoch seconds ``now``).
 
-        Of ``held`` there are copies already. What was modified after ``before`` may still be written.
+        Of ``copied`` there are whole copies already, and ``held`` are these and those that are being copied.
+        What was modified after ``before`` may still be written.
         """
         listed = {each.url: each for each in found}
-        self._note_gone(listed, held, now)
+        self._note_gone(listed, copied, now)
         self.marks.note_there(listed)
         self.problems = {url: text for url, text in self.problems.items() if url in listed}
         self.put_off = {url: until for url, until in self.put_off.items() if url in listed}
@@ -93,6 +100,9 @@ class ObjectQueue:
 
     def fail(self, stored: StoredObject, reason: str, clock: float) -> None:
         """Say why an object could not be copied; it is tried again after a while."""
+        if stored.url not in self._seen:
+            # It is gone, and known to be.
+            return
         failures = self.put_off.get(stored.url, (0, 0.0))[0] + 1
         self.put_off[stored.url] = failures, clock + min(LONGEST_WAIT, 2.0 ** min(failures - 1, 20))
         self.problems[stored.url] = reason
@@ -111,21 +121,27 @@ class ObjectQueue:
         self.set_aside[stored.url] = stored.identity
         self.problems[stored.url] = reason
 
-    def _note_gone(self, listed: dict[str, StoredObject], held: Collection[str], now: float) -> None:
+    def _note_gone(self, listed: dict[str, StoredObject], copied: Collection[str], now: float) -> None:
         """Count what is lost with objects that are gone: those that are missing for the second time."""
-        missing = {url for url in self._seen if url not in listed and url not in held}
+        missing = {url for url in self._seen if url not in listed and url not in copied}
         for url, mark in self.marks.unlisted(listed):
-            if mark.finished or mark.gone_at:
+            if mark.finished or mark.gone_at or url in self.set_aside:
                 self.marks.age(url, mark, now)
-            elif url not in held and url not in self.set_aside and self.is_meant(url):
+            elif url not in copied and self.is_meant(url):
                 missing.add(url)
         settled = missing & self._missing
         for url in settled:
             mark_of_it = self.marks.get(url)
-            if mark_of_it is None:
-                self.marks.lost_bytes += self._seen[url]
+            if mark_of_it is None or mark_of_it.finished:
+                # Of a newer version at least what it was longer by.
+                known = 0 if mark_of_it is None else mark_of_it.size
+                self.marks.lost_bytes += max(0, self._seen[url] - known)
             else:
                 self.marks.lost_bytes += unread(url, self.kind, mark_of_it)
                 self.marks.age(url, mark_of_it, now)
         self._missing = missing - settled
-        self._seen = {url: size for url, size in self._seen.items() if url in held or url in self._missing}
+        self._seen = {
+            url: size
+            for url, size in self._seen.items()
+            if url in listed or url in copied or url in self._missing
+        }

@@ -223,9 +223,16 @@ class ObjectSource:
             return
         found = [each for each in found if self._is_meant(each.url)]
         self._failures, self._listed = 0, True
+        current = set() if self._current is None else {self._current.stored.url}
         before = None if self.final or not self.settle else self.wall() - self.settle
         with self.guard:
-            self._queue.take_in(found, self._held(), before=before, now=self.wall())
+            self._queue.take_in(
+                found,
+                self._fetches.urls | current,
+                self._fetches.copied | current,
+                before=before,
+                now=self.wall(),
+            )
         nothing = not (found or self.shard or len(self.marks))
         self._problem = f"no object matches {self.url}" if nothing else None
         # A listing that takes long is not made all the time.
@@ -295,11 +302,6 @@ class ObjectSource:
         """Whether an object is under the pattern and of our shard."""
         ours = self.shard is None or object_shard(url, self.shard[1]) == self.shard[0]
         return ours and self._pattern.matches(url)
-
-    def _held(self) -> set[str]:
-        """The objects of which there are copies, or soon will be."""
-        current = set() if self._current is None else {self._current.stored.url}
-        return self._fetches.urls | current
 
     def _unread(self) -> int | None:
         """Bytes that are listed and not read yet; None before there is a listing."""

@@ -186,7 +186,7 @@ class ObjectStore:
 
     def _object(self, info: Mapping[str, Any]) -> StoredObject:
         name, size = str(info["name"]), info.get("size")
-        times = (_epoch(info[key]) for key in _TIMES if info.get(key))
+        times = (_epoch(info[key]) for key in _TIMES if info.get(key) is not None)
         modified = next((time for time in times if time is not None), None)
         version = next((f"{key}={info[key]}" for key in _VERSIONS if info.get(key)), f"modified={modified}")
         identity = blake2b(f"{version} {size}".encode(), digest_size=IDENTITY).digest()
