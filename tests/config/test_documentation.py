@@ -26,6 +26,7 @@ from drift_exporter.config.sources import (
     HttpSince,
     HttpSource,
     KafkaSource,
+    ObjectsSource,
 )
 
 DOCUMENTS = Path(__file__).parents[2] / "docs"
@@ -51,6 +52,7 @@ SOURCE_HEADINGS: Mapping[str, type[BaseModel]] = {
     "`http.since`": HttpSince,
     "`http.link`": HttpLink,
     "`kafka`": KafkaSource,
+    "`objects`": ObjectsSource,
 }
 ALL = HEADINGS | SOURCE_HEADINGS
 

@@ -14,7 +14,8 @@ def make_source(
     """Make the source of a model's predictions. Nothing is opened or connected yet.
 
     ``final`` says that what there is now is all there will be: the source is read to its end once. Of files
-    only those of ``shard`` are read. What the source keeps changes under the lock of ``ingest``.
+    (and objects) only those of ``shard`` are read. What the source keeps changes under the lock of
+    ``ingest``. Raises SourceError where a package is missing that the source needs.
     """
     source = model.predictions.source
     # What only one type of source needs is imported where it is configured.
@@ -26,4 +27,8 @@ def make_source(
         from drift_exporter.source_factory.http import make_http_source  # noqa: PLC0415
 
         return make_http_source(source, config, ingest, final=final)
+    if isinstance(source, sections.ObjectsSource):
+        from drift_exporter.source_factory.objects import make_object_source  # noqa: PLC0415
+
+        return make_object_source(source, model.name, config, ingest, final=final, shard=shard)
     return make_file_source(source, config, ingest, final=final, shard=shard)

@@ -101,10 +101,14 @@ class MemoryFile:
         self.cut(offset)
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Give the memory back. More than once is once."""
+        if self._descriptor < 0:
+            # The number may be another file's by now.
+            return
         if self._map is not None:
             self._map.close()
             self._map = None
         os.close(self._descriptor)
+        self._descriptor = -1
         if self._unlink:
             Path(self.path).unlink()

@@ -10,11 +10,12 @@ from drift_exporter.config.sources.file import FileSource
 from drift_exporter.config.sources.formats import FileFormat, format_of, pattern_of
 from drift_exporter.config.sources.http import HttpCursor, HttpLink, HttpSince, HttpSource
 from drift_exporter.config.sources.kafka import KafkaSource
+from drift_exporter.config.sources.objects import ObjectsSource
 
-SOURCE_TYPES = ("file", "kafka", "http")
+SOURCE_TYPES = ("file", "kafka", "http", "objects")
 """The types of sources, as they are written."""
 
-PLANNED_TYPES = ("push", "objects", "counts")
+PLANNED_TYPES = ("push", "counts")
 
 
 def source_tag(kind: str) -> str:
@@ -45,7 +46,8 @@ def _tag(value: Any) -> str:  # noqa: ANN401 (data before it is validated, or a 
 Source = Annotated[
     Annotated[FileSource, Tag(source_tag("file"))]
     | Annotated[KafkaSource, Tag(source_tag("kafka"))]
-    | Annotated[HttpSource, Tag(source_tag("http"))],
+    | Annotated[HttpSource, Tag(source_tag("http"))]
+    | Annotated[ObjectsSource, Tag(source_tag("objects"))],
     Discriminator(_tag),
     BeforeValidator(_known_type),
 ]
@@ -64,6 +66,7 @@ __all__ = [
     "HttpSource",
     "KafkaSource",
     "LabelSource",
+    "ObjectsSource",
     "Source",
     "format_of",
     "pattern_of",

@@ -68,8 +68,10 @@ class Formatted(Section):
                 [
                     (
                         ("format",),
-                        ("text needs a pattern that says what stands where; add one such as pattern: "
-                        f"{_EXAMPLE}"),
+                        (
+                            "text needs a pattern that says what stands where; add one such as pattern: "
+                            f"{_EXAMPLE}"
+                        ),
                     )
                 ]
             )
