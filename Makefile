@@ -34,6 +34,7 @@ bench: install  ## speed, as ratios in one run
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/serving.py
 	$(BIN)/python benchmarks/kafka.py
+	$(BIN)/python benchmarks/push.py
 
 dashboards: install  ## regenerate dashboards/json
 	$(BIN)/python dashboards/generate.py

@@ -13,12 +13,15 @@ import uvicorn
 
 from drift_exporter.budget import divide
 from drift_exporter.config import Config, load_config, masked_dump
+from drift_exporter.config.sources import PushSource as PushSection
 from drift_exporter.errors import ConfigurationError, DriftExporterError, StateError
 from drift_exporter.expose.app import create_app
 from drift_exporter.expose.render import Rendered, render
+from drift_exporter.receive.endpoint import Intake, make_endpoint
 from drift_exporter.runtime import ModelRuntime, Reader, make_model, take_snapshot
 from drift_exporter.snapshot import Snapshot
 from drift_exporter.sources.listing import Shard
+from drift_exporter.sources.push import PushSource
 from drift_exporter.state.store import Store
 
 log = logging.getLogger(__name__)
@@ -71,6 +74,17 @@ class Exporter:
     def config_text(self) -> str:
         """The configuration in use, secrets masked."""
         return masked_dump(self._config)
+
+    def intake(self, name: str) -> Intake | None:
+        """Where to put what is sent for a model; None where its source is not of that kind."""
+        model = next((model for model in self._models if model.model.name == name), None)
+        if model is None or not isinstance(model.source, PushSource):
+            return None
+        options = model.model.predictions.source
+        if not isinstance(options, PushSection):
+            return None
+        events, line = options.events != "none", model.ingest.limits.line
+        return Intake(model.source, options.request, options.backlog, options.token_file, events, line)
 
     def start(self) -> None:
         """Begin to read and to judge."""
@@ -215,6 +229,7 @@ def serve(config_path: Path, host: str, port: int, *, lifecycle: bool, shard: Sh
         not_ready=exporter.not_ready,
         config=exporter.config_text,
         reload=exporter.reload if lifecycle else None,
+        predictions=make_endpoint(exporter.intake),
     )
     server = uvicorn.Server(
         uvicorn.Config(

@@ -27,13 +27,19 @@ from drift_exporter.config.sources import (
     HttpSource,
     KafkaSource,
     ObjectsSource,
+    PushSource,
 )
 
 DOCUMENTS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCUMENTS / "configuration.md").read_text(encoding="utf-8")
 SOURCES_TEXT = (DOCUMENTS / "sources.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
-SOURCE_EXAMPLES = re.findall(r"```yaml\n(.*?)```", SOURCES_TEXT, re.DOTALL)
+SOURCE_EXAMPLES = [
+    example
+    for example in re.findall(r"```yaml\n(.*?)```", SOURCES_TEXT, re.DOTALL)
+    # What configures others says so.
+    if not example.startswith("apiVersion:")
+]
 HEADINGS: Mapping[str, type[BaseModel]] = {
     "Top level": Config,
     "`limits`": Limits,
@@ -53,6 +59,7 @@ SOURCE_HEADINGS: Mapping[str, type[BaseModel]] = {
     "`http.link`": HttpLink,
     "`kafka`": KafkaSource,
     "`objects`": ObjectsSource,
+    "`push`": PushSource,
 }
 ALL = HEADINGS | SOURCE_HEADINGS
 

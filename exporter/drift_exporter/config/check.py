@@ -9,7 +9,7 @@ from pathlib import Path
 from drift_exporter.config.load import load_with_positions
 from drift_exporter.config.positions import Document, KeyPath, Problem, shorten, show_path
 from drift_exporter.config.schema import Config, Model
-from drift_exporter.config.sources import FileSource, Source
+from drift_exporter.config.sources import FileSource
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,6 @@ def _doubts(model: Model) -> Iterator[tuple[KeyPath, str]]:
         yield from _unmatched(("labels", "source", "path"), model.labels.source)
 
 
-def _unmatched(place: KeyPath, source: Source) -> Iterator[tuple[KeyPath, str]]:
-    if isinstance(source, FileSource) and not any(glob.iglob(source.path, recursive=True)):  # noqa: PTH207 (a pattern is text, as in sources)
+def _unmatched(place: KeyPath, source: FileSource) -> Iterator[tuple[KeyPath, str]]:
+    if not any(glob.iglob(source.path, recursive=True)):  # noqa: PTH207 (a pattern is text, as in sources)
         yield place, f"{shorten(source.path, 200)} matches no file yet; check the path"

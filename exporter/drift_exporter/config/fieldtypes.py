@@ -139,6 +139,7 @@ LineSize = Annotated[_Bytes, _at_least("64B")]
 MemorySize = Annotated[_Bytes, _at_least("64MiB")]
 PageSize = Annotated[_Bytes, _at_least("64KiB")]
 DeadLetterSize = Annotated[_Bytes, _at_least("1KiB")]
+RequestSize = Annotated[_Bytes, _at_least("1KiB")]
 
 
 def _local(value: str) -> str:

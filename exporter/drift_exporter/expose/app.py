@@ -23,6 +23,10 @@ from drift_exporter.snapshot import Snapshot
 _log = logging.getLogger(__name__)
 
 _MODEL_PREFIX = "/models/"
+_API_PREFIX = "/v1/"
+
+Endpoint = Callable[[Scope, Receive], Awaitable[Answer]]
+"""Reads a request's body by itself, and answers it."""
 
 _Handler = Callable[[Scope], Awaitable[Answer]]
 _Route = Mapping[str, _Handler]
@@ -44,13 +48,15 @@ def create_app(
     not_ready: Callable[[], str | None],
     config: Callable[[], str],
     reload: Callable[[], None] | None = None,
+    predictions: Endpoint | None = None,
 ) -> Application:
     """Build the ASGI application.
 
     ``current`` gives the newest metrics; ``not_ready`` the reason for not being ready, None when ready;
     ``config`` the configuration in use as YAML, secrets masked already. ``reload`` loads the configuration
     anew and raises ``DriftExporterError`` if it is refused; without it, reloading over HTTP is off. It runs
-    on a thread of its own, one at a time; the others must return at once.
+    on a thread of its own, one at a time; the others must return at once. ``predictions`` answers whatever is
+    sent to or asked below /v1/.
     """
     sources = _Sources(current, not_ready, config, reload)
     routes = _routes(sources)
@@ -59,7 +65,10 @@ def create_app(
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
         elif scope["type"] == "http":
-            answer = await _answer(routes, sources, scope)
+            if predictions is not None and scope["path"].startswith(_API_PREFIX):
+                answer = await predictions(scope, receive)
+            else:
+                answer = await _answer(routes, sources, scope)
             await http.send(send, answer, head=scope["method"] == "HEAD")
 
     return application

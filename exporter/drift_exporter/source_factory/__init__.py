@@ -27,6 +27,10 @@ def make_source(
         from drift_exporter.source_factory.http import make_http_source  # noqa: PLC0415
 
         return make_http_source(source, config, ingest, final=final)
+    if isinstance(source, sections.PushSource):
+        from drift_exporter.source_factory.push import make_push_source  # noqa: PLC0415
+
+        return make_push_source(source, model.name, config, ingest, final=final)
     if isinstance(source, sections.ObjectsSource):
         from drift_exporter.source_factory.objects import make_object_source  # noqa: PLC0415
 

@@ -11,11 +11,12 @@ from drift_exporter.config.sources.formats import FileFormat, format_of, pattern
 from drift_exporter.config.sources.http import HttpCursor, HttpLink, HttpSince, HttpSource
 from drift_exporter.config.sources.kafka import KafkaSource
 from drift_exporter.config.sources.objects import ObjectsSource
+from drift_exporter.config.sources.push import PushSource
 
-SOURCE_TYPES = ("file", "kafka", "http", "objects")
+SOURCE_TYPES = ("file", "kafka", "http", "push", "objects")
 """The types of sources, as they are written."""
 
-PLANNED_TYPES = ("push", "counts")
+PLANNED_TYPES = ("counts",)
 
 
 def source_tag(kind: str) -> str:
@@ -47,6 +48,7 @@ Source = Annotated[
     Annotated[FileSource, Tag(source_tag("file"))]
     | Annotated[KafkaSource, Tag(source_tag("kafka"))]
     | Annotated[HttpSource, Tag(source_tag("http"))]
+    | Annotated[PushSource, Tag(source_tag("push"))]
     | Annotated[ObjectsSource, Tag(source_tag("objects"))],
     Discriminator(_tag),
     BeforeValidator(_known_type),
@@ -67,6 +69,7 @@ __all__ = [
     "KafkaSource",
     "LabelSource",
     "ObjectsSource",
+    "PushSource",
     "Source",
     "format_of",
     "pattern_of",

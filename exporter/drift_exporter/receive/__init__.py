@@ -1,0 +1,1 @@
+"""Requests that bring predictions: checked, made to lines, and answered once those are durable."""
