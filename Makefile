@@ -33,6 +33,7 @@ lint: install  ## ruff and mypy
 bench: install  ## speed, as ratios in one run
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/serving.py
+	$(BIN)/python benchmarks/kafka.py
 	$(BIN)/python benchmarks/push.py
 
 dashboards: install  ## regenerate dashboards/json

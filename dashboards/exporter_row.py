@@ -101,6 +101,37 @@ def exporter_panels(models: str) -> list[core.Panel]:
             size=(8, 8),
         ),
         timeseries(
+            "Unread records by source",
+            "Records that the source holds and that have not been read yet, where the source counts those.",
+            query(f"sum by (source) (drift_exporter_source_lag_records{{{SOURCE}}})", "{{source}}"),
+            unit="short",
+            size=(8, 8),
+        ),
+        timeseries(
+            "Requests",
+            "HTTP requests to sources that are asked, and from those that push, per second and status.",
+            query(
+                rate("drift_exporter_source_requests_total", SOURCE, "source, code"), "{{source}}: {{code}}"
+            ),
+            unit="reqps",
+            size=(8, 8),
+        ),
+        timeseries(
+            "Lost records and events alone",
+            "Lost: records that were gone before they were read. "
+            "Alone: requests whose response did not come, and the other way round.",
+            query(
+                rate("drift_exporter_source_lost_records_total", SOURCE, "source, reason"),
+                "{{source}} lost: {{reason}}",
+            ),
+            query(
+                rate("drift_exporter_source_unpaired_events_total", SOURCE, "source, event"),
+                "{{source}} alone: {{event}}",
+            ),
+            unit="cps",
+            size=(8, 8),
+        ),
+        timeseries(
             "Rejected and misplaced records",
             "Rejected: lines that could not be counted and went to the dead-letter file. "
             "Late and future: records whose time lies outside of the windows.",

@@ -15,6 +15,7 @@ import numpy as np
 
 from drift_exporter.budget import divide
 from drift_exporter.config.schema import Config, Model
+from drift_exporter.config.sources import pattern_of
 from drift_exporter.count.counting import GroupCounts, count_columns
 from drift_exporter.count.layout import Layout, make_layout
 from drift_exporter.decode.formats import make_decoder
@@ -77,6 +78,7 @@ class ModelIngest:
         self.watermark: int | None = None
         self._clock = clock
         self._format = model.predictions.source.decoded_as
+        self._pattern = pattern_of(model.predictions.source)
         self.configured = configured_names(model, config)
         self._names = self.configured
         self._decoder: Decoder
@@ -264,7 +266,7 @@ class ModelIngest:
             self._decoder.close()
         budget = divide(self.limits.memory)
         bounds = Bounds(budget.rows_of(len(self.plan.paths())), budget.reader)
-        self._decoder = make_decoder(self._format, self.plan, self.limits.line, bounds)
+        self._decoder = make_decoder(self._format, self.plan, self.limits.line, bounds, self._pattern)
         self._layouts = {
             version: make_layout(reference, self.plan) for version, reference in self.references.items()
         }

@@ -72,6 +72,7 @@ def make_plan(
             for key, known in categories.items()
         ),
         timestamp=_optional(fields.timestamp),
+        timestamp_format=fields.timestamp_format,
         version=_optional(fields.version),
         error=_optional(fields.error),
         latency=None if fields.latency is None else split_path(fields.latency.field),

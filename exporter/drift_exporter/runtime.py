@@ -85,26 +85,15 @@ class ModelRuntime:
     def read(self, stop: Callable[[], bool] = lambda: False) -> int:
         """Count what there is to read; returns the number of chunks. Stops between chunks if ``stop``."""
         chunks = 0
-        problem = None
         reading = self.source.poll(stop)
+        problem = None
         try:
             for chunk in reading:
                 # Asking for this chunk has moved the position past the one before; this one stays unread.
                 if chunks and stop():
                     break
                 chunks += 1
-                try:
-                    newest = self.ingest.ingest(chunk, self._reject, partial(self._accept, chunk))
-                except ChunkTooLargeError:
-                    self.source.read_smaller()
-                    continue
-                except (DecodeError, duckdb.Error) as error:
-                    # Of the file itself; the other files of this source go on.
-                    reason = str(error).splitlines()[0]
-                    self.source.set_aside(reason)
-                    continue
-                if newest is not None:
-                    self.source.note_time(newest)
+                self._count(chunk)
         except (OSError, DriftExporterError) as error:
             problem = str(error)
         except Exception as error:
@@ -253,6 +242,18 @@ class ModelRuntime:
         """Give everything back."""
         self.source.close()
         self.ingest.close()
+
+    def _count(self, chunk: Chunk) -> None:
+        try:
+            newest = self.ingest.ingest(chunk, self._reject, partial(self._accept, chunk))
+        except ChunkTooLargeError:
+            self.source.read_smaller()
+        except (DecodeError, duckdb.Error) as error:
+            # Of the file itself; the other files of this source go on.
+            self.source.set_aside(str(error).splitlines()[0])
+        else:
+            if newest is not None:
+                self.source.note_time(newest)
 
     def _save_now(self) -> None:
         with self.ingest.lock:

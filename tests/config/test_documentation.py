@@ -19,7 +19,16 @@ from drift_exporter.config.schema import (
     Model,
     Predictions,
 )
-from drift_exporter.config.sources import FileSource, PushSource
+from drift_exporter.config.sources import (
+    FileSource,
+    HttpCursor,
+    HttpLink,
+    HttpSince,
+    HttpSource,
+    KafkaSource,
+    ObjectsSource,
+    PushSource,
+)
 
 DOCUMENTS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCUMENTS / "configuration.md").read_text(encoding="utf-8")
@@ -44,6 +53,12 @@ HEADINGS: Mapping[str, type[BaseModel]] = {
 }
 SOURCE_HEADINGS: Mapping[str, type[BaseModel]] = {
     "`file`": FileSource,
+    "`http`": HttpSource,
+    "`http.cursor`": HttpCursor,
+    "`http.since`": HttpSince,
+    "`http.link`": HttpLink,
+    "`kafka`": KafkaSource,
+    "`objects`": ObjectsSource,
     "`push`": PushSource,
 }
 ALL = HEADINGS | SOURCE_HEADINGS
@@ -118,7 +133,7 @@ def test_the_longest_example_has_every_key() -> None:
 
 @pytest.mark.parametrize("heading", SOURCE_HEADINGS)
 def test_some_example_has_every_key_of_a_source(heading: str) -> None:
-    kind = heading.strip("`")
+    kind = heading.strip("`").split(".")[0]
     examples = [example for example in SOURCE_EXAMPLES if re.search(rf"type: {kind}\b", example)]
     for key in table(heading):
         assert any(re.search(rf"\b{key}:", example) for example in examples), key

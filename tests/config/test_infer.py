@@ -1,6 +1,6 @@
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -443,3 +443,61 @@ def test_a_field_that_names_no_models_is_not(tmp_path: Path, values: list[Any]) 
     log = ndjson(tmp_path / "log.ndjson", lambda i: nested(i) | {"model": values[i % len(values)]})
 
     assert "# model:" not in infer_config([log])
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize(("name", "pack"), [("a.json", bytes), ("a.log.gz", gzip.compress)])
+def test_a_json_array(tmp_path: Path, name: str, pack: Callable[[bytes], bytes], indent: int | None) -> None:
+    log = tmp_path / name
+    log.write_bytes(pack(json.dumps([nested(i) for i in range(400)], indent=indent).encode()))
+
+    text = infer_config([log])
+
+    assert "format: json  # by its content" in text
+    assert "Inferred from 400 records" in text
+    model = parsed(text, tmp_path)
+    assert ("json", "features.*") == (model.predictions.source.format, model.predictions.fields.features)
+
+
+def test_objects_over_several_lines(tmp_path: Path) -> None:
+    log = tmp_path / "predictions.log"
+    log.write_text("\n".join(json.dumps(nested(i), indent=1) for i in range(50)) + "\ngarbage\n")
+
+    text = infer_config([log])
+
+    assert "format: json" in text
+    assert "Inferred from 50 records" in text
+    assert "1 lines of it are no records" in text
+
+
+def test_logfmt(tmp_path: Path) -> None:
+    log = tmp_path / "scorer.log"
+    lines = []
+    for i in range(200):
+        row = nested(i)
+        amount, country = row["features"]["amount"], row["features"]["country"]
+        lines.append(
+            f'ts={row["ts"]} level=info msg="scored, with a=b" request_id=r-{i} score={row["score"]:.3f} '
+            f"prediction={row['prediction']} latency_ms={row['latency_ms']:.1f} "
+            f"features.amount={amount:.2f} features.country={country}\n"
+        )
+    log.write_text("".join(lines) + "Traceback (most recent call last):\n")
+
+    text = infer_config([log])
+
+    assert "format: logfmt  # by its content" in text
+    assert "1 lines of it are no records" in text
+    model = parsed(text, tmp_path)
+    fields = model.predictions.fields
+    assert ("ts", "score", "request_id") == (fields.timestamp, fields.score, fields.id)
+    assert isinstance(fields.features, Mapping)
+    assert r"features\.amount" in fields.features.values()
+    assert "numeric" == next(o.type for n, o in model.columns.items() if n.endswith("amount"))
+
+
+def test_lines_of_text_need_a_pattern(tmp_path: Path) -> None:
+    log = tmp_path / "server.log"
+    log.write_text("INFO all is well\n" * 10)
+
+    with pytest.raises(DecodeError, match="format: text and a pattern"):
+        infer_config([log])

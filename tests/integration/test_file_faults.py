@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from drift_exporter import runtime, source_factory
+from drift_exporter import runtime
+from drift_exporter.source_factory import file
 from drift_exporter.sources.file import FileSource
 from support.faults import LAG, LOST, RECORDS, UP, Case
 from support.tailing import copy_and_truncate, pack
@@ -342,7 +343,7 @@ def test_what_is_gone_unread_is_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, deleted: bool, moment: str
 ) -> None:
     # How long one waits for a copy of what is gone.
-    monkeypatch.setattr(source_factory, "FileSource", partial(FileSource, grace=0.1))
+    monkeypatch.setattr(file, "FileSource", partial(FileSource, grace=0.1))
     case = Case(tmp_path)
     case.append()
 

@@ -84,14 +84,15 @@ class Outcome:
 class Reading:
     """A model's real source, decoder and counts, given one file after the other."""
 
-    def __init__(self, folder: Path, ending: str) -> None:
-        """``ending`` is that of the files, such as ``ndjson.gz``."""
+    def __init__(self, folder: Path, ending: str, **options: str) -> None:
+        """``ending`` is that of the files, such as ``ndjson.gz``; ``options`` are those of the source."""
         self.setup = Setup(
             folder,
             path=f"logs/*.{ending}",
             fields=FIELDS,
             limits={"line": LINE_LIMIT, "categories": 10},
             windows=["2m", "1h", "7d"],
+            **options,
         )
         self.file = self.setup.logs / f"a.{ending}"
         self.model = self.setup.model(final=True)

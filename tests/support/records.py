@@ -54,8 +54,7 @@ def model_config(name: str = "fraud", path: str = "logs/*.ndjson", **options: An
     """Configuration of one model."""
     fields = options.pop("fields", FIELDS)
     source = {"type": "file", "path": path}
-    if "format" in options:
-        source["format"] = options.pop("format")
+    source |= {key: options.pop(key) for key in ("format", "pattern") if key in options}
     return {
         "name": name,
         "task": "binary",

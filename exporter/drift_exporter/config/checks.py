@@ -7,6 +7,7 @@ from typing import Any
 from drift_exporter.config.positions import shorten
 from drift_exporter.config.refusal import Part
 from drift_exporter.config.values import DEEPEST_FIELD, parse_duration, parse_size, split_path
+from drift_exporter.decode.patterns import group_of, parse_pattern
 
 ROLE_COLUMNS = ("prediction", "score", "label")
 
@@ -67,6 +68,10 @@ def _within_model(model: Mapping[str, Any]) -> Iterator[Part]:
     fields = _mapping(_mapping(model.get("predictions")).get("fields"))
     for place, text in clashing_paths(_record_paths(fields)):
         yield ("predictions", "fields", *place), text
+    for part in ("predictions", "labels"):
+        section = _mapping(model.get(part))
+        for place, text in _without_group(_mapping(section.get("source")), _mapping(section.get("fields"))):
+            yield (part, "fields", *place), text
     if fields and "labels" in model and "id" not in fields:
         yield ("labels",), "labels are joined by id, and predictions.fields names none; add id there"
     if fields and "deduplicate" in _mapping(model.get("predictions")) and "id" not in fields:
@@ -86,12 +91,33 @@ def _within_model(model: Mapping[str, Any]) -> Iterator[Part]:
 
 def _record_paths(fields: Mapping[str, Any]) -> dict[tuple[str, ...], str]:
     """Record paths by their place in the fields, a pattern for features among them."""
-    paths: dict[tuple[str, ...], Any] = {(role,): path for role, path in fields.items()}
+    paths: dict[tuple[str, ...], Any] = {
+        (role,): path for role, path in fields.items() if role != "timestamp_format"
+    }
     for section in ("latency", "features"):
         paths |= {
             (section, key): path for key, path in _mapping(fields.get(section)).items() if key != "unit"
         }
     return {place: path for place, path in paths.items() if isinstance(path, str)}
+
+
+def _without_group(source: Mapping[str, Any], fields: Mapping[str, Any]) -> Iterator[Part]:
+    """Fields that lead to no group of the pattern that takes lines of text apart."""
+    pattern = source.get("pattern")
+    if source.get("format") != "text" or not isinstance(pattern, str):
+        return
+    try:
+        names = parse_pattern(pattern).names
+    except ValueError:
+        return
+    for place, path in _record_paths(fields).items():
+        keys = split_path(path)
+        if keys[-1] == "*":
+            start = group_of((*keys[:-1], ""))
+            if not any(name.startswith(start) for name in names):
+                yield place, f"no group of the pattern begins with {start}; it has: {', '.join(names[:12])}"
+        elif (group := group_of(keys)) not in names:
+            yield place, f"the pattern has no group {shorten(group)}; {suggest(group, names)}"
 
 
 def _repeated_names(models: list[Any]) -> Iterator[Part]:

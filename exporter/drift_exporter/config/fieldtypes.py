@@ -84,6 +84,7 @@ def _between(low: str, high: str) -> AfterValidator:
 
 _Seconds = Annotated[float, BeforeValidator(_duration), PlainSerializer(format_duration)]
 Interval = Annotated[_Seconds, _between("100ms", "1h")]
+Pause = Annotated[_Seconds, _between("0s", "1d")]
 Delay = Annotated[_Seconds, _between("1s", "366d")]
 Period = Annotated[_Seconds, _between("1m", "366d")]
 
@@ -136,6 +137,7 @@ def _at_least(low: str) -> AfterValidator:
 _Bytes = Annotated[int, BeforeValidator(_size), PlainSerializer(format_size)]
 LineSize = Annotated[_Bytes, _at_least("64B")]
 MemorySize = Annotated[_Bytes, _at_least("64MiB")]
+PageSize = Annotated[_Bytes, _at_least("64KiB")]
 DeadLetterSize = Annotated[_Bytes, _at_least("1KiB")]
 RequestSize = Annotated[_Bytes, _at_least("1KiB")]
 
@@ -177,12 +179,21 @@ def _record_path(value: str) -> str:
         raise refuse(f"{shorten(value)} reaches {len(keys)} levels deep; at most {DEEPEST_FIELD}")
     if "" in keys:
         raise refuse(f"{shorten(value)} has an empty part; write a field, or nested ones by dots: a.b")
-    if value == "*" or value.endswith(".*"):
+    if keys[-1] == "*":
         raise refuse(f"{shorten(value)} is a pattern; name one field here")
     return value
 
 
 RecordPath = Annotated[str, Field(strict=True), AfterValidator(_record_path)]
+
+
+def _timestamp_format(value: str) -> str:
+    if "%" not in _text(value):
+        raise refuse(f"{shorten(value)} holds no part of a time; write it as for strptime: %d.%m.%Y %H:%M:%S")
+    return value
+
+
+TimestampFormat = Annotated[str, Field(strict=True), AfterValidator(_timestamp_format)]
 
 
 def _features(value: object) -> object:

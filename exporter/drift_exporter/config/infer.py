@@ -26,14 +26,14 @@ _UNTELLING = re.compile(
 
 
 def infer_config(inputs: Sequence[Path]) -> str:
-    """YAML text of a configuration for these logs (NDJSON, CSV or Parquet; gzip or zstd).
+    """YAML text of a configuration for these logs (NDJSON, JSON, CSV, Parquet or logfmt; gzip or zstd).
 
     The text loads as it is. Raises SourceError where an input cannot be read, DecodeError where no record or
     nothing of use is found in it.
     """
     paths = [Path(path).absolute() for path in inputs]
     sample = read_sample(paths, SAMPLE_SIZE)
-    roles = assign(profiles(sample.records, text_numbers=sample.format == "csv"))
+    roles = assign(profiles(sample.records, text_numbers=sample.format in {"csv", "logfmt"}))
     if not roles.fields and not roles.features:
         raise DecodeError(f"{paths[0]}: no field of the records can be used; see what was logged")
     return "\n".join(_lines(paths, sample, roles)) + "\n"

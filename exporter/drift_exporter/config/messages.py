@@ -83,6 +83,7 @@ def _said(path: KeyPath, value: object, document: Document) -> str:
 # Kinds of findings that validation has names for: what is wrong, what would be right.
 _PLAIN = {
     "string_type": ("is not text", "write text"),
+    "bool_type": ("is neither true nor false", "write one of them"),
     "int_type": ("is not a whole number", "write one such as 100"),
     "float_type": ("is not a number", "write one such as 0.1"),
     "finite_number": ("is not finite", "write a number such as 0.1"),

@@ -18,6 +18,7 @@ _MOST_DISTINCT = 100_000
 _DATE = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?(?:Z|[+-]\d\d(?::?\d\d)?))?)?", re.IGNORECASE
 )
+_WEB_DATE = re.compile(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}")
 _MISSING = frozenset({"", "NA", "null", "NULL"})
 _EPOCHS = (("seconds", 1.0), ("milliseconds", 1e3), ("microseconds", 1e6), ("nanoseconds", 1e9))
 # 1990 to 2100: a number outside, in any unit, is no time of a prediction.
@@ -124,13 +125,8 @@ def time_of(value: Any) -> tuple[str, float] | None:  # noqa: ANN401 (a value of
             if _FIRST * scale <= value <= _LAST * scale:
                 return f"{unit} since 1970", value / scale
         return None
-    moment: date | None = None
-    if isinstance(value, str) and _DATE.fullmatch(value):
-        try:
-            moment = datetime.fromisoformat(value.upper().replace(",", "."))
-        except ValueError:
-            return None
-    elif isinstance(value, date):
+    moment: date | None = _moment(value) if isinstance(value, str) else None
+    if isinstance(value, date):
         moment = value
     if moment is None:
         return None
@@ -138,4 +134,15 @@ def time_of(value: Any) -> tuple[str, float] | None:  # noqa: ANN401 (a value of
         moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
     elif moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return ("RFC 3339" if isinstance(value, str) else "a column of times"), moment.timestamp()
+    if not isinstance(value, str):
+        return "a column of times", moment.timestamp()
+    return ("web server's time" if value[2] == "/" else "RFC 3339"), moment.timestamp()
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        if _WEB_DATE.fullmatch(text):
+            return datetime.strptime(text, "%d/%b/%Y:%H:%M:%S %z")
+        return datetime.fromisoformat(text.upper().replace(",", ".")) if _DATE.fullmatch(text) else None
+    except ValueError:
+        return None

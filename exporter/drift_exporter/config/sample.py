@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from drift_exporter.config.sources import FileFormat, format_of
 from drift_exporter.errors import DecodeError, SourceError
+from drift_exporter.sources.rotation import is_compressed
 
 if TYPE_CHECKING:
     import duckdb
@@ -18,6 +20,8 @@ _SEPARATORS = ",;\t|"
 _LONGEST_LINE = 16 << 20
 # Stands between no two columns of any log: with it a line is read as one column.
 _NO_SEPARATOR = "\x01"
+# What a line of logfmt begins with.
+_PAIR = re.compile(r'[\w.@/-]+=(?:"|[^\s"]*(?:\s|\Z))')
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,13 @@ def _read_file(path: Path, most: int) -> Sample:
     finally:
         connection.close()
     if not sample.records:
-        what = "object a line in NDJSON" if sample.format == "ndjson" else "record below a header"
-        raise DecodeError(f"{path}: holds no record; there must be one {what}")
+        what = "there must be one record below a header"
+        if sample.format != "csv":
+            what = (
+                "there must be one object a line in NDJSON, an array of objects, or key=value; "
+                "for other lines of text write a configuration with format: text and a pattern"
+            )
+        raise DecodeError(f"{path}: holds no record; {what}")
     return sample
 
 
@@ -102,13 +111,57 @@ def _text(path: Path, lines: list[str], most: int) -> Sample:
     known = format_of(path.name)
     objects = [_object(line) for line in lines[:most]] if known == "ndjson" else []
     records = [record for record in objects if record]
+    first = next((line.strip() for line in lines if line.strip()), "")
+    if known == "ndjson" and (first[:1] == "[" or (first[:1] == "{" and 2 * len(records) < len(objects))):
+        found = _json(path, most)
+        if len(found.records) > len(records):
+            return found
+    if known == "logfmt" or (not records and _PAIR.match(first)):
+        return _logfmt(lines[:most])
     # A name such as predictions.log tells nothing: then a header with separators tells CSV.
-    first = lines[0] if lines else ""
     if known == "csv" or (not records and first[:1] not in "{[" and any(s in first for s in _SEPARATORS)):
         rows = list(_csv_rows(lines))
         records = [row for row in rows if row is not None]
         return Sample("csv", records, len(rows) - len(records))
     return Sample("ndjson", records, sum(record is None for record in objects))
+
+
+def _json(path: Path, most: int) -> Sample:
+    """Records of a JSON array, or of objects that take several lines."""
+    from drift_exporter.sources.jsonrecords import as_lines  # noqa: PLC0415 (it needs numpy)
+
+    data = _beginning(path).removeprefix(b"\xef\xbb\xbf")
+    found = as_lines(str(path), 0, data, _LONGEST_LINE, ended=False)
+    objects = [_object(line.decode(errors="replace")) for line in found.text.split(b"\n")[:most]]
+    records = [record for record in objects if record]
+    return Sample("json", records, sum(record is None for record in objects) + len(found.rejections))
+
+
+def _beginning(path: Path) -> bytes:
+    """As much of the content as a line may have at most; of a damaged file what can be had of that."""
+    from drift_exporter.sources.compressed import CorruptArchiveError, parts  # noqa: PLC0415
+
+    with path.open("rb") as file:
+        if not is_compressed(str(path)):
+            return file.read(_LONGEST_LINE)
+        pieces: list[bytes] = []
+        try:
+            for part in parts(str(path), file):
+                pieces.append(part)
+                if sum(map(len, pieces)) >= _LONGEST_LINE:
+                    break
+        except CorruptArchiveError:
+            pass
+        return b"".join(pieces)
+
+
+def _logfmt(lines: list[str]) -> Sample:
+    from drift_exporter.decode.logfmt_text import as_ndjson  # noqa: PLC0415 (it needs numpy)
+
+    written, wrong = as_ndjson("\n".join(lines).encode())
+    objects = [_object(line.decode()) for line in written.split(b"\n")]
+    records = [record for record in objects if record]
+    return Sample("logfmt", records, sum(record is None for record in objects) + len(wrong))
 
 
 def _object(line: str) -> Record | None:

@@ -31,12 +31,13 @@ from drift_exporter.config.fieldtypes import (
     RecordPath,
     Scalar,
     Text,
+    TimestampFormat,
     WindowType,
     printable,
     reference_form,
     reference_kind,
 )
-from drift_exporter.config.refusal import refuse
+from drift_exporter.config.refusal import refuse, refuse_parts
 from drift_exporter.config.section import Section
 from drift_exporter.config.sources import LabelSource, Source
 from drift_exporter.config.values import Window
@@ -98,6 +99,10 @@ class Fields(Section):
     r"""Where a record holds what. Dots reach nested fields; ``\.`` is a dot that belongs to a name."""
 
     timestamp: RecordPath | None = Field(None, description="when the prediction was made")
+    timestamp_format: TimestampFormat | None = Field(
+        None,
+        description="how timestamps are written, as for strptime, where they are in no form that is known",
+    )
     id: RecordPath | None = Field(None, description="identifies the prediction, to join labels")
     model: RecordPath | None = Field(None, description="names the model, where several models share a log")
     version: RecordPath | None = Field(None, description="version of the model that answered")
@@ -117,6 +122,9 @@ class Fields(Section):
     def _checked(self) -> "Fields":
         if not self.model_fields_set:
             raise refuse("no field is named; name at least one, such as timestamp: ts")
+        if self.timestamp_format is not None and self.timestamp is None:
+            text = "it says how timestamps are written, and no field holds them; add timestamp"
+            raise refuse_parts([(("timestamp_format",), text)])
         return self
 
 

@@ -12,7 +12,6 @@ import numpy as np
 from drift_exporter.database import QUERY_ERRORS, connect
 from drift_exporter.decode.lines import gather
 from drift_exporter.decode.plan import (
-    BAD_TIMESTAMP,
     FieldPath,
     Names,
     Plan,
@@ -34,6 +33,7 @@ from drift_exporter.decode.records import (
     unreadable_rows,
     wrong_numbers,
 )
+from drift_exporter.decode.timestamps import absent_or_unreadable, check_form
 from drift_exporter.errors import DecodeError
 from drift_exporter.reference.model import IntArray
 from drift_exporter.sources.chunk import RAW_LIMIT, Chunk, Rejection
@@ -52,6 +52,7 @@ class CsvDecoder:
         check_paths(plan.paths())
         self._bounds = bounds
         self._connection = connect(bounds.memory)
+        check_form(self._connection, plan.timestamp_format)
         self._memory = MemoryFile()
         self._line_limit = line_limit
         self._header: bytes | None = None
@@ -272,7 +273,7 @@ class CsvDecoder:
             by_name = dict(zip(self._names, fields, strict=False))
             if fields and by_name.get(".".join(path), "") in {"", "NA", "null", "NULL"}:
                 reason = "timestamp_missing"
-        return self._rejection(chunk, start, end, reason, BAD_TIMESTAMP)
+        return self._rejection(chunk, start, end, reason, absent_or_unreadable(self.plan.timestamp_format))
 
     def _bad_line(self, chunk: Chunk, start: int, end: int) -> Rejection:
         if end - start > self._line_limit:

@@ -1,11 +1,13 @@
-"""Lines of a chunk: where they start, which are blank."""
+"""Lines of a chunk: where they start, which are blank, which are no text."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drift_exporter.reference.model import IntArray
+from drift_exporter.sources.chunk import RAW_LIMIT, Chunk, Rejection
 
 NEWLINE = 10
+_BOM = b"\xef\xbb\xbf"
 _WHITESPACE = np.zeros(256, dtype=bool)
 _WHITESPACE[[9, 10, 11, 12, 13, 32]] = True
 
@@ -33,3 +35,42 @@ def gather(data: bytes, starts: IntArray, ends: IntArray) -> bytes:
     return b"".join(
         data[start:end] + b"\n" for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
     )
+
+
+def plain_lines(chunk: Chunk) -> tuple[bytes, int]:
+    """The text of a chunk without a byte order mark at the file's beginning, and its offset."""
+    text = chunk.content
+    if chunk.offset > 0 or not text.startswith(_BOM):
+        return text, chunk.offset
+    return text[len(_BOM) :], chunk.offset + len(_BOM)
+
+
+def without_broken(text: bytes) -> tuple[bytes, list[int]]:
+    """The text with spaces for the lines that are not UTF-8, and their numbers among those not blank."""
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        first = error.start
+    else:
+        return text, []
+    starts, ends = line_spans(text)
+    blanked, broken = bytearray(text), []
+    for number in range(int(np.searchsorted(ends, first)), len(starts)):
+        start, end = int(starts[number]), int(ends[number])
+        try:
+            text[start:end].decode()
+        except UnicodeDecodeError:
+            blanked[start:end] = b" " * (end - start)
+            broken.append(number)
+    return bytes(blanked), broken
+
+
+def broken_line(path: str, offset: int, raw: bytes) -> Rejection:
+    """The rejection of a line that is not UTF-8."""
+    try:
+        raw.decode()
+        place = 0
+    except UnicodeDecodeError as error:
+        place = error.start
+    detail = f"invalid UTF-8 at byte {place} of the line"
+    return Rejection(path, offset, "invalid_utf8", detail, raw[:RAW_LIMIT], len(raw))

@@ -35,7 +35,6 @@ from drift_exporter.decode.plan import (
     position_sql,
     reach,
     select_sql,
-    timestamp_sql,
     unknown_sql,
 )
 from drift_exporter.decode.records import (
@@ -52,6 +51,7 @@ from drift_exporter.decode.records import (
     unreadable_rows,
 )
 from drift_exporter.decode.rejections import reason_of, rejection_of
+from drift_exporter.decode.timestamps import check_form
 from drift_exporter.reference.model import IntArray, Kind
 from drift_exporter.sources.chunk import Chunk
 from drift_exporter.sources.memory import MemoryFile
@@ -77,6 +77,7 @@ class NdjsonDecoder:
         self._types = leaf_types(plan)
         self._bounds = bounds
         self._connection = connect(bounds.memory)
+        check_form(self._connection, plan.timestamp_format)
         self._memory = MemoryFile()
         self._line_limit = line_limit
         self._strict_queries: dict[tuple[str, bool, bool], str] = {}
@@ -85,7 +86,8 @@ class NdjsonDecoder:
         self._all_known = bool(self._known)
         self._statements: dict[str, str] = {}
         # Timestamps in RFC 3339 are read fastest by the JSON reader itself, which refuses numbers.
-        self._typed_timestamp = plan.timestamp is not None and plan.timestamp not in (
+        usual = plan.timestamp is not None and plan.timestamp_format is None
+        self._typed_timestamp = usual and plan.timestamp not in (
             *plan.number_paths(),
             *(leaf.path for leaf in plan.categorical),
             *(path for path in (plan.version, plan.error, plan.model) if path is not None),
@@ -208,7 +210,8 @@ class NdjsonDecoder:
             starts, ends = line_spans(data[cut:])
             if records.rejections:
                 rejected = np.array([rejection.offset for rejection in records.rejections])
-                keep = ~np.isin(starts + chunk.offset + chunk.size - len(data) + cut, rejected)
+                size = len(chunk.data) if chunk.memory is None else chunk.memory.size
+                keep = ~np.isin(starts + chunk.offset + size - len(data) + cut, rejected)
                 starts, ends = starts[keep], ends[keep]
             first = records.accepted - len(starts)
             if whole or first <= row:
@@ -234,7 +237,7 @@ class NdjsonDecoder:
             self.plan,
             number,
             lambda path: aliases[path],
-            timestamp=_TYPED_TIMESTAMP if typed else timestamp_sql,
+            timestamp=_TYPED_TIMESTAMP if typed else None,
             category=category,
         )
         if null_column:
@@ -368,6 +371,7 @@ class NdjsonDecoder:
                 chunk.offset + start,
                 chunk.data[start:end],
                 reason_of(malformed=bool(m), not_object=bool(o), missing=bool(t)),
+                self.plan.timestamp_format,
             )
             for start, end, m, o, t in zip(
                 starts[rejected].tolist(),

@@ -9,7 +9,6 @@ import numpy as np
 
 from drift_exporter.database import connect
 from drift_exporter.decode.plan import (
-    BAD_TIMESTAMP,
     FieldPath,
     Names,
     Plan,
@@ -18,7 +17,6 @@ from drift_exporter.decode.plan import (
     quote,
     reach,
     select_sql,
-    timestamp_sql,
     unknown_sql,
     wrong_number_flags,
 )
@@ -33,6 +31,7 @@ from drift_exporter.decode.records import (
     unreadable_rows,
     wrong_numbers,
 )
+from drift_exporter.decode.timestamps import absent_or_unreadable, check_form
 from drift_exporter.reference.model import IntArray
 from drift_exporter.sources.chunk import RAW_LIMIT, Chunk, Rejection
 
@@ -57,6 +56,7 @@ class ParquetDecoder:
         check_paths(plan.paths())
         self._bounds = bounds
         self._connection = connect(bounds.memory)
+        check_form(self._connection, plan.timestamp_format)
         self._known: tuple[tuple[str, int, int, int], dict[FieldPath, _Leaf]] | None = None
         self._prepared: str | None = None
 
@@ -185,7 +185,7 @@ class ParquetDecoder:
             nested = path in leaves and leaves[path].is_nested
             return f"{cast}({text(path) if nested else value(path)} AS DOUBLE)"
 
-        timestamp = timestamp_sql
+        timestamp = None
         when = self.plan.timestamp
         if when is not None and when in leaves and leaves[when].kind.startswith("TIMESTAMP"):
             # As it is; its text would say the same, at some cost.
@@ -211,7 +211,7 @@ class ParquetDecoder:
                 chunk.path,
                 int(row),
                 "timestamp_missing" if missing else "timestamp_unreadable",
-                BAD_TIMESTAMP,
+                absent_or_unreadable(self.plan.timestamp_format),
                 record.encode()[:RAW_LIMIT],
                 len(record.encode()),
             )

@@ -20,7 +20,8 @@ CodeArray = NDArray[np.uint16]
 UNREADABLE = -(2**63)
 """Stands for a timestamp that is absent or cannot be read; no real one has this value."""
 
-BAD_TIMESTAMP = "the timestamp is absent, or neither RFC 3339 nor epoch seconds, milliseconds or microseconds"
+COMMON_LOG_FORM = "%d/%b/%Y:%H:%M:%S %z"
+"""Timestamps as web servers write them, in the words of strptime."""
 
 UNVERSIONED = "unversioned"
 
@@ -91,6 +92,7 @@ class Plan:
     numeric: tuple[NumericLeaf, ...] = ()
     categorical: tuple[CategoricalLeaf, ...] = ()
     timestamp: FieldPath | None = None
+    timestamp_format: str | None = None
     version: FieldPath | None = None
     error: FieldPath | None = None
     latency: FieldPath | None = None
@@ -142,21 +144,27 @@ def spellings(category: str) -> tuple[str, ...]:
     return (category,)
 
 
-def timestamp_sql(text: str) -> str:
+def timestamp_sql(text: str, form: str | None = None) -> str:
     """SQL for microseconds since the epoch from a timestamp's text; NULL where it cannot be read.
 
-    RFC 3339 (UTC where it names no offset), or a number of seconds, milliseconds, microseconds or
+    In the form (of strptime) that is given, else RFC 3339 (UTC where it names no offset), also with a comma
+    before the fraction as Python's logging writes it; the form of web servers' logs
+    (02/Jan/2026:03:04:05 +0000); or a number of seconds, milliseconds, microseconds or
     nanoseconds, told apart by magnitude: seconds reach 10^11 only in the year 5138. Whatever else DuckDB
     takes for a timestamp is one too: the JSON reader, where it reads timestamps itself, is no stricter.
     """
+    if form is not None:
+        return f"epoch_us(try_strptime({text}, {literal(form)}))"
     number = f"try_cast({text} AS DOUBLE)"
     scaled = (
         f"CASE WHEN abs({number}) < 1e11 THEN {number} * 1e6 WHEN abs({number}) < 1e14 THEN {number} * 1e3 "
         f"WHEN abs({number}) < 1e17 THEN {number} WHEN abs({number}) < 1e20 THEN {number} / 1e3 END"
     )
+    spellings = (text, f"upper({text})", f"replace(upper({text}), ',', '.')")
     return (
-        f"CASE WHEN {text}[5] = '-' THEN epoch_us(coalesce(try_cast({text} AS TIMESTAMPTZ), "
-        f"try_cast(upper({text}) AS TIMESTAMPTZ))) "
+        f"CASE WHEN {text}[5] = '-' THEN epoch_us(coalesce("
+        f"{', '.join(f'try_cast({spelling} AS TIMESTAMPTZ)' for spelling in spellings)})) "
+        f"WHEN {text}[3] = '/' AND {text}[7] = '/' THEN epoch_us(try_strptime({text}, '{COMMON_LOG_FORM}')) "
         f"ELSE coalesce(try_cast(round({scaled}) AS BIGINT), epoch_us(try_cast({text} AS TIMESTAMPTZ))) END"
     )
 
@@ -233,20 +241,23 @@ def select_sql(
     plan: Plan,
     number: Callable[[FieldPath], str],
     text: Callable[[FieldPath], str],
-    timestamp: Callable[[str], str] = timestamp_sql,
+    timestamp: Callable[[str], str] | None = None,
     category: Callable[[str, tuple[str, ...]], str] = category_sql,
 ) -> list[str]:
     """Select list of a plan: n0.. numbers, k0.. codes, ts, version, error, latency, model, low, high.
 
     ``number`` and ``text`` give the SQL that reaches a path as DOUBLE and as VARCHAR, ``timestamp`` that
-    which makes microseconds of the timestamp's, ``category`` what tells a category.
+    which makes microseconds of the timestamp's (by default as it is written), ``category`` what tells a
+    category.
     """
     select = [f"{number(leaf.path)} AS n{i}" for i, leaf in enumerate(plan.numeric)] + [
         f"{category(text(leaf.path), known_spellings(leaf.categories)[0])} AS k{i}"
         for i, leaf in enumerate(plan.categorical)
     ]
     if plan.timestamp is not None:
-        select.append(f"coalesce({timestamp(text(plan.timestamp))}, {UNREADABLE}) AS ts")
+        when = text(plan.timestamp)
+        told = timestamp_sql(when, plan.timestamp_format) if timestamp is None else timestamp(when)
+        select.append(f"coalesce({told}, {UNREADABLE}) AS ts")
     if plan.version is not None:
         # Versions are names: 1.0 and 1 are two. An empty one is none.
         version = category(f"nullif({text(plan.version)}, '')", plan.versions)

@@ -2,6 +2,7 @@
 
 import json
 
+from drift_exporter.decode.timestamps import unreadable
 from drift_exporter.sources.chunk import RAW_LIMIT, Rejection
 
 
@@ -14,8 +15,8 @@ def reason_of(*, malformed: bool, not_object: bool, missing: bool) -> str:
     return "timestamp_missing" if missing else "timestamp_unreadable"
 
 
-def rejection_of(path: str, offset: int, raw: bytes, reason: str) -> Rejection:
-    """The rejection of a line, with what exactly is wrong with it."""
+def rejection_of(path: str, offset: int, raw: bytes, reason: str, form: str | None = None) -> Rejection:
+    """The rejection of a line, with what exactly is wrong with it; ``form`` is that of timestamps."""
     if raw.strip() == b"null":
         reason = "not_object"
     if reason == "malformed":
@@ -26,8 +27,7 @@ def rejection_of(path: str, offset: int, raw: bytes, reason: str) -> Rejection:
         detail = {
             "not_object": "the line is valid JSON but not an object",
             "timestamp_missing": "the configured timestamp field is absent or null",
-            "timestamp_unreadable": "the timestamp is neither RFC 3339 nor epoch seconds, milliseconds or "
-            "microseconds",
+            "timestamp_unreadable": unreadable(form),
         }[reason]
     return Rejection(path, offset, reason, detail, raw[:RAW_LIMIT], len(raw))
 

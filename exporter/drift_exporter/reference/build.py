@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from drift_exporter.config.schema import Config, Model
+from drift_exporter.config.sources import pattern_of
 from drift_exporter.count.counting import count_columns
 from drift_exporter.count.layout import make_layout
 from drift_exporter.decode.plan import CODE_FIRST, CODE_MISSING, CODE_OTHER
@@ -61,7 +62,8 @@ def build_reference(  # noqa: PLR0913 - what the command line offers, and the cl
     what the configuration says.
     """
     own = _find_model(config, model)
-    files = find_inputs(inputs, own.predictions.source.decoded_as)
+    source = own.predictions.source
+    files = find_inputs(inputs, source.decoded_as)
     _check_output(output, files)
     reader = Reader(files, config.limits.line, progress or _silent, passes=2)
     discovery = _discover(config, own, reader)
@@ -76,7 +78,9 @@ def build_reference(  # noqa: PLR0913 - what the command line offers, and the cl
     if discovery.rows > row_limit:
         reader.passes += 1
     which = which_records(own)
-    with Decoding(config, plan) as decoding, RowTexts(config.limits.line, which) as texts:
+    pattern = pattern_of(source)
+    row_texts = RowTexts(config.limits.line, which, pattern)
+    with Decoding(config, plan, pattern) as decoding, row_texts as texts:
         for chunk, records in decoding.records(reader):
             first.add(chunk, records, texts)
         _check_rejected(own, decoding)
@@ -139,7 +143,9 @@ def _discover(config: Config, model: Model, reader: Reader) -> Discovery:
     try:
         return discover(config, model, reader)
     except ReferenceFileError:
-        with Decoding(config, make_reference_plan(model, ())) as decoding:
+        with Decoding(
+            config, make_reference_plan(model, ()), pattern_of(model.predictions.source)
+        ) as decoding:
             for _ in decoding.records(reader):
                 pass
         _check_rejected(model, decoding)
@@ -231,7 +237,7 @@ def _count_all(
     layout = make_layout(reference, plan)
     counts = np.zeros(layout.size, dtype=np.int64)
     sums = np.zeros(layout.sums_size)
-    with Decoding(config, plan) as decoding:
+    with Decoding(config, plan, pattern_of(model.predictions.source)) as decoding:
         for _, records in decoding.records(reader):
             group = np.zeros(records.rows, dtype=np.int64)
             found = count_columns(layout, records.numeric, records.categorical, group, 1)

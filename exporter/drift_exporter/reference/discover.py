@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from drift_exporter.config.schema import Config, Fields, Model
+from drift_exporter.config.sources import pattern_of
 from drift_exporter.config.values import split_path
 from drift_exporter.decode.plan import FieldPath
 from drift_exporter.errors import ReferenceFileError
@@ -68,7 +69,8 @@ def discover(config: Config, model: Model, reader: Reader) -> Discovery:
         types = {_wanted(model, field) for field in by_path.get(path, [_Field("feature", path[-1], path)])}
         return "categorical" if "categorical" in types else types.pop() if len(types) == 1 else None
 
-    survey = Survey(config.limits.line, which, wanted)
+    lines = pattern_of(model.predictions.source)
+    survey = Survey(config.limits.line, which, wanted, lines)
     try:
         for chunk in reader.chunks():
             survey.add(chunk, by_path, pattern, roles)
@@ -76,7 +78,8 @@ def discover(config: Config, model: Model, reader: Reader) -> Discovery:
     finally:
         survey.close()
     if late:
-        _count_again(config, which, reader, survey.found, late)
+        again = Survey(config.limits.line, which, lambda _path: "categorical", lines)
+        _count_again(again, reader, survey.found, late)
     if pattern is not None:
         known = {field.path for field in named}
         named += [
@@ -103,6 +106,7 @@ def which_records(model: Model) -> Which:
     fields = model.predictions.fields
     return Which(
         timestamp=None if fields.timestamp is None else split_path(fields.timestamp),
+        timestamp_format=fields.timestamp_format,
         model=None if fields.model is None else split_path(fields.model),
         name=model.name,
     )
@@ -110,7 +114,7 @@ def which_records(model: Model) -> Which:
 
 def _role_fields(fields: Fields) -> list[FieldPath]:
     """Fields that are no features, whatever object they stand in."""
-    paths = [getattr(fields, role) for role in type(fields).model_fields]
+    paths = [getattr(fields, role) for role in type(fields).model_fields if role != "timestamp_format"]
     if fields.latency is not None:
         paths.append(fields.latency.field)
     return [split_path(path) for path in paths if isinstance(path, str) and path != fields.features]
@@ -139,15 +143,10 @@ def _wanted(model: Model, field: _Field) -> str | None:
 
 
 def _count_again(
-    config: Config,
-    which: Which,
-    reader: Reader,
-    found: Mapping[FieldPath, Found],
-    late: list[FieldPath],
+    survey: Survey, reader: Reader, found: Mapping[FieldPath, Found], late: list[FieldPath]
 ) -> None:
     """Count the texts of fields that turned out to hold text only after a while."""
     reader.passes += 1
-    survey = Survey(config.limits.line, which, lambda _path: "categorical")
     try:
         for chunk in reader.chunks():
             survey.add(chunk, late)

@@ -36,6 +36,7 @@ class Which:
     """
 
     timestamp: FieldPath | None = None
+    timestamp_format: str | None = None
     model: FieldPath | None = None
     name: str = ""
 
@@ -48,7 +49,7 @@ class Which:
         """Condition for it; ``text`` gives the SQL of the text at a path."""
         conditions = []
         if self.timestamp is not None:
-            conditions.append(f"{timestamp_sql(text(self.timestamp))} IS NOT NULL")
+            conditions.append(f"{timestamp_sql(text(self.timestamp), self.timestamp_format)} IS NOT NULL")
         if self.model is not None:
             conditions.append(f"{text(self.model)} = {literal(self.name)}")
         return " AND ".join(conditions) or "true"
@@ -83,15 +84,10 @@ class ChunkTable(Protocol):
         ...
 
 
-def make_table(kind: str, line_limit: int) -> ChunkTable:
-    """Make a table for ``ndjson``, ``csv`` or ``parquet``."""
-    if kind == "csv":
-        return CsvTable(line_limit)
-    return ParquetTable() if kind == "parquet" else NdjsonTable(line_limit)
-
-
 class NdjsonTable:
     """NDJSON: the classes are JSON's own types."""
+
+    number_in_quotes = "q"
 
     def __init__(self, line_limit: int) -> None:
         self.connection = connect()
@@ -127,7 +123,12 @@ class NdjsonTable:
         rows = f"(SELECT row_number() OVER () - 1 AS r{fields} FROM {reader})"
         # The texts of numbers are many and seldom wanted; they are made where they are.
         condition = which.sql(lambda path: f"({value[path]} ->> '$')")
-        _create(self.connection, rows, [(value[path], _json_class(value[path])) for path in paths], condition)
+        create_records(
+            self.connection,
+            rows,
+            [(value[path], _json_class(value[path], self.number_in_quotes)) for path in paths],
+            condition,
+        )
 
     def text(self, field: int) -> str:
         """Strings as they are, other values as JSON."""
@@ -174,7 +175,7 @@ class CsvTable(CsvDecoder):
         ]
         rows = f"(SELECT row_number() OVER () - 1 AS r, * FROM {self._reader(lenient=True)})"
         try:
-            _create(self.connection, rows, columns, which.sql(text))
+            create_records(self.connection, rows, columns, which.sql(text))
             self._rejected = [position - len(chunk.header) for position, _ in self._rejects()]
         finally:
             self._forget_rejects()
@@ -226,7 +227,7 @@ class ParquetTable:
             f"file_row_number = true) WHERE file_row_number >= {chunk.offset} "
             f"AND file_row_number < {chunk.offset + chunk.rows})"
         )
-        _create(self.connection, rows, columns, condition)
+        create_records(self.connection, rows, columns, condition)
 
     def text(self, field: int) -> str:
         """The value as text."""
@@ -251,7 +252,7 @@ class ParquetTable:
             return text, "'n'"
         if kind == "BOOLEAN":
             return text, "'b'"
-        return text, f"CASE WHEN {text}[1] IN ('{{', '[') THEN 'o' ELSE {_text_class(text)} END"
+        return text, f"CASE WHEN {text}[1] IN ('{{', '[') THEN 'o' ELSE {text_class(text)} END"
 
     def _names(self, query: str) -> list[str]:
         return [str(name) for (name, *_) in self.connection.execute(f"DESCRIBE {query}").fetchall()]
@@ -261,22 +262,24 @@ def _file(chunk: Chunk) -> str:
     return f"read_parquet({literal(chunk.path)})"
 
 
-def _text_class(text: str) -> str:
-    return f"CASE WHEN try_cast({text} AS DOUBLE) IS NULL THEN 's' ELSE 'q' END"
+def text_class(text: str, number: str = "q") -> str:
+    """SQL for the class of a text; ``number`` is that of one that reads as a number."""
+    return f"CASE WHEN try_cast({text} AS DOUBLE) IS NULL THEN 's' ELSE '{number}' END"
 
 
-def _json_class(value: str) -> str:
+def _json_class(value: str, number_in_quotes: str) -> str:
     text = f"({value} ->> '$')"
     return (
         f"CASE json_type({value}) WHEN 'VARCHAR' THEN CASE WHEN {text}[1] IN ('{{', '[') THEN 'o' "
-        f"ELSE {_text_class(text)} END WHEN 'OBJECT' THEN 'o' WHEN 'ARRAY' THEN 'o' WHEN 'BOOLEAN' THEN 'b' "
-        "WHEN 'NULL' THEN NULL ELSE 'n' END"
+        f"ELSE {text_class(text, number_in_quotes)} END WHEN 'OBJECT' THEN 'o' WHEN 'ARRAY' "
+        "THEN 'o' WHEN 'BOOLEAN' THEN 'b' WHEN 'NULL' THEN NULL ELSE 'n' END"
     )
 
 
-def _create(
+def create_records(
     connection: duckdb.DuckDBPyConnection, rows: str, columns: Sequence[tuple[str, str]], condition: str
 ) -> None:
+    """Make the table ``records`` of values and their classes, from the query ``rows``."""
     select = "".join(
         f", {value} AS v{i}, CASE WHEN {value} IS NOT NULL THEN {kind} END AS c{i}"
         for i, (value, kind) in enumerate(columns)

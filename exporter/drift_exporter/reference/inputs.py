@@ -10,6 +10,7 @@ import duckdb
 from drift_exporter.config.sources import format_of
 from drift_exporter.errors import ReferenceFileError
 from drift_exporter.sources.chunk import Chunk
+from drift_exporter.sources.jsonfile import open_text
 from drift_exporter.sources.parquet import ParquetFile
 from drift_exporter.sources.text import CorruptArchiveError, TextFile, open_compressed
 
@@ -17,7 +18,7 @@ Progress = Callable[[int, int], None]
 """Told how many bytes are done, and of how many; the latter grows where another pass is needed."""
 
 CHUNK_SIZE = 8 << 20
-_KNOWN = (".csv", ".parquet", ".pq", ".ndjson", ".jsonl", ".json")
+_KNOWN = (".csv", ".parquet", ".pq", ".logfmt", ".ndjson", ".jsonl", ".json")
 _COMPRESSED = (".gz", ".zst")
 # What text usually shrinks to, where a compressed file does not tell its own length.
 _USUAL_RATIO = 6
@@ -26,7 +27,7 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class Input:
-    """A file with its format (ndjson, csv, parquet), size in bytes on the disk and time of modification."""
+    """A file with its format (such as ndjson), size in bytes on the disk and time of modification."""
 
     path: str
     format: str
@@ -37,8 +38,9 @@ class Input:
 def find_inputs(paths: Sequence[Path], usual_format: str) -> tuple[Input, ...]:
     """Files under ``paths``, each of which may be a pattern; none is taken twice.
 
-    A file's name tells its format (.ndjson, .jsonl, .json, .csv, .parquet, .pq, before any .gz or .zst);
-    where it does not, the format is ``usual_format``. Raises ReferenceFileError where there is no such file.
+    A file's name tells its format (.ndjson, .jsonl, .csv, .parquet, .pq, .logfmt, before any .gz or .zst);
+    where it does not, the format is ``usual_format``; .json is ndjson unless that is json.
+    Raises ReferenceFileError where there is no such file.
     """
     if not paths:
         raise ReferenceFileError("no input file; name at least one: --input FILE")
@@ -60,7 +62,9 @@ def _input(name: str, usual_format: str) -> Input:
     plain = name.lower()
     for suffix in _COMPRESSED:
         plain = plain.removesuffix(suffix)
-    kind = format_of(name) if plain.endswith(_KNOWN) else usual_format
+    kind: str = format_of(name) if plain.endswith(_KNOWN) else usual_format
+    if plain.endswith(".json") and usual_format == "json":
+        kind = "json"
     if kind == "parquet" and plain != name.lower():
         raise ReferenceFileError(f"{name}: Parquet holds its own compression; unpack the file first")
     try:
@@ -139,7 +143,7 @@ def place(path: str, offset: int) -> str:
 def _open(file: Input, line_limit: int) -> TextFile | ParquetFile:
     if file.format == "parquet":
         return ParquetFile(file.path, (0, 0))
-    return TextFile(file.path, (0, 0), file.format, line_limit)
+    return open_text(file.path, (0, 0), file.format, line_limit)
 
 
 def _length(file: Input) -> int:

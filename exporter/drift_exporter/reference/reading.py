@@ -50,8 +50,10 @@ class Rejected:
 class Decoding:
     """Decodes chunks of any format under one plan. ``accepted`` counts the good records of any model."""
 
-    def __init__(self, config: Config, plan: Plan) -> None:
+    def __init__(self, config: Config, plan: Plan, line_pattern: str | None = None) -> None:
+        """``line_pattern`` takes lines of text apart."""
         self.plan = plan
+        self._line_pattern = line_pattern
         self.rejected = Rejected()
         self.accepted = 0
         self._line_limit = config.limits.line
@@ -69,11 +71,11 @@ class Decoding:
     def records(self, reader: Reader) -> Iterator[tuple[Chunk, Records]]:
         """All chunks with their records, but for those without any."""
         for chunk in reader.chunks():
-            self.rejected.add(chunk.rejections)
+            self.rejected.add(chunk.located(chunk.rejections))
             if not chunk.data and not chunk.rows:
                 continue
             records = self._decoder(chunk).decode(chunk)
-            self.rejected.add(records.rejections)
+            self.rejected.add(chunk.located(records.rejections))
             self.accepted += records.accepted
             if records.rows:
                 yield chunk, records
@@ -91,7 +93,7 @@ class Decoding:
     def _decoder(self, chunk: Chunk) -> Decoder:
         decoder = self._decoders.get(chunk.format)
         if decoder is None:
-            decoder = make_decoder(chunk.format, self.plan, self._line_limit)
+            decoder = make_decoder(chunk.format, self.plan, self._line_limit, pattern=self._line_pattern)
             self._decoders[chunk.format] = decoder
         return decoder
 
@@ -107,6 +109,7 @@ def make_reference_plan(model: Model, specs: Sequence[Spec]) -> Plan:
             if not spec.numeric
         ),
         timestamp=which.timestamp,
+        timestamp_format=which.timestamp_format,
         model=which.model,
         models=() if which.model is None else (which.name,),
     )

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from drift_exporter.decode.patterns import group_of
 from drift_exporter.decode.plan import FieldPath, check_paths
 from drift_exporter.errors import ReferenceFileError
-from drift_exporter.reference.fields import ChunkTable, Which, make_table
+from drift_exporter.reference.fields import ChunkTable, Which
+from drift_exporter.reference.tables import make_table
 from drift_exporter.sources.chunk import Chunk
 
 TEXTS = 10_000
@@ -86,7 +88,7 @@ class Survey:
     """Looks at chunks of any format, field by field.
 
     ``wanted`` tells of a path whether it is to be numeric or categorical, None where its values decide. Texts
-    are counted of the fields that are categorical so far.
+    are counted of the fields that are categorical so far. ``line_pattern`` takes lines of text apart.
     """
 
     def __init__(
@@ -94,10 +96,11 @@ class Survey:
         line_limit: int,
         which: Which,
         wanted: Callable[[FieldPath], str | None],
+        line_pattern: str | None = None,
     ) -> None:
         self.rows = 0
         self.found: dict[FieldPath, Found] = {}
-        self._line_limit = line_limit
+        self._line_limit, self._line_pattern = line_limit, line_pattern
         self._which = which
         self._wanted = wanted
         self._tables: dict[str, ChunkTable] = {}
@@ -122,14 +125,15 @@ class Survey:
             return
         table = self._tables.get(chunk.format)
         if table is None:
-            table = self._tables[chunk.format] = make_table(chunk.format, self._line_limit)
+            table = make_table(chunk.format, self._line_limit, self._line_pattern)
+            self._tables[chunk.format] = table
         for path in paths:
             self.found.setdefault(path, Found())
         if pattern is not None:
             for key in table.keys(chunk, pattern, self._which):
                 path = (*pattern, key)
                 # A flat column may spell a whole path.
-                whole = chunk.format != "ndjson" and any(".".join(role) == ".".join(path) for role in roles)
+                whole = any(_name(chunk.format, role) == _name(chunk.format, path) for role in roles)
                 if not whole and not any(role[: len(path)] == path for role in roles):
                     self.found.setdefault(path, Found())
             if len(self.found) > FIELDS:
@@ -169,7 +173,17 @@ def _example(table: ChunkTable, chunk: Chunk, i: int) -> tuple[str, str, int] | 
     found = table.connection.execute(
         f"SELECT {table.text(i)}, r FROM records WHERE c{i} IN ('s', 'o') ORDER BY r LIMIT 1"
     ).fetchone()
-    return None if found is None else (str(found[0]), chunk.path, table.offset(chunk, int(found[1])))
+    if found is None:
+        return None
+    offset = table.offset(chunk, int(found[1]))
+    return (str(found[0]), *(chunk.locate(offset) if chunk.locate is not None else (chunk.path, offset)))
+
+
+def _name(kind: str, path: FieldPath) -> FieldPath | str:
+    """What a path is called in a format: where fields are not nested, several may be the same."""
+    if kind in {"ndjson", "json"}:
+        return path
+    return group_of(path) if kind == "text" else ".".join(path)
 
 
 def _count_texts(table: ChunkTable, i: int, texts: Texts) -> None:

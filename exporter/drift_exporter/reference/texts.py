@@ -8,16 +8,18 @@ from numpy.typing import NDArray
 
 from drift_exporter.decode.plan import FieldPath
 from drift_exporter.decode.records import Records
-from drift_exporter.reference.fields import ChunkTable, Which, make_table
+from drift_exporter.reference.fields import ChunkTable, Which
 from drift_exporter.reference.model import IntArray
+from drift_exporter.reference.tables import make_table
 from drift_exporter.sources.chunk import Chunk
 
 
 class RowTexts:
     """Reads one field of some records of a chunk."""
 
-    def __init__(self, line_limit: int, which: Which) -> None:
-        self._line_limit = line_limit
+    def __init__(self, line_limit: int, which: Which, line_pattern: str | None = None) -> None:
+        """``line_pattern`` takes lines of text apart."""
+        self._line_limit, self._line_pattern = line_limit, line_pattern
         self._which = which
         self._tables: dict[str, ChunkTable] = {}
 
@@ -34,7 +36,8 @@ class RowTexts:
         """Texts (rows,) of the field at ``path`` in the accepted records with these numbers."""
         table = self._tables.get(chunk.format)
         if table is None:
-            table = self._tables[chunk.format] = make_table(chunk.format, self._line_limit)
+            table = make_table(chunk.format, self._line_limit, self._line_pattern)
+            self._tables[chunk.format] = table
         table.load(chunk, [path], self._which)
         query = f"SELECT r, {table.text(0)} FROM records ORDER BY r"  # noqa: S608 - our own text
         found = table.connection.execute(query).fetchall()

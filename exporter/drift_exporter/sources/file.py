@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import duckdb
 
 from drift_exporter.sources.chunk import SMALLEST_CHUNK, Chunk
+from drift_exporter.sources.jsonfile import open_text
 from drift_exporter.sources.known import KnownFile
 from drift_exporter.sources.listing import FileKey, Shard, list_files
 from drift_exporter.sources.memory import MemoryFile
@@ -262,7 +263,7 @@ class FileSource:
     def _make(self, path: str, identity: FileKey) -> KnownFile:
         if self.format == "parquet":
             return ParquetFile(path, identity, guard=self.guard)
-        return TextFile(path, identity, self.format, self.line_limit, guard=self.guard)
+        return open_text(path, identity, self.format, self.line_limit, self.guard)
 
     def _new_tracker(self) -> Tracker:
         return Tracker(self._make, self.guard, self.grace, self.final)

@@ -103,6 +103,11 @@ class KnownFile(ABC):
             self.head, self.tail = step.head, step.tail
             return True
 
+    @property
+    def is_ahead(self) -> bool:
+        """Whether the last chunk handed on was not accepted yet."""
+        return self._pending is not None
+
     def unchanged(self) -> bool:
         """Whether the content still begins with what was read of it. Raises OSError."""
         state = self.state()

@@ -3,6 +3,7 @@
 import mmap
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -45,6 +46,14 @@ class MemoryFile:
                 got += read
         self.cut(got)
         return got
+
+    def load(self, parts: Sequence[bytes]) -> None:
+        """Replace the content by these parts, one after the other, to be looked into like what is filled."""
+        self.write(*parts)
+        if self.size and (self._map is None or len(self._map) < self.size):
+            if self._map is not None:
+                self._map.close()
+            self._map = mmap.mmap(self._descriptor, self.size)
 
     def cut(self, size: int) -> None:
         """Shorten the content to ``size`` bytes."""
@@ -92,10 +101,14 @@ class MemoryFile:
         self.cut(offset)
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Give the memory back. More than once is once."""
+        if self._descriptor < 0:
+            # The number may be another file's by now.
+            return
         if self._map is not None:
             self._map.close()
             self._map = None
         os.close(self._descriptor)
+        self._descriptor = -1
         if self._unlink:
             Path(self.path).unlink()

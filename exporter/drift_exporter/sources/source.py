@@ -95,6 +95,8 @@ class Source(Protocol):
     def poll(self, stop: Callable[[], bool] = lambda: False) -> Generator[Chunk]:
         """Hand on what there is to read now, chunk by chunk, until there is no more or ``stop``.
 
+        Only as many models are polled at a time as may decode at a time: what takes long, such as waiting for
+        a server, is done on a thread of the source's own, and nobody waits here for more than a moment.
         The position moves past a chunk when it is accepted, or else when the next one is asked for. A chunk
         that was not accepted when the generator is closed comes again.
         """

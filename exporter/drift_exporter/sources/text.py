@@ -173,8 +173,11 @@ class TextFile(KnownFile):
             if self.format == "csv":
                 end = data.find(b"\n") + 1
                 header, data = data[:end], data[end:]
+        return header, self._some_lines(data)
+
+    def _some_lines(self, data: bytes) -> bytes:
         cut = data.find(b"\n", _FIRST) + 1 or data.rfind(b"\n") + 1 or len(data)
-        return header, data[:cut]
+        return data[:cut]
 
     def read(self, chunk_size: int, *, final: bool, memory: MemoryFile | None = None) -> Generator[Chunk]:
         """Chunks of whole lines, until there is nothing more to read now.
@@ -226,8 +229,8 @@ class TextFile(KnownFile):
                 return
             at_end = self.offset + len(data) >= size
             chunk = self._take(data, ended=final and at_end)
-            if chunk is None and len(data) > self.line_limit and b"\n" not in data:
-                chunk = self._too_long(descriptor, len(data), size, final=final)
+            if chunk is None and self._is_too_long(data):
+                chunk = self._too_long(descriptor, data, size, final=final)
             if chunk is None:
                 if at_end or length > chunk_size:
                     break
@@ -295,16 +298,34 @@ class TextFile(KnownFile):
             self.path, self.format, offset, data, header=self.header, size=size, rejections=rejections
         )
 
-    def _too_long(self, descriptor: int, seen: int, size: int, *, final: bool) -> Chunk | None:
+    def _is_too_long(self, data: bytes) -> bool:
+        """Whether ``data`` is over the limit, and all of one line."""
+        return len(data) > self.line_limit and b"\n" not in data
+
+    def _begin_long(self, data: bytes) -> None:
+        """Take note of the beginning of a line that is over the limit."""
+
+    def _end_of_long(self, data: bytes) -> tuple[int, int] | None:
+        """In what follows, where that line ends and the next one begins; None where it goes on."""
+        newline = data.find(b"\n")
+        return None if newline < 0 else (newline, newline + 1)
+
+    def _too_long(self, descriptor: int, data: bytes, size: int, *, final: bool) -> Chunk | None:
         """Step over a line that is over the limit; None while its end is not there yet."""
-        position = max(self._skipped_to, self.offset + seen)
+        if self._skipped_to <= self.offset:
+            self._begin_long(data)
+            self._skipped_to = self.offset + len(data)
+        position = self._skipped_to
         while position < size:
-            block = os.pread(descriptor, _BLOCK, position)
-            newline = block.find(b"\n")
-            if newline >= 0:
-                end = position + newline
+            block = os.pread(descriptor, min(_BLOCK, size - position), position)
+            found = self._end_of_long(block)
+            if found is not None:
+                end, following = found
                 return self._skip(
-                    os.pread(descriptor, RAW_LIMIT, self.offset), end + 1, end, block[: newline + 1]
+                    os.pread(descriptor, RAW_LIMIT, self.offset),
+                    position + following,
+                    position + end,
+                    block[:following],
                 )
             if not block:
                 break
@@ -334,16 +355,16 @@ class TextFile(KnownFile):
                 block = next(stream, b"")
                 data = pending + block
                 if long_head:
-                    end = data.find(b"\n")
-                    long_head += data[: min(RAW_LIMIT - len(long_head), end if end >= 0 else len(data))]
-                    if end < 0 and block:
+                    found = self._end_of_long(data)
+                    end, following = found or (len(data), len(data))
+                    long_head += data[: min(RAW_LIMIT - len(long_head), end)]
+                    if found is None and block:
                         dropped += len(data)
                         continue
-                    end = len(data) if end < 0 else end
-                    stop = self.offset + dropped + end
-                    yield self._skip(long_head, stop + bool(block), stop, data[: end + bool(block)])
+                    seen = self.offset + dropped
+                    yield self._skip(long_head, seen + following, seen + end, data[:following])
                     self.accept()
-                    data = data[end + 1 :]
+                    data = data[following:]
                     long_head, dropped = b"", 0
                 if (taken := self._take(data, ended=not block)) is not None:
                     yield replace(taken, divisible=self._divisible and len(pending) <= chunk_size)
@@ -353,6 +374,7 @@ class TextFile(KnownFile):
                     pending = data
                 if not block:
                     break
-                if len(pending) > self.line_limit and b"\n" not in pending:
+                if self._is_too_long(pending):
+                    self._begin_long(pending)
                     pending, long_head, dropped = b"", pending[:RAW_LIMIT], len(pending)
         self.finish(state)

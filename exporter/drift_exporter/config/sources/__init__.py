@@ -7,13 +7,16 @@ from pydantic import BeforeValidator, Discriminator, Tag
 from drift_exporter.config.positions import shorten
 from drift_exporter.config.refusal import refuse_parts
 from drift_exporter.config.sources.file import FileSource
-from drift_exporter.config.sources.formats import FileFormat, format_of
+from drift_exporter.config.sources.formats import FileFormat, format_of, pattern_of
+from drift_exporter.config.sources.http import HttpCursor, HttpLink, HttpSince, HttpSource
+from drift_exporter.config.sources.kafka import KafkaSource
+from drift_exporter.config.sources.objects import ObjectsSource
 from drift_exporter.config.sources.push import PushSource
 
-SOURCE_TYPES = ("file", "push")
+SOURCE_TYPES = ("file", "kafka", "http", "push", "objects")
 """The types of sources, as they are written."""
 
-PLANNED_TYPES = ("http", "kafka", "counts")
+PLANNED_TYPES = ("counts",)
 
 
 def source_tag(kind: str) -> str:
@@ -29,28 +32,46 @@ def _known_type(value: Any) -> Any:  # noqa: ANN401 (data before it is validated
     return value
 
 
+def _known_label_type(value: Any) -> Any:  # noqa: ANN401 (data before it is validated)
+    kind = value.get("type") if isinstance(value, dict) else None
+    if isinstance(kind, str) and kind != "file" and kind in (*SOURCE_TYPES, *PLANNED_TYPES):
+        raise refuse_parts([(("type",), f"{shorten(kind)} gives no labels yet; one of: file")])
+    return _known_type(value)
+
+
 def _tag(value: Any) -> str:  # noqa: ANN401 (data before it is validated, or a section)
     kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
     return source_tag(kind if kind in SOURCE_TYPES else "file")
 
 
 Source = Annotated[
-    Annotated[FileSource, Tag(source_tag("file"))] | Annotated[PushSource, Tag(source_tag("push"))],
+    Annotated[FileSource, Tag(source_tag("file"))]
+    | Annotated[KafkaSource, Tag(source_tag("kafka"))]
+    | Annotated[HttpSource, Tag(source_tag("http"))]
+    | Annotated[PushSource, Tag(source_tag("push"))]
+    | Annotated[ObjectsSource, Tag(source_tag("objects"))],
     Discriminator(_tag),
     BeforeValidator(_known_type),
 ]
 """Where predictions come from."""
 
-LabelSource = Annotated[FileSource, BeforeValidator(_known_type)]
+LabelSource = Annotated[FileSource, BeforeValidator(_known_label_type)]
 """Where labels come from."""
 
 __all__ = [
     "SOURCE_TYPES",
     "FileFormat",
     "FileSource",
+    "HttpCursor",
+    "HttpLink",
+    "HttpSince",
+    "HttpSource",
+    "KafkaSource",
     "LabelSource",
+    "ObjectsSource",
     "PushSource",
     "Source",
     "format_of",
+    "pattern_of",
     "source_tag",
 ]

@@ -1,0 +1,22 @@
+"""The source ``push`` as it is configured."""
+
+from drift_exporter.budget import divide
+from drift_exporter.config import sources as sections
+from drift_exporter.config.schema import Config
+from drift_exporter.ingest import ModelIngest
+from drift_exporter.sources.events import Pairing
+from drift_exporter.sources.push import PushSource, spool_folder
+
+
+def make_push_source(
+    source: sections.PushSource, model: str, config: Config, ingest: ModelIngest, *, final: bool
+) -> PushSource:
+    """Make it; nothing is opened yet."""
+    return PushSource(
+        spool_folder(str(config.state_dir), model),
+        Pairing(source.events, source.features, source.pair_within, source.pending),
+        config.limits.line,
+        divide(config.limits.memory).chunk_size,
+        final=final,
+        guard=ingest.lock,
+    )

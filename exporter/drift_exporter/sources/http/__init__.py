@@ -1,0 +1,1 @@
+"""Records that a server gives when it is asked for them."""

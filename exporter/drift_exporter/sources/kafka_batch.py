@@ -1,0 +1,267 @@
+"""Messages of Kafka put together as one chunk of NDJSON, each of which can be found again in it."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift_exporter.sources.chunk import RAW_LIMIT, Chunk, Rejection
+from drift_exporter.sources.longlines import reject_long_lines
+from drift_exporter.sources.memory import MemoryFile
+
+Key = tuple[str, int]
+"""A topic and the number of a partition of it."""
+
+Lines = Callable[[Sequence[bytes]], tuple[Sequence[bytes], Mapping[int, str]]]
+"""From messages to the JSON text of each, and what is wrong with those (by their number) that have none."""
+
+NEWLINE = 10
+
+Integers = NDArray[np.int64]
+
+
+def place_name(key: Key) -> str:
+    """How a partition is called in dead letters and messages."""
+    return f"kafka://{key[0]}/{key[1]}"
+
+
+@dataclass(frozen=True)
+class Messages:
+    """Some messages as they came, in order: value, partition (by its number in ``keys``) and offset of each.
+
+    ``keys`` may grow. ``ends`` says how far partitions were read beside that: (number of messages before,
+    partition, next offset). ``lost`` is how many records of a partition were gone before they were read.
+    """
+
+    keys: Sequence[Key]
+    values: Sequence[bytes | None] = ()
+    partitions: Sequence[int] = ()
+    offsets: Sequence[int] = ()
+    ends: Sequence[tuple[int, Key, int]] = ()
+    lost: Mapping[Key, int] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.values or self.ends or self.lost)
+
+    def without(self, keys: Collection[Key]) -> "Messages":
+        """The messages of other partitions."""
+        kept = [index for index, number in enumerate(self.partitions) if self.keys[number] not in keys]
+        before = np.searchsorted(kept, [index for index, _, _ in self.ends]).tolist()
+        ends = [(index, key, end) for index, (_, key, end) in zip(before, self.ends, strict=True)]
+        return Messages(
+            self.keys,
+            [self.values[index] for index in kept],
+            [self.partitions[index] for index in kept],
+            [self.offsets[index] for index in kept],
+            [end for end in ends if end[1] not in keys],
+            {key: lost for key, lost in self.lost.items() if key not in keys},
+        )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Messages as text, a line or more each: where each begins, and its partition and offset.
+
+    The text is ``data``, or is in ``memory``. ``ends`` are the next offsets of partitions after this batch;
+    ``rejections`` name places in the text.
+    """
+
+    keys: Sequence[Key]
+    data: bytes
+    starts: Integers
+    partitions: Integers
+    offsets: Integers
+    ends: Mapping[Key, int]
+    lost: Mapping[Key, int]
+    rejections: tuple[Rejection, ...] = ()
+    memory: MemoryFile | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of text."""
+        return len(self.data) if self.memory is None else self.memory.size
+
+    @property
+    def text(self) -> bytes:
+        """The text; a copy where it is in a file in memory."""
+        return self.data if self.memory is None else self.memory.content()
+
+    def chunk(self, path: str) -> Chunk:
+        """The chunk to hand on."""
+        return Chunk(
+            path,
+            "ndjson",
+            0,
+            self.data,
+            memory=self.memory,
+            size=self.size,
+            rejections=self.rejections,
+            divisible=len(self.starts) > 1,
+            locate=self.locate,
+        )
+
+    def locate(self, offset: int) -> tuple[str, int]:
+        """Partition and offset of the message that a place in the text is in."""
+        index = int(np.searchsorted(self.starts, offset, side="right")) - 1
+        return place_name(self.keys[int(self.partitions[index])]), int(self.offsets[index])
+
+    def halves(self) -> tuple["Batch", "Batch"]:
+        """The batch as two, for those that hold more than one message."""
+        middle = len(self.starts) // 2
+        cut, text = int(self.starts[middle]), self.text
+        first = self._part(slice(0, middle), text[:cut], 0)
+        second = self._part(slice(middle, None), text[cut:], cut)
+        ends = {
+            self.keys[number]: int(first.offsets[first.partitions == number][-1]) + 1
+            for number in np.unique(first.partitions).tolist()
+        }
+        return replace(first, ends=ends, lost={}), second
+
+    def without(self, keys: Collection[Key]) -> "Batch":
+        """The messages of other partitions."""
+        gone = [number for number, key in enumerate(self.keys) if key in keys]
+        kept = np.flatnonzero(~np.isin(self.partitions, gone))
+        text = self.text
+        edges = np.append(self.starts, len(text))
+        pieces = [text[edges[index] : edges[index + 1]] for index in kept.tolist()]
+        starts = _starts(pieces)
+        moved = dict(zip(self.starts[kept].tolist(), (starts - self.starts[kept]).tolist(), strict=True))
+        rejections = []
+        for rejection in self.rejections:
+            start = int(self.starts[np.searchsorted(self.starts, rejection.offset, side="right") - 1])
+            if start in moved:
+                rejections.append(replace(rejection, offset=rejection.offset + moved[start]))
+        return Batch(
+            self.keys,
+            b"".join(pieces),
+            starts,
+            self.partitions[kept],
+            self.offsets[kept],
+            {key: end for key, end in self.ends.items() if key not in keys},
+            {key: lost for key, lost in self.lost.items() if key not in keys},
+            tuple(rejections),
+        )
+
+    def _part(self, which: slice, text: bytes, cut: int) -> "Batch":
+        rejections = tuple(
+            replace(rejection, offset=rejection.offset - cut)
+            for rejection in self.rejections
+            if cut <= rejection.offset < cut + len(text)
+        )
+        return replace(
+            self,
+            data=text,
+            starts=self.starts[which] - cut,
+            partitions=self.partitions[which],
+            offsets=self.offsets[which],
+            rejections=rejections,
+            memory=None,
+        )
+
+
+def make_batch(messages: Messages, lines: Lines, line_limit: int) -> Batch:
+    """Put messages together; those without content (tombstones) only move the position on.
+
+    Raises what ``lines`` raises where it cannot read messages yet.
+    """
+    partitions = np.array(messages.partitions, dtype=np.int64)
+    offsets = np.array(messages.offsets, dtype=np.int64)
+    ends = _ends(messages)
+    contents = list(filter(None, messages.values))
+    if len(contents) < len(messages.values):
+        kept = [index for index, value in enumerate(messages.values) if value]
+        partitions, offsets = partitions[kept], offsets[kept]
+    texts, faults = lines(contents)
+    data = _lines_of(texts)
+    if np.count_nonzero(np.frombuffer(data, dtype=np.uint8) == NEWLINE) != len(texts):
+        # Messages that end in a newline, hold several records, or one over several lines.
+        texts = [straighten(text) if b"\n" in text else text for text in texts]
+        data = _lines_of(texts)
+    starts = _starts(texts, 1)
+    rejections = [
+        Rejection(
+            "",
+            int(starts[index]),
+            "malformed",
+            detail,
+            contents[index][:RAW_LIMIT],
+            len(contents[index]),
+        )
+        for index, detail in faults.items()
+    ]
+    data, too_long = reject_long_lines("", 0, data, line_limit)
+    rejected = (*rejections, *too_long)
+    return Batch(messages.keys, data, starts, partitions, offsets, ends, messages.lost, rejected)
+
+
+def join(batches: Sequence[Batch], memory: MemoryFile) -> Batch:
+    """One batch of several (at least one) that follow each other, its text in ``memory``."""
+    cuts = _starts([batch.data for batch in batches])
+    memory.load([batch.data for batch in batches])
+    lost: Counter[Key] = Counter()
+    ends: dict[Key, int] = {}
+    for batch in batches:
+        lost.update(batch.lost)
+        ends.update(batch.ends)
+    return Batch(
+        batches[0].keys,
+        b"",
+        np.concatenate([batch.starts + cut for batch, cut in zip(batches, cuts, strict=True)]),
+        np.concatenate([batch.partitions for batch in batches]),
+        np.concatenate([batch.offsets for batch in batches]),
+        ends,
+        lost,
+        tuple(
+            replace(rejection, offset=rejection.offset + int(cut))
+            for batch, cut in zip(batches, cuts, strict=True)
+            for rejection in batch.rejections
+        ),
+        memory,
+    )
+
+
+def straighten(text: bytes) -> bytes:
+    """A message with newlines in it: as it is where it holds several records, else as one line.
+
+    Outside of texts a newline means nothing to JSON, and inside of them there can be none.
+    """
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) < 2 or _is_json(lines[0]) or (not _is_json(text) and any(map(_is_object, lines[1:]))):
+        return text
+    return text.replace(b"\n", b" ")
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _is_object(line: bytes) -> bool:
+    return line.lstrip()[:1] == b"{" and _is_json(line)
+
+
+def _lines_of(texts: Sequence[bytes]) -> bytes:
+    """Each text with a newline after it."""
+    return b"\n".join([*texts, b""]) if texts else b""
+
+
+def _starts(pieces: Sequence[bytes], between: int = 0) -> Integers:
+    """Where each piece begins when they are joined by so many bytes."""
+    lengths = np.fromiter(map(len, pieces), dtype=np.int64, count=len(pieces)) + between
+    return np.cumsum(lengths) - lengths
+
+
+def _ends(messages: Messages) -> dict[Key, int]:
+    # The last one of each partition stays.
+    last = dict(zip(messages.partitions, messages.offsets, strict=True))
+    ends = {messages.keys[number]: offset + 1 for number, offset in last.items()}
+    if messages.ends:
+        places = {messages.keys[number]: index for index, number in enumerate(messages.partitions)}
+        ends |= {key: end for before, key, end in messages.ends if places.get(key, -1) < before}
+    return ends
