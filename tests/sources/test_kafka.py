@@ -159,7 +159,7 @@ def test_records_come_once_over_restarts_and_offsets_are_told_after_they_are_sav
     by_record = dict(zip(first.records, first.places, strict=True))
     for number, (partition, offset) in enumerate(places):
         assert (f"kafka://{topic}/{partition}", offset) == by_record[b"%d" % number]
-    until(lambda: [5, 5] == [committed(noida, topic, partition) for partition in (0, 1)], 20)
+    first.until(lambda: [5, 5] == [committed(noida, topic, partition) for partition in (0, 1)])
     assert 0 == first.source.lag().records
     first.source.close()
     noida.produce(topic, numbered(10, 11))
@@ -290,7 +290,7 @@ def test_records_beyond_the_retention_are_counted_as_lost(noida: Broker, topic: 
     reading = Reading(noida, topic, state=state)
     assert numbered(6, 7, 8, 9) == reading.read(4)
     assert {("lost_records", "retention"): 4} == dict(reading.source.counts)
-    until(lambda: committed(noida, topic) == 10, 20)
+    reading.until(lambda: committed(noida, topic) == 10)
     reading.source.close()
 
 
@@ -304,7 +304,7 @@ def test_a_position_beyond_the_end_begins_anew(
     assert numbered(0, 1, 2) == reading.read(3)
     assert f"kafka://{topic}/0: record 50" in caplog.text
     assert (3, {}) == (reading.offset(topic), dict(reading.source.counts))
-    until(lambda: committed(noida, topic) == 3, 20)
+    reading.until(lambda: committed(noida, topic) == 3)
     reading.source.close()
 
 
@@ -536,6 +536,50 @@ def test_members_share_partitions_and_lose_and_repeat_nothing(group_broker: Brok
     assert sorted(numbered(*range(whole))) == sorted(one.records + two.records)
     assert one.saves > 1
     one.source.close()
+
+
+def test_partitions_come_and_go_while_a_chunk_is_counted_and_another_one_is_saved(
+    group_broker: Broker, topic: str
+) -> None:
+    """Whoever collects waits for who counts, who counts for who saves; none of them waits for the other."""
+    group_broker.create(topic, 4)
+    numbers = range(120_000)
+    group_broker.produce_to(topic, [(number % 4, b"%06d" % number) for number in numbers])
+    one, two = Reading(group_broker, topic, chunk_size=1 << 16), Reading(group_broker, topic)
+    end = threading.Event()
+
+    def save() -> None:
+        while not end.wait(0.001):
+            with one.source.guard:
+                one.save()
+                one.source.lag()
+
+    def read_two() -> None:
+        while not end.wait(0.05):
+            two.look()
+
+    threads = [threading.Thread(target=save), threading.Thread(target=read_two)]
+
+    def slowly() -> object:
+        for chunk in one.source.poll():
+            # So long that the group asks for partitions meanwhile.
+            time.sleep(0.05)
+            one.count(chunk)
+        return len(one.records) + len(two.records) >= len(numbers)
+
+    until(lambda: slowly() or one.records, 40)
+    for thread in threads:
+        thread.start()
+    try:
+        until(slowly, 60, what=f"{len(one.records)} and {len(two.records)}")
+    finally:
+        end.set()
+        for thread in threads:
+            thread.join()
+    assert two.records
+    assert [b"%06d" % number for number in numbers] == sorted(one.records + two.records)
+    one.source.close()
+    two.source.close()
 
 
 def test_a_partition_is_given_up_also_where_it_cannot_be_saved(

@@ -146,11 +146,12 @@ class KafkaSource:
             return SourceChanges(marks=self.marks.changes(everything=everything))
 
     def saved(self) -> None:
-        """What ``changes`` gave last is stored: the brokers are told how far we are."""
+        """What ``changes`` gave last is stored: the group is told with the next look.
+
+        Not now: whoever collects may be waiting for the lock that is held here, and lets nobody in meanwhile.
+        """
         with self.guard:
             self.marks.saved()
-            if self._intake is not None:
-                self._intake.collector.commit(self.marks.durable, wait=False)
 
     def restore(self, state: SourceState) -> None:
         """Go on where a source stopped whose ``changes`` these were. To be called before the first look."""
@@ -187,7 +188,7 @@ class KafkaSource:
             return self.marks.taken(keys, committed, topics)
 
     def given_up(self, keys: Collection[Key], *, lost: bool) -> None:
-        """Partitions go. Where they are not lost yet, what was counted of them is saved and told first."""
+        """Partitions go. Where they are not lost yet, what was counted of them is saved first."""
         if threading.get_ident() == self._reader:
             self._give_up(keys, lost=lost)
             return
@@ -200,6 +201,11 @@ class KafkaSource:
         """What was saved of a partition does not hold any more."""
         with self.guard:
             self.marks.made_anew(key)
+
+    def durable(self) -> Mapping[Key, int]:
+        """Offsets that no crash takes back: the group may be told."""
+        with self.guard:
+            return dict(self.marks.durable)
 
     def starts_early(self, key: Key) -> bool:
         """Whether a partition of which nothing was read yet is read from its beginning."""
@@ -283,9 +289,6 @@ class KafkaSource:
                 self._save()
             except (StateError, OSError) as error:
                 log.error("%s: given up though it is not saved: %s", _names(keys), error)  # noqa: TRY400  # the text says it all
-            with self.guard:
-                durable = {key: offset for key, offset in self.marks.durable.items() if key in keys}
-            intake.collector.commit(durable, wait=True)
         log.info("%s: %s", _names(keys), "lost to another member" if lost else "given up")
         kept = deque(batch.without(keys) for batch in self._queue)
         for batch in self._queue:

@@ -38,6 +38,10 @@ class Holder(Protocol):
         """What was known of a partition does not hold any more: it begins anew, or was cut."""
         ...
 
+    def durable(self) -> Mapping[Key, int]:
+        """Offsets that no crash takes back: the group may be told."""
+        ...
+
     def starts_early(self, key: Key) -> bool:
         """Whether a partition of which nothing was read yet is read from its beginning."""
         ...
@@ -58,6 +62,9 @@ class _Nobody:
     def made_anew(self, key: Key) -> None:
         pass
 
+    def durable(self) -> Mapping[Key, int]:
+        return {}
+
     def starts_early(self, _key: Key) -> bool:
         return True
 
@@ -67,7 +74,9 @@ NOBODY = _Nobody()
 
 
 class Collector:
-    """One client. ``owned`` are the partitions that it holds, ``assigned`` whether it was told of any yet.
+    """One client, all of which is used by one thread at a time: it lets no other in, even while it waits.
+
+    ``owned`` are the partitions that it holds, ``assigned`` whether it was told of any yet.
 
     ``unfinished`` are those whose end is waited for, ``floors`` offsets below which messages of a partition
     are left out, ``gone`` partitions that were given up, ``resets`` those whose position does not exist (with
@@ -90,6 +99,7 @@ class Collector:
         self.drained = True
         self.keys: list[Key] = []
         self._numbers: dict[Key, int] = {}
+        self._ends: dict[Key, tuple[int, int]] = {}
         self.consumer = connect(settings, error_cb=self.trouble.note, on_commit=self.on_commit)
 
     def take(self, wait: float) -> Messages:
@@ -107,17 +117,21 @@ class Collector:
         messages = self._messages(lot)
         return self._begin_anew(messages) if self.resets else messages
 
-    def lag(self, positions: Mapping[Key, int]) -> int | None:
-        """Records that were not read yet, by what the brokers told last; None where they told nothing."""
-        if not self.assigned:
-            return None
-        lag, known = 0, not self.owned
-        for key in list(self.owned):
+    def note_ends(self) -> None:
+        """Take note of where partitions end, as brokers told with the last messages."""
+        ends = {}
+        for key in self.owned:
             low, high = self.consumer.get_watermark_offsets(partition_of(key, 0), cached=True) or (-1, -1)
             if high >= 0:
-                known = True
-                lag += max(0, high - max(0, positions.get(key, low)))
-        return lag if known else None
+                ends[key] = low, high
+        self._ends = ends
+
+    def lag(self, positions: Mapping[Key, int]) -> int | None:
+        """Records that were not read yet, as of ``note_ends``; None where nothing was told. On any thread."""
+        ends, owned = self._ends, len(self.owned)
+        if not self.assigned or (owned and not ends):
+            return None
+        return sum(max(0, high - max(0, positions.get(key, low))) for key, (low, high) in ends.items())
 
     def hold(self, *, held: bool) -> None:
         """Collect nothing but the group's news, or go on."""

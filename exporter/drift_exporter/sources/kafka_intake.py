@@ -62,6 +62,7 @@ class Intake:
         end = time.monotonic() + _LONGEST
         batches: list[Batch] = []
         collected, wait = 0, _WAIT
+        self.collector.commit(self.collector.holder.durable(), wait=False)
         while not halted():
             messages = self.collector.take(wait)
             if self.collector.gone:
@@ -77,6 +78,7 @@ class Intake:
             if self._unread or self.collector.drained or collected >= size or time.monotonic() > end:
                 break
         self.full = collected >= size
+        self.collector.note_ends()
         # Where messages cannot be read, the group must go on hearing from us.
         self.collector.hold(held=bool(self._unread))
         if not batches:

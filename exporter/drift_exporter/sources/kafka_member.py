@@ -18,7 +18,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from drift_exporter.sources.kafka_batch import Key
+from drift_exporter.sources.kafka_batch import Key, place_name
 from drift_exporter.sources.kafka_client import TIMEOUT, look_up, partition_of, words_of
 from drift_exporter.sources.kafka_collector import NOBODY, Collector, Holder
 from drift_exporter.sources.kafka_settings import KafkaSettings
@@ -92,6 +92,12 @@ class Member(Collector):
             self.floors.update({key: start for key, start in starts.items() if start >= 0})
             starts = dict.fromkeys(keys, OFFSET_STORED)
         for key, start in starts.items():
+            log.info(
+                "%s: taken; it goes on at %d, the group has told %s",
+                place_name(key),
+                start,
+                "nobody" if committed is None else committed.get(key, "nothing"),
+            )
             if start == -1:
                 starts[key] = OFFSET_BEGINNING if self.holder.starts_early(key) else OFFSET_END
         self.committed.update(committed or {})
@@ -105,6 +111,9 @@ class Member(Collector):
         if keys:
             self.gone |= keys
             self.holder.given_up(keys, lost=lost)
+            if not lost:
+                durable = self.holder.durable()
+                self.commit({key: durable[key] for key in keys if key in durable}, wait=True)
             self.owned -= keys
             for key in keys:
                 self.committed.pop(key, None)
