@@ -10,6 +10,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drift_exporter.sources import jsonrecords
 from drift_exporter.sources.chunk import Chunk, Rejection
 from drift_exporter.sources.file import FileSource
 from drift_exporter.sources.jsonfile import JsonFile, open_text
@@ -57,20 +58,36 @@ def whole(data: bytes, limit: int = LIMIT) -> tuple[list[tuple[int, bytes]], lis
 
 
 @settings(deadline=None, max_examples=200)
-@given(data=CONTENT, size=st.integers(1, 60), pack=st.sampled_from(list(PACK)), marked=st.booleans())
+@given(
+    data=CONTENT,
+    size=st.integers(1, 60),
+    pack=st.sampled_from(list(PACK)),
+    most_wrong=st.sampled_from([1, 2, 10_000]),
+    marked=st.booleans(),
+)
 def test_every_record_once_with_its_offset_however_it_is_cut(
-    tmp_path_factory: pytest.TempPathFactory, data: bytes, size: int, pack: str, *, marked: bool
+    tmp_path_factory: pytest.TempPathFactory,
+    data: bytes,
+    size: int,
+    pack: str,
+    most_wrong: int,
+    *,
+    marked: bool,
 ) -> None:
     data = b"\xef\xbb\xbf" * marked + data
     path = tmp_path_factory.mktemp("cut") / f"log.json{pack}"
     path.write_bytes(PACK[pack](data))
     file = json_file(path)
+    expected = whole(data)
 
-    chunks = list(file.read(size, final=True))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jsonrecords, "MOST_WRONG", most_wrong)
+        chunks = list(file.read(size, final=True))
 
     file.close()
     found, rejected = taken_apart(chunks)
-    assert whole(data) == (found, [(r.offset, r.reason, r.length) for r in rejected])
+    assert all(len(chunk.rejections) <= most_wrong for chunk in chunks)
+    assert expected == (found, [(r.offset, r.reason, r.length) for r in rejected])
     for rejection in rejected:
         assert data[rejection.offset :].startswith(rejection.raw)
     assert len(data) == sum(chunk.size for chunk in chunks)

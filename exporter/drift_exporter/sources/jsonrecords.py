@@ -26,6 +26,10 @@ _OPEN, _CLOSE = b"{}"
 _BETWEEN = re.compile(rb"[ \t\r\n,\[\]]*+")
 _LONGEST_WINDOW, _SHORTEST_WINDOW = 1 << 20, 1 << 12
 _LOOKS_BACK = 32
+_SUSPECTS = 4
+MOST_WRONG = 10_000
+"""Items that are rejected at a time: each takes more memory than its bytes."""
+
 LONGEST_END = 1 << 12
 """Bytes behind the last item that may be the end of an array; more of them are stepped over."""
 
@@ -69,20 +73,21 @@ def as_lines(path: str, offset: int, data: bytes, limit: int, *, ended: bool) ->
 
     ``ended`` says that nothing will be appended: then the last item is taken though it does not end. Else
     what stands behind the last item is left as long as nothing follows it: programs that append to an array
-    write over its end.
+    write over its end. No more is taken than up to the item that is the ``MOST_WRONG``-th to be rejected.
     """
     bounds: list[tuple[IntArray, IntArray]] = []
     wrong: list[tuple[int, int, ItemScanner]] = []
-    position, window, closely = 0, _LONGEST_WINDOW, False
-    while (position := _end_of_gap(data, position)) < len(data):
+    # How many items to look at closely before many are looked at at once.
+    position, window, closely = 0, _LONGEST_WINDOW, 0
+    while len(wrong) < MOST_WRONG and (position := _end_of_gap(data, position)) < len(data):
         if data[position] == _OPEN and not closely:
             stop = min(position + window, len(data))
-            starts, ends, closely = _find_records(data, position, stop, limit)
+            starts, ends, stopped = _find_records(data, position, stop, limit)
             if len(ends):
                 bounds.append((starts, ends))
                 position = int(ends[-1])
             # Where nothing was found that is wrong or whole, the window may be too small for a record.
-            closely = closely or not (len(ends) or (stop < len(data) and window <= limit))
+            closely = int(stopped or not (len(ends) or (stop < len(data) and window <= limit)))
             window = min(4 * window, max(_LONGEST_WINDOW, limit + 1))
             continue
         scanner = ItemScanner(limit)
@@ -91,9 +96,11 @@ def as_lines(path: str, offset: int, data: bytes, limit: int, *, ended: bool) ->
             break
         if scanner.wrong is None and end - position <= limit:
             bounds.append((np.array([position]), np.array([end])))
+            closely -= closely > 0
         else:
             wrong.append((position, end, scanner))
-        position, window, closely = end, _SHORTEST_WINDOW, False
+            closely = _SUSPECTS
+        position, window = end, _SHORTEST_WINDOW
     if position == len(data) and not ended:
         last = max(int(bounds[-1][1][-1]) if bounds else 0, wrong[-1][1] if wrong else 0)
         position = last if position - last <= min(limit, LONGEST_END) else position

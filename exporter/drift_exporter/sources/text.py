@@ -366,12 +366,11 @@ class TextFile(KnownFile):
                     self.accept()
                     data = data[following:]
                     long_head, dropped = b"", 0
-                if (taken := self._take(data, ended=not block)) is not None:
+                while (taken := self._take(data, ended=not block)) is not None:
                     yield replace(taken, divisible=self._divisible and len(pending) <= chunk_size)
-                    pending = data[taken.size :]
+                    data = data[taken.size :]
                     self.accept()
-                else:
-                    pending = data
+                pending = data
                 if not block:
                     break
                 if self._is_too_long(pending):

@@ -64,17 +64,8 @@ class Formatted(Section):
     def _pattern_fits(self) -> Self:
         kind, pattern = getattr(self, "format", None), pattern_of(self)
         if kind == "text" and pattern is None:
-            raise refuse_parts(
-                [
-                    (
-                        ("format",),
-                        (
-                            "text needs a pattern that says what stands where; add one such as pattern: "
-                            f"{_EXAMPLE}"
-                        ),
-                    )
-                ]
-            )
+            text = f"text needs a pattern that says what stands where; add one such as pattern: {_EXAMPLE}"
+            raise refuse_parts([(("format",), text)])
         if kind != "text" and pattern is not None:
             raise refuse_parts([(("pattern",), f"it goes with format: text, and this is {kind}; remove one")])
         return self
