@@ -4,7 +4,14 @@ import errno
 
 from drift_exporter.errors import DriftExporterError
 
-_NETWORK = {"ConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ClientConnectionError"}
+_NETWORK = {
+    "ServiceRequestError",
+    "ServiceResponseError",
+    "ConnectionError",
+    "ConnectTimeoutError",
+    "ReadTimeoutError",
+    "ClientConnectionError",
+}
 _CREDENTIALS = {
     "NoCredentialsError",
     "PartialCredentialsError",
@@ -37,7 +44,10 @@ def describe(error: BaseException) -> str:
 
 def _kind(error: BaseException) -> str | None:
     names = {each.__name__ for each in type(error).__mro__}
-    codes = (getattr(error, name, None) for name in ("status", "status_code", "code"))
+    # Of botocore, whose own errors come from some versions of s3fs.
+    answer = getattr(error, "response", None)
+    said = answer.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(answer, dict) else None
+    codes = (said, *(getattr(error, name, None) for name in ("status", "status_code", "code")))
     status = next((code for code in codes if isinstance(code, int)), 0)
     tests = {
         "no credentials": bool(names & _CREDENTIALS),

@@ -93,9 +93,7 @@ class ObjectsSource(Formatted):
     """Objects in a store or behind a web server, each read once."""
 
     type: Literal["objects"] = Field(description="the kind of source: objects")
-    url: ObjectUrl = Field(
-        description="an object, or a pattern such as s3://bucket/logs/**/*.ndjson.gz; s3, gs, az, http, https"
-    )
+    url: ObjectUrl = Field(description="an object, or a pattern such as s3://bucket/logs/**/*.ndjson.gz")
     format: FileFormat = Field(
         default_factory=lambda data: format_of(data.get("url", "")),
         description="ndjson, json, csv, parquet, logfmt or text; by default what the name tells, else ndjson",
