@@ -285,7 +285,6 @@ def test_replicas_that_are_killed_in_turn_lose_nothing_and_repeat_what_was_saved
             replica = scene.replicas[number % 2]
             replica.kill()
             told = committed(scene.broker)
-            print(time.strftime("%H:%M:%S"), number, told, replica.marks(), scene.load.written)
             repeated.append(sum(max(0, mark - told[one]) for one, mark in replica.marks().items()))
             replica.start()
             scene.until_counting(replica)
