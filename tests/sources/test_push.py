@@ -12,7 +12,7 @@ from drift_exporter.sources import push
 from drift_exporter.sources.chunk import Chunk
 from drift_exporter.sources.events import Pairing
 from drift_exporter.sources.push import PushSource
-from drift_exporter.sources.source import REQUESTS, UNPAIRED, SourceState
+from drift_exporter.sources.source import REQUESTS, UNPAIRED, Counts, SourceState
 from drift_exporter.sources.spool import Kind
 
 TIMEOUT = 30
@@ -220,11 +220,11 @@ def test_so_is_what_somebody_cut_off(subject: Subject, tmp_path: Path) -> None:
 
 def test_answers_are_counted_when_they_are_saved(subject: Subject) -> None:
     subject.source.spool.count_answer("202")
-    assert {} == subject.source.counts
+    assert Counts() == subject.source.counts
     subject.save()
-    assert {(REQUESTS, "202"): 1} == subject.source.counts
+    assert Counts({(REQUESTS, "202"): 1}) == subject.source.counts
     subject.restart()
-    assert {(REQUESTS, "202"): 1} == subject.source.counts
+    assert Counts({(REQUESTS, "202"): 1}) == subject.source.counts
 
 
 def test_there_is_nothing_to_read_for_once(tmp_path: Path) -> None:
@@ -294,7 +294,7 @@ def test_an_event_stays_alone_when_its_time_is_up(pairs: Subject) -> None:
     pairs.save()
     pairs.now = 1061.0
     pairs.read()
-    assert {(UNPAIRED, "request"): 1} == pairs.source.counts
+    assert Counts({(UNPAIRED, "request"): 1}) == pairs.source.counts
     pairs.save()
     assert {"place", "request:b"} == set(pairs.store.state.marks)
 
@@ -305,7 +305,7 @@ def test_an_old_event_that_was_not_read_yet_finds_its_pair(pairs: Subject) -> No
     pairs.now = 9999.0
     pairs.read()
     assert ["a"] == ids(pairs.counted)
-    assert {} == pairs.source.counts
+    assert Counts() == pairs.source.counts
 
 
 def test_everything_is_told_anew_where_a_model_is_configured_anew(pairs: Subject) -> None:

@@ -65,6 +65,8 @@ class KafkaSource:
     _requests: "SimpleQueue[_Request | None]" = field(default_factory=SimpleQueue, init=False)
 
     def __post_init__(self) -> None:
+        # So that the first one lost shows as an increase.
+        self.counts[LOST_RECORDS, "retention"] = 0
         self.marks = Marks(early=self.settings.start == "earliest")
         self._size = min(self.chunk_size, CHUNK)
         self._save: Callable[[], None] = lambda: None

@@ -27,6 +27,9 @@ from drift_exporter.sources.text import TextFile
 KEPT_BYTES = 128 << 20
 """Bytes that were read and are not yet saved as read, at most; beyond, saving does not wait for its time."""
 
+ANSWERS = ("202", "400", "401", "413", "415", "429", "503")
+"""Status codes of answers that are to be expected."""
+
 _TURN = 2.0
 """Seconds after which others may read."""
 
@@ -81,6 +84,10 @@ class PushSource:
 
     def __post_init__(self) -> None:
         self.spool = Spool(self.folder, self.segment_size)
+        # So that the first of each shows as an increase.
+        self.counts.update({(REQUESTS, code): 0 for code in ANSWERS})
+        if self.pairing.events != "none":
+            self.counts.update({(UNPAIRED, event): 0 for event in ("request", "response")})
 
     def bind(self, save: Callable[[], None]) -> None:
         """Have ``save`` called before more read files pile up than there should."""
@@ -185,7 +192,8 @@ class PushSource:
     def restore(self, state: SourceState) -> None:
         """Go on from a place in the spool, with the events that waited."""
         with self.guard:
-            self.counts, self.lost_bytes = Counts(state.counts), state.lost_bytes
+            self.counts.update(state.counts)
+            self.lost_bytes = state.lost_bytes
             marks = dict(state.marks)
             if (place := marks.pop(_PLACE, None)) is not None:
                 known = json.loads(place)
