@@ -1,6 +1,7 @@
 """What goes wrong with an object store, in words that say what would be right."""
 
 import errno
+from itertools import chain
 
 from drift_exporter.errors import DriftExporterError
 
@@ -47,8 +48,9 @@ def _kind(error: BaseException) -> str | None:
     # Of botocore, whose own errors come from some versions of s3fs.
     answer = getattr(error, "response", None)
     said = answer.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(answer, dict) else None
-    codes = (said, *(getattr(error, name, None) for name in ("status", "status_code", "code")))
-    status = next((code for code in codes if isinstance(code, int)), 0)
+    # One after the other: to ask for the last one is deprecated where there is the first.
+    codes = (getattr(error, name, None) for name in ("status", "status_code", "code"))
+    status = next((code for code in chain([said], codes) if isinstance(code, int)), 0)
     tests = {
         "no credentials": bool(names & _CREDENTIALS),
         "access denied": isinstance(error, PermissionError) or status in {401, 403},
