@@ -543,8 +543,8 @@ def test_partitions_come_and_go_while_a_chunk_is_counted_and_another_one_is_save
 ) -> None:
     """Whoever collects waits for who counts, who counts for who saves; none of them waits for the other."""
     group_broker.create(topic, 4)
-    numbers = range(120_000)
-    group_broker.produce_to(topic, [(number % 4, b"%06d" % number) for number in numbers])
+    lines = [b"%0100d" % number for number in range(120_000)]
+    group_broker.produce_to(topic, [(number % 4, line) for number, line in enumerate(lines)])
     one, two = Reading(group_broker, topic, chunk_size=1 << 16), Reading(group_broker, topic)
     end = threading.Event()
 
@@ -563,9 +563,9 @@ def test_partitions_come_and_go_while_a_chunk_is_counted_and_another_one_is_save
     def slowly() -> object:
         for chunk in one.source.poll():
             # So long that the group asks for partitions meanwhile.
-            time.sleep(0.05)
+            time.sleep(0.08)
             one.count(chunk)
-        return len(one.records) + len(two.records) >= len(numbers)
+        return len(one.records) + len(two.records) >= len(lines)
 
     until(lambda: slowly() or one.records, 40)
     for thread in threads:
@@ -577,7 +577,7 @@ def test_partitions_come_and_go_while_a_chunk_is_counted_and_another_one_is_save
         for thread in threads:
             thread.join()
     assert two.records
-    assert [b"%06d" % number for number in numbers] == sorted(one.records + two.records)
+    assert lines == sorted(one.records + two.records)
     one.source.close()
     two.source.close()
 
