@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from drift_exporter.errors import SourceError, StateError
 from drift_exporter.sources.chunk import SMALLEST_CHUNK, Chunk
+from drift_exporter.sources.kafka_ahead import Ahead, Request
 from drift_exporter.sources.kafka_batch import Batch, Key, place_name
 from drift_exporter.sources.kafka_marks import Marks
 from drift_exporter.sources.kafka_payload import reader_of
@@ -40,8 +41,6 @@ _BEHIND = 20_000
 _PATIENCE = 30.0
 """Seconds without any message after which a topic is not read on to its end, where it is read once."""
 
-_Request = tuple[Collection[Key], bool, threading.Event]
-
 
 @dataclass
 class KafkaSource:
@@ -62,7 +61,7 @@ class KafkaSource:
     marks: Marks = field(init=False)
     _intake: "Intake | None" = field(default=None, init=False)
     _queue: deque[Batch] = field(default_factory=deque, init=False)
-    _requests: "SimpleQueue[_Request | None]" = field(default_factory=SimpleQueue, init=False)
+    _requests: "SimpleQueue[Request | None]" = field(default_factory=SimpleQueue, init=False)
 
     def __post_init__(self) -> None:
         self.marks = Marks(early=self.settings.start == "earliest")
@@ -71,7 +70,7 @@ class KafkaSource:
         self._current: Batch | None = None
         self._problem: str | None = None
         self._again = self._aside = False
-        self._ahead: _Ahead | None = None
+        self._ahead: Ahead | None = None
         self._ending = threading.Event()
         self._reader = 0
 
@@ -224,7 +223,7 @@ class KafkaSource:
                 return False
         if intake.full and self._ahead is None and len(self._queue) == 1:
             size, ending = self._size, self._ending
-            self._ahead = _Ahead(
+            self._ahead = Ahead(
                 lambda: intake.collect(size, lambda: stop() or ending.is_set()), self._requests
             )
         return True
@@ -266,7 +265,7 @@ class KafkaSource:
             self._intake = _new_intake(self)
         return self._intake
 
-    def _finish(self, ahead: "_Ahead") -> Batch | None:
+    def _finish(self, ahead: "Ahead") -> Batch | None:
         """What was collected ahead, as soon as it is there; whoever collects may have to wait for us."""
         while (request := self._requests.get()) is not None:
             keys, lost, done = request
@@ -304,26 +303,6 @@ class KafkaSource:
             return True
         self._problem = f"{_names(unfinished)}: no end came within {_PATIENCE:g} s; what came is counted"
         return False
-
-
-class _Ahead(threading.Thread):
-    """Collects a batch while another one is counted; tells ``requests`` when it has ended."""
-
-    def __init__(self, collect: Callable[[], Batch | None], requests: "SimpleQueue[_Request | None]") -> None:
-        super().__init__(name="collect", daemon=True)
-        self.batch: Batch | None = None
-        self.error: BaseException | None = None
-        self._collect = collect
-        self._requests = requests
-        self.start()
-
-    def run(self) -> None:
-        try:
-            self.batch = self._collect()
-        except BaseException as error:  # noqa: BLE001  # it is raised again where it is waited for
-            self.error = error
-        finally:
-            self._requests.put(None)
 
 
 def _new_intake(source: KafkaSource) -> "Intake":
