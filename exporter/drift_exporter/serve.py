@@ -22,7 +22,7 @@ from drift_exporter.receive.endpoint import Intake, make_endpoint
 from drift_exporter.runtime import ModelRuntime, Reader, make_model, take_snapshot
 from drift_exporter.snapshot import Snapshot
 from drift_exporter.sources.listing import Shard
-from drift_exporter.sources.push import PushSource
+from drift_exporter.sources.push.source import PushSource
 from drift_exporter.state.store import Store
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,8 @@ three seconds, and misses a member that has died after its session's time. Where
 while others join, Tansu has them wait for it for ever: here members leave when the group has settled.
 
 What may count twice is what a killed exporter has saved and not yet told the broker: that is looked up in its
-state and at the broker right after each kill, and must be what was counted too much in the end.
+state and at the broker right after each kill, and no more may be counted in the end. Tansu takes no offsets
+while a group rebalances, so that it may be some seconds' worth.
 """
 
 import contextlib
@@ -206,17 +207,18 @@ class Scene:
         before = replica.counted()
         until(lambda: replica.counted() > before, PATIENCE, what=self.log())
 
-    def until_all(self, count: int) -> None:
-        """Wait until partitions are read to their end and so many records are counted, and no more are."""
+    def until_all(self, least: int, most: int) -> int:
+        """Wait until partitions are read to their end and so many records are counted; returns how many."""
 
         def read() -> object:
             scrapes = [replica.scrape() for replica in self.replicas]
-            return all(LAG in series and series[LAG] == 0 for series in scrapes) and self.counted() >= count
+            return all(LAG in series and series[LAG] == 0 for series in scrapes) and self.counted() >= least
 
-        until(read, PATIENCE, what=f"{count} of {self.counted()}; {self.log()}")
+        until(read, PATIENCE, what=f"{least} of {self.counted()}; {self.log()}")
         for _ in range(5):
             time.sleep(0.2)
-            assert count == self.counted(), self.log()
+            assert least <= self.counted() <= most, self.log()
+        return self.counted()
 
     def counted(self) -> int:
         """Records counted and rejected by both."""
@@ -270,14 +272,14 @@ def test_replicas_that_come_and_go_in_good_order_count_everything_once(scene: Sc
             until(lambda: other.counted() > counted + 200, PATIENCE, what=scene.log())  # noqa: B023
             scene.replicas[number].start()
             scene.until_counting(scene.replicas[number])
-    scene.until_all(scene.load.written)
+    scene.until_all(scene.load.written, scene.load.written)
     assert Counter(scene.load.malformed) == scene.letters()
 
 
-def test_replicas_that_are_killed_in_turn_lose_nothing_and_repeat_what_was_saved_and_not_told(
+def test_replicas_that_are_killed_in_turn_lose_nothing_and_repeat_at_most_what_was_not_told(
     scene: Scene,
 ) -> None:
-    repeated: list[int] = []
+    untold: list[int] = []
     with scene.load.coming():
         for replica in scene.replicas:
             scene.until_counting(replica)
@@ -285,11 +287,23 @@ def test_replicas_that_are_killed_in_turn_lose_nothing_and_repeat_what_was_saved
             replica = scene.replicas[number % 2]
             replica.kill()
             told = committed(scene.broker)
-            repeated.append(sum(max(0, mark - told[one]) for one, mark in replica.marks().items()))
+            marks = replica.marks()
+            untold.append(sum(max(0, mark - told[one]) for one, mark in marks.items()))
+            if number < KILLS // 2:
+                # The other one takes its partitions over; else it is back before it is missed.
+                until(
+                    lambda: all(now > told[one] for one, now in committed(scene.broker).items()),  # noqa: B023
+                    PATIENCE,
+                    interval=0.5,
+                    what=scene.log(),
+                )
             replica.start()
             scene.until_counting(replica)
-    scene.until_all(scene.load.written + sum(repeated))
-    print(f"{KILLS} kills, {scene.load.written} records; counted twice after each kill: {repeated}")  # noqa: T201
+    counted = scene.until_all(scene.load.written, scene.load.written + sum(untold))
+    repeated = counted - scene.load.written
+    print(  # noqa: T201
+        f"{KILLS} kills, {scene.load.written} records, {repeated} counted twice; saved and not told: {untold}"
+    )
     letters = scene.letters()
     assert scene.load.malformed == letters.keys()
-    assert sum(letters.values()) - len(letters) <= sum(repeated)
+    assert sum(letters.values()) - len(letters) <= repeated

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from drift_exporter.sources.chunk import Chunk
-from drift_exporter.sources.objects import ObjectSource
+from drift_exporter.sources.objects.source import ObjectSource
 from drift_exporter.sources.source import SourceState
 
 INTERVAL = 60.0

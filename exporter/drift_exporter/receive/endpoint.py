@@ -21,8 +21,8 @@ from drift_exporter.receive.body import ENCODINGS, DisconnectedError, decompress
 from drift_exporter.receive.cloudevents import BATCH, STRUCTURED, event_lines, is_event
 from drift_exporter.receive.records import JSON, NDJSON, record_lines
 from drift_exporter.receive.refusal import Refusal, bad, too_large
-from drift_exporter.sources.push import PushSource
-from drift_exporter.sources.spool import Kind
+from drift_exporter.sources.push.source import PushSource
+from drift_exporter.sources.push.spool import Kind
 
 PREFIX = "/v1/predictions/"
 DESCRIPTION = "/v1/openapi.yaml"

@@ -4,8 +4,8 @@ from drift_exporter.budget import divide
 from drift_exporter.config import sources as sections
 from drift_exporter.config.schema import Config
 from drift_exporter.ingest import ModelIngest
-from drift_exporter.sources.kafka import KafkaSource
-from drift_exporter.sources.kafka_settings import KafkaSettings, PayloadSettings
+from drift_exporter.sources.kafka.settings import KafkaSettings, PayloadSettings
+from drift_exporter.sources.kafka.source import KafkaSource
 
 
 def make_kafka_source(

@@ -5,8 +5,8 @@ from drift_exporter.config import sources as sections
 from drift_exporter.config.schema import Config
 from drift_exporter.ingest import ModelIngest
 from drift_exporter.sources.listing import Shard
-from drift_exporter.sources.objectaccess import require
-from drift_exporter.sources.objects import ObjectSource
+from drift_exporter.sources.objects.access import require
+from drift_exporter.sources.objects.source import ObjectSource
 
 
 def make_object_source(  # noqa: PLR0913  # all that a source depends on

@@ -4,8 +4,8 @@ from drift_exporter.budget import divide
 from drift_exporter.config import sources as sections
 from drift_exporter.config.schema import Config
 from drift_exporter.ingest import ModelIngest
-from drift_exporter.sources.events import Pairing
-from drift_exporter.sources.push import PushSource, spool_folder
+from drift_exporter.sources.push.events import Pairing
+from drift_exporter.sources.push.source import PushSource, spool_folder
 
 
 def make_push_source(

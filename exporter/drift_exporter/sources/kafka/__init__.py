@@ -1,0 +1,1 @@
+"""Topics of Kafka, read as a member of a consumer group."""
