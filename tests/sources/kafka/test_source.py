@@ -446,7 +446,7 @@ def test_settings_that_cannot_be_used_are_told(
 def test_a_missing_client_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "confluent_kafka", None)
     for module in ("intake", "member", "whole", "collector", "client", "trouble"):
-        monkeypatch.delitem(sys.modules, f"drift_exporter.sources.kafka_{module}", raising=False)
+        monkeypatch.delitem(sys.modules, f"drift_exporter.sources.kafka.{module}", raising=False)
     source = KafkaSource(KafkaSettings(("127.0.0.1:1",), ("x",), "group"), PayloadSettings(), 1000)
     with pytest.raises(SourceError, match=r"pip install 'drift-exporter\[kafka\]'"):
         list(source.poll())
