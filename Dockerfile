@@ -2,8 +2,10 @@ FROM python:3.12.11-slim-bookworm AS build
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY exporter ./exporter
+# What reads Kafka and S3; others are gs, az and http-objects.
+ARG EXTRAS=kafka,s3
 RUN python -m venv /opt/drift-exporter \
- && /opt/drift-exporter/bin/pip install --no-cache-dir --disable-pip-version-check .
+ && /opt/drift-exporter/bin/pip install --no-cache-dir --disable-pip-version-check ".[${EXTRAS}]"
 
 FROM python:3.12.11-slim-bookworm
 LABEL org.opencontainers.image.title="drift-exporter" \

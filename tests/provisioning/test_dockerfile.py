@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from fnmatch import fnmatch
 
 from support.alerting import ROOT
@@ -32,6 +33,13 @@ def test_it_builds_in_one_stage_and_runs_in_another_of_the_same_pinned_image() -
         "--from=build /opt/drift-exporter /opt/drift-exporter"
     ]
     assert [rest for name, rest in final if name == "RUN" and "pip" in rest] == []
+
+
+def test_the_extras_that_it_installs_are_those_of_the_package() -> None:
+    (extras,) = (line.removeprefix("EXTRAS=") for line in arguments("ARG"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert set() == set(extras.split(",")) - project["optional-dependencies"].keys()
+    assert any('".[${EXTRAS}]"' in line for line in arguments("RUN"))
 
 
 def test_what_is_copied_is_in_the_checkout_and_not_ignored() -> None:
