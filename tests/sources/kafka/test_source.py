@@ -453,6 +453,13 @@ def test_a_missing_client_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     source.close()
 
 
+def test_a_client_that_may_lose_messages_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drift_exporter.sources.kafka.client.version", lambda _: "2.12.0")
+    source = KafkaSource(KafkaSettings(("127.0.0.1:1",), ("x",), "group"), PayloadSettings(), 1000)
+    with pytest.raises(SourceError, match=r"confluent-kafka 2\.12\.0 may lose messages; 2\.16 or newer"):
+        list(source.poll())
+
+
 def test_messages_wait_for_their_schemas(noida: Broker, topic: str, tmp_path: Path) -> None:
     """The registry's password is not there yet: nothing is lost, and the group still hears from us."""
     noida.create(topic, 1)

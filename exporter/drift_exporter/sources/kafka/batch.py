@@ -23,6 +23,10 @@ NEWLINE = 10
 Integers = NDArray[np.int64]
 
 
+def _none() -> Integers:
+    return np.zeros(0, dtype=np.int64)
+
+
 def place_name(key: Key) -> str:
     """How a partition is called in dead letters and messages."""
     return f"kafka://{key[0]}/{key[1]}"
@@ -38,8 +42,8 @@ class Messages:
 
     keys: Sequence[Key]
     values: Sequence[bytes | None] = ()
-    partitions: Sequence[int] = ()
-    offsets: Sequence[int] = ()
+    partitions: Integers = field(default_factory=_none)
+    offsets: Integers = field(default_factory=_none)
     ends: Sequence[tuple[int, Key, int]] = ()
     lost: Mapping[Key, int] = field(default_factory=dict)
 
@@ -48,14 +52,15 @@ class Messages:
 
     def without(self, keys: Collection[Key]) -> "Messages":
         """The messages of other partitions."""
-        kept = [index for index, number in enumerate(self.partitions) if self.keys[number] not in keys]
+        gone = [number for number, key in enumerate(self.keys) if key in keys]
+        kept = np.flatnonzero(~np.isin(self.partitions, gone))
         before = np.searchsorted(kept, [index for index, _, _ in self.ends]).tolist()
         ends = [(index, key, end) for index, (_, key, end) in zip(before, self.ends, strict=True)]
         return Messages(
             self.keys,
-            [self.values[index] for index in kept],
-            [self.partitions[index] for index in kept],
-            [self.offsets[index] for index in kept],
+            [self.values[index] for index in kept.tolist()],
+            self.partitions[kept],
+            self.offsets[kept],
             [end for end in ends if end[1] not in keys],
             {key: lost for key, lost in self.lost.items() if key not in keys},
         )
@@ -167,9 +172,7 @@ def make_batch(messages: Messages, lines: Lines, line_limit: int) -> Batch:
 
     Raises what ``lines`` raises where it cannot read messages yet.
     """
-    partitions = np.array(messages.partitions, dtype=np.int64)
-    offsets = np.array(messages.offsets, dtype=np.int64)
-    ends = _ends(messages)
+    partitions, offsets, ends = messages.partitions, messages.offsets, _ends(messages)
     contents = list(filter(None, messages.values))
     if len(contents) < len(messages.values):
         kept = [index for index, value in enumerate(messages.values) if value]
@@ -258,10 +261,9 @@ def _starts(pieces: Sequence[bytes], between: int = 0) -> Integers:
 
 
 def _ends(messages: Messages) -> dict[Key, int]:
-    # The last one of each partition stays.
-    last = dict(zip(messages.partitions, messages.offsets, strict=True))
-    ends = {messages.keys[number]: offset + 1 for number, offset in last.items()}
-    if messages.ends:
-        places = {messages.keys[number]: index for index, number in enumerate(messages.partitions)}
-        ends |= {key: end for before, key, end in messages.ends if places.get(key, -1) < before}
-    return ends
+    """How far partitions were read: messages of one come in a row, and of each row the last one tells."""
+    numbers, count = messages.partitions, len(messages.partitions)
+    last = [*np.flatnonzero(numbers[1:] != numbers[:-1]).tolist(), count - 1] if count else []
+    places = {messages.keys[int(numbers[index])]: index for index in last}
+    ends = {key: int(messages.offsets[index]) + 1 for key, index in places.items()}
+    return ends | {key: end for before, key, end in messages.ends if places.get(key, -1) < before}

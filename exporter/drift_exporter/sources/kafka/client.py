@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
 
 import confluent_kafka
@@ -29,6 +30,9 @@ DEFAULTS: Mapping[str, str] = {
 }
 """librdkafka settings where they are not configured."""
 
+LEAST_VERSION = (2, 16)
+"""Of the client: 2.12.0 was seen to leave messages out when it collects while partitions move."""
+
 TIMEOUT = 5.0
 """Seconds that an answer of the brokers is waited for."""
 
@@ -42,6 +46,13 @@ class _ClientLog:
 
 def connect(settings: KafkaSettings, **callbacks: Callable[..., None]) -> Consumer:
     """A consumer; the network is not waited for. Raises SourceError where there can be none."""
+    installed = version("confluent-kafka")
+    if tuple(int(part) for part in re.findall(r"\d+", installed)[:2]) < LEAST_VERSION:
+        least = ".".join(map(str, LEAST_VERSION))
+        raise SourceError(
+            f"confluent-kafka {installed} may lose messages; {least} or newer is needed: "
+            "pip install 'drift-exporter[kafka]'"
+        )
     options: dict[str, Any] = {
         **_common(settings),
         "group.id": settings.group,
@@ -53,6 +64,9 @@ def connect(settings: KafkaSettings, **callbacks: Callable[..., None]) -> Consum
         "enable.partition.eof": True,
         **callbacks,
     }
+    if settings.final:
+        # An empty partition tells its end only after that long.
+        options.setdefault("fetch.wait.max.ms", 50)
     try:
         return confluent_kafka.Consumer(options, logger=_ClientLog())
     except (KafkaException, ValueError, TypeError) as error:

@@ -1,10 +1,11 @@
 """Messages of the partitions that a client holds, as many as there are at the moment."""
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, cast
 
+import numpy as np
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError, KafkaException, Message, TopicPartition
 
 from drift_exporter.sources.kafka.batch import Key, Messages, place_name
@@ -172,15 +173,16 @@ class Collector:
             return Messages(self.keys, ends=ends)
         self.trouble.served()
         topic = self.settings.only_topic
-        partitions = cast("list[int]", list(map(Message.partition, lot)))
+        count = len(lot)
+        partitions = np.fromiter(cast("Iterator[int]", map(Message.partition, lot)), np.int64, count)
         if topic is None:
-            topics = cast("list[str]", list(map(Message.topic, lot)))
-            partitions = [self._number(key) for key in zip(topics, partitions, strict=True)]
+            keys = zip(cast("Iterator[str]", map(Message.topic, lot)), partitions.tolist(), strict=True)
+            partitions = np.fromiter(map(self._number, keys), np.int64, count)
         else:
             # So a partition's number is its number.
-            for number in range(len(self.keys), max(partitions) + 1):
+            for number in range(len(self.keys), int(partitions.max()) + 1):
                 self._number((topic, number))
-        offsets = cast("list[int]", list(map(Message.offset, lot)))
+        offsets = np.fromiter(cast("Iterator[int]", map(Message.offset, lot)), np.int64, count)
         return Messages(self.keys, list(map(Message.value, lot)), partitions, offsets, ends)
 
     def _number(self, key: Key) -> int:
