@@ -86,7 +86,7 @@ class PushSource:
         self.spool = Spool(self.folder, self.segment_size)
         # So that the first of each shows as an increase.
         self.counts.update({(REQUESTS, code): 0 for code in ANSWERS})
-        if self.pairing.events != "none":
+        if self.pairing.events == "all":
             self.counts.update({(UNPAIRED, event): 0 for event in ("request", "response")})
 
     def bind(self, save: Callable[[], None]) -> None:
