@@ -1,6 +1,6 @@
 """What every source promises, tried on each of them through the real exporter.
 
-DRIFT_EXPORTER_KILLS (200 unless set) over 25 is how often each source's exporter is killed; the seed of all
+DRIFT_EXPORTER_KILLS (200 unless set) over 40 is how often each source's exporter is killed; the seed of all
 choices but the timing is DRIFT_EXPORTER_KILL_SEED.
 """
 
@@ -23,7 +23,7 @@ from support.servers import until
 from support.tally import SOURCE, key
 from support.watch import RECORDS
 
-KILLS = max(2, int(os.environ.get("DRIFT_EXPORTER_KILLS", "200")) // 25)
+KILLS = max(2, int(os.environ.get("DRIFT_EXPORTER_KILLS", "200")) // 40)
 SEED = int(os.environ.get("DRIFT_EXPORTER_KILL_SEED") or secrets.randbelow(10**6))
 BACKLOG = 100_000
 MEMORY = 420
