@@ -25,7 +25,7 @@ from support.watch import RECORDS
 
 KILLS = max(2, int(os.environ.get("DRIFT_EXPORTER_KILLS", "200")) // 40)
 SEED = int(os.environ.get("DRIFT_EXPORTER_KILL_SEED") or secrets.randbelow(10**6))
-BACKLOG = 100_000
+BACKLOG = 60_000
 MEMORY = 420
 """MiB that an exporter may take at the most which decodes in 64 MiB: libraries, state and pages included."""
 

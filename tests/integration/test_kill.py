@@ -35,7 +35,7 @@ pytestmark = pytest.mark.xdist_group("kill")
 
 KILLS = int(os.environ.get("DRIFT_EXPORTER_KILLS", "200"))
 SEED = int(os.environ.get("DRIFT_EXPORTER_KILL_SEED") or secrets.randbelow(10**6))
-SECONDS = 360.0
+SECONDS = 540.0
 """For all kills; one takes 1.5 s on average."""
 
 PATIENCE = 60.0

@@ -34,7 +34,7 @@ from support.tally import (
 START = 1_735_000_000
 """Event time of the first records (epoch seconds); it is in the past of any clock here."""
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 UP = key("drift_exporter_source_up", source=SOURCE)
 RECORDS = key("drift_exporter_source_records_total", source=SOURCE)
 LOST = key("drift_exporter_source_lost_bytes_total", source=SOURCE)
