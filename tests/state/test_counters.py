@@ -53,6 +53,8 @@ def test_a_state_of_before_sources_counted_has_no_such_counts() -> None:
     assert not read_model_counters(document).source
     counted = read_model_counters(model_counters(source=[["requests", "202", 5]])).source
     assert {("requests", "202"): 5} == counted
+    with pytest.raises(ValueError, match="the counter source holds 'wishes'"):
+        read_model_counters(model_counters(source=[["wishes", "202", 5]]))
 
 
 @pytest.mark.parametrize("key", sorted(model_counters().keys() - {"source"}))

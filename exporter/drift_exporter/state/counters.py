@@ -15,6 +15,7 @@ from drift_exporter.snapshot import (
     LATENCY_BOUNDS,
     Exemplar,
 )
+from drift_exporter.sources.source import COUNTED
 from drift_exporter.sources.source import Counts as SourceCounts
 from drift_exporter.state.rows import Document
 from drift_exporter.window.ids import NEVER
@@ -205,6 +206,8 @@ def _source_counts(document: Document) -> SourceCounts:
     # States of before there was such a thing have none.
     for entry in _list(document, "source") if "source" in document else []:
         kind, label, count = _parts(entry, "source", (str, str, int))
+        if kind not in COUNTED:
+            raise ValueError(f"the counter source holds {kind[:40]!r}")
         found[kind, label] = _not_negative(count, "source")
     return found
 
