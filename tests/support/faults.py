@@ -98,16 +98,16 @@ class Running:
         """Wait until all that was written is counted; it is exactly that, also a while later."""
         end = time.monotonic() + PATIENCE
         lines = self.case.tally.records + len(self.case.tally.malformed)
+        expected = (up, 1.0, 0.0, self.case.lost)
         series = self.series()
-        while not _lines(series) >= lines and time.monotonic() < end:
+        while not (_lines(series) >= lines and expected == _state(series)) and time.monotonic() < end:
             time.sleep(0.02)
             series = self.series()
         for _ in range(2):
             series = self.another()
         found = differences(self.case.tally, series)
         assert {} == found, self.case.log()
-        actual = (bool(series[UP]), series[EVALUATED], series[LAG], series[LOST])
-        assert (up, 1.0, 0.0, self.case.lost) == actual, self.case.log()
+        assert expected == _state(series), self.case.log()
         letters = dead_letters(self.case.letters)
         assert sorted(self.case.tally.malformed) == sorted(letters.elements())
         return series
@@ -246,6 +246,11 @@ def _lines(series: Series) -> float:
     """Lines counted and rejected."""
     names = {"drift_exporter_source_records_total", "drift_exporter_source_rejected_total"}
     return sum(value for (name, _), value in series.items() if name in names)
+
+
+def _state(series: Series) -> tuple[bool, float, float, float]:
+    """Whether the source is up and the model was evaluated; bytes not read yet, and bytes lost."""
+    return bool(series[UP]), series[EVALUATED], series[LAG], series[LOST]
 
 
 def _is_ready(process: subprocess.Popen[bytes], url: str) -> bool:
