@@ -6,7 +6,7 @@ import pytest
 
 from drift_exporter.decode.plan import CategoricalLeaf, NumericLeaf, spellings
 from drift_exporter.errors import ConfigurationError
-from drift_exporter.planning import make_plan, tolerances
+from drift_exporter.planning import criteria_of, make_plan
 from drift_exporter.reference.bins import categorical_column, numeric_column
 from support.records import Setup, reference, usual_reference
 
@@ -90,10 +90,14 @@ def test_what_cannot_be_planned(tmp_path: Path, case: str) -> None:
     assert message in str(caught.value)
 
 
-def test_tolerances(tmp_path: Path) -> None:
-    model = Setup(tmp_path, columns={"amount": {"tolerance": 0.2}, "country": {}}).config.models[0]
+def test_criteria(tmp_path: Path) -> None:
+    columns = {"amount": {"tolerance": 0.2}, "country": {}}
+    model = Setup(tmp_path, columns=columns, drift={"minimum_records": 200}).config.models[0]
 
-    assert {"amount": 0.2, "country": 0.05} == dict(tolerances(model))
+    criteria = criteria_of(model)
+
+    assert {"amount": 0.2, "country": 0.05} == dict(criteria.tolerances)
+    assert criteria.minimum_records == 200
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def _judge(ingest: ModelIngest, layout: Layout, window: WindowSum) -> WindowSnap
         window.counts,
         window.sums,
         window.rows,
-        ingest.tolerances,
+        ingest.criteria,
     )
 
 

@@ -22,7 +22,7 @@ from drift_exporter.decode.formats import make_decoder
 from drift_exporter.decode.plan import CODE_OTHER
 from drift_exporter.decode.records import Bounds, Decoder, Records
 from drift_exporter.errors import ChunkTooLargeError
-from drift_exporter.planning import make_plan, tolerances
+from drift_exporter.planning import criteria_of, make_plan
 from drift_exporter.reference.model import IntArray, Kind, Reference
 from drift_exporter.sharing import configured_names, strangers_in
 from drift_exporter.sources.chunk import Chunk, Rejection
@@ -63,7 +63,7 @@ class ModelIngest:
         self.model = model
         self.references = references
         self.windows = make_windows({window.name: window.seconds for window in config.windows})
-        self.tolerances = tolerances(model)
+        self.criteria = criteria_of(model)
         self.lock = threading.RLock()
         self.totals: dict[str, Totals] = {}
         self.rings: dict[str, Ring] = {}

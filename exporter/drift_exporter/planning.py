@@ -1,11 +1,12 @@
 """From the configuration and the references to what is read of each record."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from drift_exporter.config.schema import Fields, Model
 from drift_exporter.config.values import split_path
 from drift_exporter.decode.plan import CategoricalLeaf, FieldPath, NumericLeaf, Plan
 from drift_exporter.errors import ConfigurationError
+from drift_exporter.judge.evaluate import Criteria
 from drift_exporter.reference.model import Column, Kind, NumericColumn, Reference
 
 Paths = dict[tuple[Kind, str], FieldPath]
@@ -85,9 +86,12 @@ def make_plan(
     )
 
 
-def tolerances(model: Model) -> Mapping[str, float]:
-    """Tolerated PSI by column name, where the configuration names one."""
-    return {name: options.tolerance for name, options in model.columns.items()}
+def criteria_of(model: Model) -> Criteria:
+    """By what the model's windows are judged."""
+    return Criteria(
+        tolerances={name: options.tolerance for name, options in model.columns.items()},
+        minimum_records=model.drift.minimum_records,
+    )
 
 
 def _optional(path: str | None) -> FieldPath | None:

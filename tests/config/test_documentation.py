@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from drift_exporter.config import load_config
+from drift_exporter.config.drift import Drift
 from drift_exporter.config.schema import (
     UNSUPPORTED,
     ColumnOptions,
@@ -48,6 +49,7 @@ HEADINGS: Mapping[str, type[BaseModel]] = {
     "`models[*].predictions.fields`": Fields,
     "`models[*].predictions.fields.latency`": Latency,
     "`models[*].columns.<name>`": ColumnOptions,
+    "`models[*].drift`": Drift,
     "`models[*].labels`": Labels,
     "`models[*].labels.fields`": LabelFields,
 }

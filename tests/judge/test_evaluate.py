@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from drift_exporter.judge.evaluate import judge_window
+from drift_exporter.judge.evaluate import Criteria, judge_window
 from drift_exporter.judge.scores import drift_scores
 from drift_exporter.reference.bins import categorical_column, numeric_column
 from drift_exporter.reference.model import FloatArray, IntArray, NumericColumn, Reference
@@ -41,9 +41,8 @@ def window_of(reference: Reference, shifts: dict[str, float], seed: int) -> tupl
 def judged(
     reference: Reference, shifts: dict[str, float], tolerances: dict[str, float], seed: int = 1
 ) -> WindowSnapshot:
-    return judge_window(
-        "1h", 0.0, 3600.0, reference, *window_of(reference, shifts, seed), SAMPLES, tolerances
-    )
+    content = window_of(reference, shifts, seed)
+    return judge_window("1h", 0.0, 3600.0, reference, *content, SAMPLES, Criteria(tolerances))
 
 
 def test_the_shifted_columns_are_told_from_the_others() -> None:
@@ -61,7 +60,7 @@ def test_the_shifted_columns_are_told_from_the_others() -> None:
 def test_each_column_gets_its_own_counts_and_sums() -> None:
     reference = reference_of(4)
     counts, sums = window_of(reference, {"x1": 1.0}, seed=3)
-    window = judge_window("1h", 0.0, 1.0, reference, counts, sums, SAMPLES, {})
+    window = judge_window("1h", 0.0, 1.0, reference, counts, sums, SAMPLES, Criteria())
     first_count = first_sum = 0
     for drift in window.columns:
         own = counts[first_count : first_count + drift.column.size]
@@ -92,7 +91,7 @@ def test_tolerances_go_by_name() -> None:
 def test_fewer_than_fifty_records_are_not_judged() -> None:
     reference = reference_of(3)
     counts, sums = window_of(reference, {"x0": 3.0}, seed=1)
-    window = judge_window("1h", 0.0, 1.0, reference, counts, sums, 49, {})
+    window = judge_window("1h", 0.0, 1.0, reference, counts, sums, 49, Criteria(minimum_records=50))
     assert (49, (), None, None) == (
         window.samples,
         window.columns,
@@ -116,7 +115,7 @@ def test_a_mean_that_is_not_finite_is_none() -> None:
     column = numeric_column("x", "feature", np.arange(100.0))
     reference = Reference("m", 100, (column,), 0.0, "digest")
     values = np.full(60, 1.7e308)
-    window = judge_window("1h", 0.0, 1.0, reference, *count_numbers(column, values), 60, {})
+    window = judge_window("1h", 0.0, 1.0, reference, *count_numbers(column, values), 60, Criteria())
     assert window.columns[0].mean is None
     assert window.columns[0].drifted
     assert all(math.isfinite(score) for score in window.columns[0].scores.values())
@@ -125,7 +124,8 @@ def test_a_mean_that_is_not_finite_is_none() -> None:
 def test_a_column_that_is_all_missing_has_no_mean_and_has_drifted() -> None:
     column = numeric_column("x", "feature", np.arange(1000.0))
     reference = Reference("m", 1000, (column,), 0.0, "digest")
-    window = judge_window("1h", 0.0, 1.0, reference, *count_numbers(column, np.full(60, np.nan)), 60, {})
+    content = count_numbers(column, np.full(60, np.nan))
+    window = judge_window("1h", 0.0, 1.0, reference, *content, 60, Criteria())
     assert window.columns[0].mean is None
     assert window.columns[0].drifted
     assert "ks" not in window.columns[0].scores
@@ -133,7 +133,7 @@ def test_a_column_that_is_all_missing_has_no_mean_and_has_drifted() -> None:
 
 def test_no_columns_nothing_to_say() -> None:
     reference = Reference("m", 100, (), 0.0, "digest")
-    window = judge_window("1h", 0.0, 1.0, reference, np.empty(0, np.int64), np.empty(0), 60, {})
+    window = judge_window("1h", 0.0, 1.0, reference, np.empty(0, np.int64), np.empty(0), 60, Criteria())
     assert window.columns == ()
     assert window.drifted_ratio is None
 
@@ -142,9 +142,9 @@ def test_counts_of_another_reference_are_refused() -> None:
     reference = reference_of(2)
     counts, sums = window_of(reference, {}, seed=1)
     with pytest.raises(ValueError, match="do not fit the reference's columns"):
-        judge_window("1h", 0.0, 1.0, reference, counts[:-1], sums, SAMPLES, {})
+        judge_window("1h", 0.0, 1.0, reference, counts[:-1], sums, SAMPLES, Criteria())
     with pytest.raises(ValueError, match="do not fit the reference's columns"):
-        judge_window("1h", 0.0, 1.0, reference, counts, sums[:-1], SAMPLES, {})
+        judge_window("1h", 0.0, 1.0, reference, counts, sums[:-1], SAMPLES, Criteria())
 
 
 def test_labels_that_are_not_there_yet_are_no_drift() -> None:
@@ -152,8 +152,8 @@ def test_labels_that_are_not_there_yet_are_no_drift() -> None:
     label = categorical_column("label", "label", {"0": 900, "1": 100}, 0, 50)
     reference = Reference("fraud", 1000, (feature, label), 0.0, "f")
     without = np.concatenate([feature.counts, [0, 0, 0, 1000]])
-    window = judge_window("1h", 0.0, 1.0, reference, without, np.zeros(0), 1000, {})
+    window = judge_window("1h", 0.0, 1.0, reference, without, np.zeros(0), 1000, Criteria())
     assert ["country"] == [drift.column.name for drift in window.columns]
     with_labels = np.concatenate([feature.counts, [0, 900, 0, 100]])
-    window = judge_window("1h", 0.0, 1.0, reference, with_labels, np.zeros(0), 1000, {})
+    window = judge_window("1h", 0.0, 1.0, reference, with_labels, np.zeros(0), 1000, Criteria())
     assert [("country", False), ("label", True)] == [(d.column.name, d.drifted) for d in window.columns]

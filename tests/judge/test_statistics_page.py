@@ -19,7 +19,7 @@ def test_every_score_is_described_for_the_columns_it_applies_to() -> None:
 
 
 def test_the_constants_are_those_of_the_code() -> None:
-    assert f"fewer than {evaluate.MINIMUM_SAMPLES} records" in PAGE
+    assert f"fewer than {evaluate.Criteria().minimum_records} records" in PAGE
     assert f"{evaluate.DEFAULT_TOLERANCE} unless `columns.<name>.tolerance` says otherwise" in PAGE
     assert f"from an adjusted {evaluate.DRIFTED_CONFIDENCE} on" in PAGE
 

@@ -16,6 +16,7 @@ from pydantic import (
 )
 from pydantic.functional_validators import AfterValidator, BeforeValidator
 
+from drift_exporter.config.drift import Drift
 from drift_exporter.config.fieldtypes import (
     ColumnType,
     DeadLetterSize,
@@ -230,6 +231,7 @@ class Model(Section):
     )
     predictions: Predictions = Field(description="the source and the fields of the model's records")
     columns: Mapping[Text, ColumnOptions] = Field({}, description="type and tolerance of columns")
+    drift: Drift = Field(Drift(), description="how drift is judged")
     labels: Labels | None = Field(None, description="labels that come later, in a log of their own")
     segments: Annotated[tuple[Text, ...], NotSupported] | None = Field(
         None, description="columns to split by"

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,9 +12,21 @@ from drift_exporter.judge.scores import drift_scores
 from drift_exporter.reference.model import Column, FloatArray, IntArray, NumericColumn, Reference
 from drift_exporter.snapshot import ColumnDrift, WindowSnapshot
 
-MINIMUM_SAMPLES = 50
 DEFAULT_TOLERANCE = 0.05
 DRIFTED_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """By what a model's windows are judged.
+
+    ``tolerances`` maps a column's name to its tolerated PSI; others get ``default_tolerance``. Windows of
+    fewer than ``minimum_records`` are not judged.
+    """
+
+    tolerances: Mapping[str, float] = field(default_factory=dict)
+    default_tolerance: float = DEFAULT_TOLERANCE
+    minimum_records: int = 50
 
 
 def judge_window(  # noqa: PLR0913, PLR0917 - a window is name, start and end; its content counts, sums, samples
@@ -24,25 +37,25 @@ def judge_window(  # noqa: PLR0913, PLR0917 - a window is name, start and end; i
     counts: IntArray,
     sums: FloatArray,
     samples: int,
-    tolerances: Mapping[str, float],
-    default_tolerance: float = DEFAULT_TOLERANCE,
+    criteria: Criteria,
 ) -> WindowSnapshot:
     """Compare what a window counted to the reference.
 
     ``counts`` are all columns' vectors one after the other, in the reference's order, so as long as their
     sizes together; ``sums`` the numeric columns' sums by fine bin, likewise. ``samples`` is the number of
-    records. ``tolerances`` maps a column's name to its tolerated PSI; others get ``default_tolerance``.
+    records.
 
-    Fewer than 50 records are not judged: the snapshot then has no columns. A column counts as drifted where
-    its confidence, adjusted for the number of columns, is at least 0.95. ``dataset_confidence`` is how sure
-    one may be that any column at all has drifted: the highest adjusted confidence.
+    Fewer records than the minimum are not judged: the snapshot then has no columns. A column counts as
+    drifted where its confidence, adjusted for the number of columns, is at least 0.95.
+    ``dataset_confidence`` is how sure one may be that any column at all has drifted: the highest adjusted
+    confidence.
 
     A label column without any label in the window is left out.
 
     Raises ValueError where the counts or sums do not fit the reference.
     """
     nothing = WindowSnapshot(name, start, end, samples, (), None, None)
-    if samples < MINIMUM_SAMPLES or not reference.columns:
+    if samples < criteria.minimum_records or not reference.columns:
         return nothing
     all_counts, all_sums = _split(reference.columns, counts, sums)
     judged = [i for i, column in enumerate(reference.columns) if _is_there(column, all_counts[i])]
@@ -50,7 +63,9 @@ def judge_window(  # noqa: PLR0913, PLR0917 - a window is name, start and end; i
         return nothing
     columns = [reference.columns[i] for i in judged]
     column_counts, column_sums = [all_counts[i] for i in judged], [all_sums[i] for i in judged]
-    column_tolerances = [tolerances.get(column.name, default_tolerance) for column in columns]
+    column_tolerances = [
+        criteria.tolerances.get(column.name, criteria.default_tolerance) for column in columns
+    ]
     exported = [column.export(own) for column, own in zip(columns, column_counts, strict=True)]
     statistics = [
         drift_statistic(column.exported_counts, current, quantiles=isinstance(column, NumericColumn))
