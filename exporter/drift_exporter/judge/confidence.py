@@ -101,7 +101,7 @@ def drift_statistic(
 ) -> DriftStatistic:
     """T, the number of bins it has, and N from counts (B,) and (B,).
 
-    Sparse bins are pooled. What the rest bin, which is still sparse, adds to T against all others is capped
+    Sparse bins are pooled. What a rest bin, which is still sparse, adds to T against all others is capped
     by what an exact test makes of it: the square of the normal deviate that has the p-value of its count on
     one side given the count on both (Przyborowski and Wilenski (1940), Homogeneity of results in testing
     samples from Poisson series, Biometrika 31). So a single record of a rare category, which makes a large
@@ -119,11 +119,12 @@ def drift_statistic(
     q = (pooled.current + 0.5) / (n + 0.5 * bins)
     information = float(np.dot(q - p, np.log(q / p)))
     value = size * information
-    if pooled.rest:
-        alone = size * float((q[-1] - p[-1]) * (special.logit(q[-1]) - special.logit(p[-1])))
+    for rest in range(bins - pooled.rests, bins):
+        odds = special.logit(q[rest]) - special.logit(p[rest])
+        alone = size * float((q[rest] - p[rest]) * odds)
         cap = _exact_deviate(
-            float(pooled.reference[-1]) / design_effect,
-            float(pooled.current[-1]) / design_effect,
+            float(pooled.reference[rest]) / design_effect,
+            float(pooled.current[rest]) / design_effect,
             n / (m + n),
         )
         value -= alone - min(alone, cap)
