@@ -26,6 +26,9 @@ RATES = (0.001, 0.01, 0.1, 0.3, 0.5)
 CHANGES = (0.15, 0.2, 0.3)
 BEFORE = (1_000, 10_000, 100_000)
 CORRELATIONS = (0.1, 0.3, 0.5, 0.9)
+CAREFUL = 1e-12
+"""A ``delta`` of ADWIN for streams that are not independent."""
+
 MOST = 200_000
 """Values after a change in which it has to be found, or it is missed."""
 
@@ -119,15 +122,17 @@ def told(value: float) -> str:
     return f"{value:,.0f}" if math.isfinite(value) else "missed"
 
 
-def print_alarms(streams: Mapping[str, Draw], values: int, river_values: int) -> None:
+def print_alarms(
+    streams: Mapping[str, Draw], detectors: Mapping[str, Detector], values: int, river_values: int
+) -> None:
     """Alarms per million values of each stream: ours, and river's."""
-    ours = " | ".join(f"`{name}`" for name in DETECTORS)
+    ours = " | ".join(detectors)
     rivers = " | ".join(f"river {name}" for name in RIVER)
     print(f"| stream | {ours} | {rivers} |")
-    print("|---|" + "---:|" * (len(DETECTORS) + len(RIVER)))
+    print("|---|" + "---:|" * (len(detectors) + len(RIVER)))
     for title, draw in streams.items():
         cells = []
-        for name, detector in DETECTORS.items():
+        for name, detector in detectors.items():
             if name == "ddm" and title.startswith("scores"):
                 cells.append("")
             else:
@@ -184,7 +189,7 @@ def main() -> None:
     independent["scores, Beta(2, 5)"] = partial(beta, a=2, b=5)
     independent["scores, Beta(0.1, 0.4)"] = partial(beta, a=0.1, b=0.4)
     print("Alarms per million values without a change\n")
-    print_alarms(independent, arguments.values, arguments.river_values)
+    print_alarms(independent, DETECTORS, arguments.values, arguments.river_values)
     print("Values until a change is found: median (95th percentile)\n")
     print_delays(arguments.runs)
     dependent: dict[str, Draw] = {
@@ -194,7 +199,8 @@ def main() -> None:
         title = f"10 % ones, cycle of 100,000 by {swing:.0%}"
         dependent[title] = partial(cycle, rate=0.1, swing=swing, period=100_000)
     print("Alarms per million values of streams that are not independent\n")
-    print_alarms(dependent, arguments.values // 10, arguments.river_values)
+    detectors = {"adwin": DETECTORS["adwin"], f"adwin, delta {CAREFUL:g}": Adwin(CAREFUL), **DETECTORS}
+    print_alarms(dependent, detectors, arguments.values // 10, arguments.river_values)
     print_cost(arguments.values // 10)
 
 

@@ -126,8 +126,8 @@ def _of_wrong(
         text = "wrong needs the prediction or the score, and predictions.fields names neither; add one there"
         yield ("stream",), text
     if "cutoff" in entry and (task != "binary" or "score" not in fields):
-        text = f"{shorten(str(entry['cutoff']))} is for the score of a binary model; name it in fields or remove"
-        yield ("cutoff",), text
+        cutoff = shorten(str(entry["cutoff"]))
+        yield ("cutoff",), f"{cutoff} is for the score of a binary model; name it in fields or remove this"
     if task == "regression" and not has_reference:
         text = "the error of a regression is measured by the reference's, and there is no reference; name one"
         yield ("stream",), text
