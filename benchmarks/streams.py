@@ -122,6 +122,11 @@ def told(value: float) -> str:
     return f"{value:,.0f}" if math.isfinite(value) else "missed"
 
 
+def rate(alarms_per_million: float) -> str:
+    """A rate in three digits."""
+    return f"{alarms_per_million:,.0f}" if alarms_per_million >= 100 else f"{alarms_per_million:.3g}"
+
+
 def print_alarms(
     streams: Mapping[str, Draw], detectors: Mapping[str, Detector], values: int, river_values: int
 ) -> None:
@@ -136,12 +141,12 @@ def print_alarms(
             if name == "ddm" and title.startswith("scores"):
                 cells.append("")
             else:
-                cells.append(f"{alarms(detector, draw, values) / values * 1e6:.3g}")
+                cells.append(rate(alarms(detector, draw, values) / values * 1e6))
         for name in RIVER:
             if name == "ddm" and title.startswith("scores"):
                 cells.append("")
             else:
-                cells.append(f"{river_alarms(name, draw, river_values) / river_values * 1e6:.3g}")
+                cells.append(rate(river_alarms(name, draw, river_values) / river_values * 1e6))
         print(f"| {title} | {' | '.join(cells)} |", flush=True)
     print()
 
@@ -185,7 +190,7 @@ def main() -> None:
     parser.add_argument("--river-values", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=200)
     arguments = parser.parse_args()
-    independent: dict[str, Draw] = {f"{rate:.1%} ones": partial(bernoulli, rate=rate) for rate in RATES}
+    independent: dict[str, Draw] = {f"{100 * rate:g} % ones": partial(bernoulli, rate=rate) for rate in RATES}
     independent["scores, Beta(2, 5)"] = partial(beta, a=2, b=5)
     independent["scores, Beta(0.1, 0.4)"] = partial(beta, a=0.1, b=0.4)
     print("Alarms per million values without a change\n")
@@ -196,7 +201,7 @@ def main() -> None:
         f"10 % ones, correlation {c}": partial(chained, rate=0.1, correlation=c) for c in CORRELATIONS
     }
     for swing in (0.1, 0.3):
-        title = f"10 % ones, cycle of 100,000 by {swing:.0%}"
+        title = f"10 % ones, cycle of 100,000 by {100 * swing:g} %"
         dependent[title] = partial(cycle, rate=0.1, swing=swing, period=100_000)
     print("Alarms per million values of streams that are not independent\n")
     detectors = {"adwin": DETECTORS["adwin"], f"adwin, delta {CAREFUL:g}": Adwin(CAREFUL), **DETECTORS}
