@@ -13,7 +13,7 @@ from drift_exporter.decode.formats import make_decoder
 from drift_exporter.decode.plan import UNKNOWN, Plan, Truth
 from drift_exporter.errors import ConfigurationError, DriftExporterError
 from drift_exporter.reference.bins import categorical_column, numeric_column
-from drift_exporter.reference.model import Reference
+from drift_exporter.reference.model import Kind, Reference
 from drift_exporter.runtime import ModelRuntime
 from drift_exporter.sources.chunk import Chunk
 from support.records import Setup, ndjson, record, reference
@@ -221,10 +221,18 @@ def test_a_regression_needs_the_error_of_the_reference(tmp_path: Path) -> None:
         model(tmp_path, "regression", known, streams=streams_of("wrong"))
 
 
-def test_a_regression_needs_numbers(tmp_path: Path) -> None:
-    known = with_error(reference(categorical_column("label", "label", {"1": 2, "2": 1}, 0, 9)))
-    with pytest.raises(ConfigurationError, match="needs numbers, and the label is categorical"):
-        model(tmp_path, "regression", known, streams=streams_of("wrong"))
+@pytest.mark.parametrize(
+    ("task", "column", "stream"),
+    [
+        ("regression", "label", {"stream": "wrong"}),
+        ("binary", "score", {"stream": "score"}),
+        ("binary", "score", {"stream": "wrong", "cutoff": 0.5}),
+    ],
+)
+def test_what_has_to_be_a_number(tmp_path: Path, task: str, column: Kind, stream: dict[str, object]) -> None:
+    known = with_error(reference(categorical_column(column, column, {"1": 2, "2": 1}, 0, 9)))
+    with pytest.raises(ConfigurationError, match=f"needs a number, and the {column} is categorical"):
+        model(tmp_path, task, known, streams=[{"detector": "adwin", **stream}])
 
 
 def test_a_positive_label_that_is_no_number(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from drift_exporter.config.streams import DDM_THRESHOLD
 from drift_exporter.streams import adwin, ddm, detector, page_hinkley
 
 PAGE = (Path(__file__).parents[2] / "docs" / "statistics.md").read_text(encoding="utf-8")
@@ -15,6 +16,7 @@ def test_the_constants_are_those_of_the_code() -> None:
     assert "`delta` is a tenth of the standard deviation" in SECTION
     assert 0.1 == page_hinkley.DEVIATIONS
     assert f"({ddm.WARNING:g} and {ddm.THRESHOLD:g} standard deviations instead of 2 and 3)" in SECTION
+    assert DDM_THRESHOLD == ddm.THRESHOLD
     assert f"once there are {ddm.MINIMUM} errors" in SECTION
 
 

@@ -25,6 +25,10 @@ DETECTOR_KEYS: Mapping[str, tuple[str, ...]] = {
 """What can be set of each detector."""
 
 
+DDM_THRESHOLD = 4.0
+"""Standard deviations that are a change to ddm, by default."""
+
+
 class Stream(Section):
     """One stream, watched by one detector."""
 
@@ -85,7 +89,7 @@ def _of_detector(entry: Mapping[str, Any]) -> Iterator[Part]:
     for key in ("delta", "direction", "threshold", "warning"):
         if key in entry and key not in keys:
             yield (key,), f"{detector} has no {key}; it has: {', '.join(keys)}"
-    warning, threshold = entry.get("warning"), entry.get("threshold")
+    warning, threshold = entry.get("warning"), entry.get("threshold", DDM_THRESHOLD)
     if isinstance(warning, int | float) and isinstance(threshold, int | float) and warning > threshold:
         yield ("warning",), "is above threshold, so nothing would be suspected before it is found; lower it"
 

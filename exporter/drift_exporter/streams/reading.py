@@ -53,19 +53,18 @@ def scale_of(stream: Stream, model: Model, reference: Reference | None) -> Scale
 def add_leaves(
     model: Model, numeric: Leaves, categorical: Mapping[tuple[Kind, str], object], roles: Paths
 ) -> None:
-    """Add to the numbers to be read those that streams need: prediction and label of a regression.
+    """Add to the numbers to be read those that streams need.
 
     Raises ConfigurationError where a reference has them as categories.
     """
-    if model.task != "regression" or not any(one.stream == "wrong" for one in _streams(model)):
-        return
-    for key in (_PREDICTION, _LABEL):
-        if key in categorical:
-            raise ConfigurationError(
-                f"model {model.name!r}: the stream wrong of a regression needs numbers, and the {key[0]} is "
-                "categorical in the reference; build it anew with columns.*.type numeric"
-            )
-        numeric.setdefault(key, NumericLeaf(roles[key], key[1], key[0]))
+    for stream in _streams(model):
+        for key in _needed_numbers(stream, model):
+            if key in categorical:
+                raise ConfigurationError(
+                    f"model {model.name!r}: the stream {stream.stream} needs a number, and the {key[0]} is "
+                    "categorical in the reference; build it anew with columns.*.type numeric"
+                )
+            numeric.setdefault(key, NumericLeaf(roles[key], key[1], key[0]))
 
 
 def truth_of(model: Model, references: Sequence[Reference], numeric: Leaves, roles: Paths) -> Truth | None:
@@ -144,6 +143,17 @@ def _wrong(stream: Stream, model: Model, plan: Plan, records: Records) -> FloatA
 
 def _streams(model: Model) -> Sequence[Stream]:
     return () if model.concept_drift is None else model.concept_drift.streams
+
+
+def _needed_numbers(stream: Stream, model: Model) -> Sequence[tuple[Kind, str]]:
+    """Roles that a stream needs as numbers."""
+    if stream.stream == "score":
+        return (_SCORE,)
+    if stream.stream != "wrong":
+        return ()
+    if model.task == "regression":
+        return _PREDICTION, _LABEL
+    return () if _by_prediction(stream, model) else (_SCORE,)
 
 
 def _by_prediction(stream: Stream, model: Model) -> bool:
