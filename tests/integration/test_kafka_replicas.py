@@ -32,7 +32,7 @@ from support.records import FIELDS, NOW, record, usual_reference, write_config
 from support.servers import free_port, until
 from support.tally import Series, key, parse
 
-pytestmark = pytest.mark.xdist_group("kafka")
+pytestmark = pytest.mark.xdist_group("kafka-replicas")
 
 TOPIC, PARTITIONS, GROUP = "predictions", 4, "drift-exporter-fraud"
 KILLS = 4
