@@ -50,6 +50,21 @@ def topic() -> str:
     return next(_names)
 
 
+_made: list["Reading"] = []
+
+
+@pytest.fixture(autouse=True)
+def _close_all() -> Iterator[None]:
+    """Leave no group unclosed where a test fails.
+
+    The collector of garbage would leave it, on any thread, which waits for minutes where the broker is gone.
+    """
+    yield
+    for reading in _made:
+        reading.source.close()
+    _made.clear()
+
+
 class Reading:
     """A source, what it has handed on, and what was saved of it."""
 
@@ -74,6 +89,7 @@ class Reading:
         self.rejected: list[tuple[str, str, int]] = []
         self.marks: dict[str, bytes] = {}
         self.saves = 0
+        _made.append(self)
         self.source.bind(self.save)
         if state is not None:
             self.source.restore(state)
