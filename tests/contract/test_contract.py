@@ -65,15 +65,15 @@ def test_all_is_counted_once_whenever_the_exporter_is_killed(make: Make) -> None
     with subject.publishing():
         for _ in range(KILLS):
             process = subject.start()
-            program.until_listening(subject.address)
             killer = threading.Timer(chance.uniform(0.0, 1.5), process.kill)
-            killer.start()
             try:
+                program.until_listening(subject.address)
+                killer.start()
                 while killer.is_alive():
                     subject.scrape()
                     killer.join(0.1)
             finally:
-                killer.join()
+                process.kill()
             assert -signal.SIGKILL == process.wait(PATIENCE), subject.log()
             assert [] == subject.watch.problems, subject.log()
     for _ in range(2):

@@ -124,9 +124,15 @@ class Exporters:
         self.killed["after a cut"] += 1
 
     def _kill(self, process: Process, kind: str, address: str, told: threading.Event) -> None:
-        """Kill a while after the start, after somebody listens, or after records are ``told`` of.
+        try:
+            self._wait_for(kind, address, told)
+        finally:
+            process.kill()
 
-        With "write" it is right after a change of a file of the state, too.
+    def _wait_for(self, kind: str, address: str, told: threading.Event) -> None:
+        """Wait a while after the start, after somebody listens, or after records are ``told`` of.
+
+        With "write" it is until right after a change of a file of the state, too.
         """
         if kind != "start":
             program.until_listening(address)
@@ -138,7 +144,6 @@ class Exporters:
             while before == self._written() and time.monotonic() < end:
                 time.sleep(0.0005)
             time.sleep(self.chance.choice([0, 0, 0.001, 0.003]))
-        process.kill()
 
     def _written(self) -> list[tuple[str, int, int]]:
         found = []

@@ -151,6 +151,12 @@ class Exporters:
         self.killed[kind] += 1
 
     def _kill(self, process: Process, kind: str) -> None:
+        try:
+            self._wait_for(kind)
+        finally:
+            process.kill()
+
+    def _wait_for(self, kind: str) -> None:
         if kind == "start":
             time.sleep(self.chance.uniform(0.0, 0.4))
         else:
@@ -162,7 +168,6 @@ class Exporters:
             while before == written(folder) and time.monotonic() < end:
                 time.sleep(0.0003)
             time.sleep(self.chance.choice([0.0, 0.0, 0.001, 0.003]))
-        process.kill()
 
     def log(self) -> str:
         """The end of what all exporters have said."""
