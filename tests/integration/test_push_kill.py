@@ -24,7 +24,7 @@ from drift_exporter.reference.store import save_reference
 from support import program
 from support.program import Process
 from support.records import reference, write_config
-from support.servers import free_port
+from support.servers import free_port, until
 from support.tally import SOURCE, Series, key, parse, show
 
 pytestmark = pytest.mark.xdist_group("push-kill")
@@ -37,6 +37,9 @@ SLOTS = [f"s{number}" for number in range(40)]
 """Requests are told apart by these, so that a loss here is not made up for by a repetition there."""
 
 KINDS = {"start": 2, "any time": 4, "spool": 3, "state": 2}
+SECONDS = key("process_cpu_seconds_total")
+"""Differs with every evaluation."""
+
 LAG = key("drift_exporter_source_lag_bytes", source=SOURCE)
 START = 1_735_000_000
 
@@ -219,8 +222,14 @@ def settled(exporters: Exporters, acknowledged: Counter[tuple[str, str]]) -> Cou
         time.sleep(0.05)
         series = exporters.scrape()
     # The lag is newer than the counts where there was nothing to wait for.
-    time.sleep(0.5)
-    return counted(exporters.scrape())
+    for _ in range(2):
+        before = series[SECONDS]
+        series = until(
+            lambda: found if (found := exporters.scrape()).get(SECONDS, before) != before else None,  # noqa: B023
+            PATIENCE,
+            what=f"another evaluation; {exporters.log()}",
+        )
+    return counted(series)
 
 
 @pytest.mark.fault("SIGKILL while records are pushed")
