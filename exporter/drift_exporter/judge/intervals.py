@@ -79,9 +79,9 @@ def intervals(compared: Compared, design_effects: FloatArray) -> dict[str, Inter
         found["linf"] = linf_interval(compared.shares, design_effects)
         lower, upper = ks_interval(values, own)
         found["ks"] = compared.of_numeric(lower), compared.of_numeric(upper)
-        reach, bias = wasserstein_error(values, own)
+        reach, bias = wasserstein_error(values, compared.stacked.deviations, own)
         distance = scores["wasserstein"]
-        reach, bias = (compared.of_numeric(part / compared.stacked.deviations) for part in (reach, bias))
+        reach, bias = compared.of_numeric(reach), compared.of_numeric(bias)
         found["wasserstein"] = np.maximum(distance - bias - reach, 0.0), distance + reach
     return found
 
@@ -89,19 +89,30 @@ def intervals(compared: Compared, design_effects: FloatArray) -> dict[str, Inter
 def linf_interval(shares: Shares, design_effects: FloatArray) -> Interval:
     """Ends (k,) and (k,) of the largest difference of a share."""
     columns = shares.columns
-    m, n = (rows / design_effects for rows in shares.rows)
     p, q = shares.plain
-    # Two records more, or a bin of few records would have next to no error (Agresti and Coull's interval).
-    smooth_p = (p * columns.spread(m) + 2) / columns.spread(m + 4)
-    smooth_q = (q * columns.spread(n) + 2) / columns.spread(n + 4)
-    deviation = np.sqrt(
-        smooth_p * (1 - smooth_p) / columns.spread(m) + smooth_q * (1 - smooth_q) / columns.spread(n)
-    )
     difference = np.abs(p - q)
     strict = special.ndtri(1 - (1 - LEVEL) / (2 * np.maximum(shares.bins, 1)))
-    lower = columns.max(difference - columns.spread(strict) * deviation)
-    upper = columns.max(np.where(shares.seen, difference + Z * deviation, 0.0))
+    lower = columns.max(difference - _reach(shares, design_effects, strict))
+    above = difference + _reach(shares, design_effects, np.full_like(strict, Z))
+    upper = columns.max(np.where(shares.seen, above, 0.0))
     return np.maximum(lower, 0.0), np.minimum(upper, 1.0)
+
+
+def _reach(shares: Shares, design_effects: FloatArray, z: FloatArray) -> FloatArray:
+    """How far (E,) a difference of shares may be off, for the normal deviates (k,).
+
+    With z^2 / 2 records more on either side of a share, or bins of few records would have next to no error:
+    Agresti and Coull (1998), Approximate is better than "exact" for interval estimation of binomial
+    proportions, The American Statistician 52(2).
+    """
+    spread = shares.columns.spread
+    squares = spread(z * z)
+    variance = np.zeros(len(squares))
+    for share, rows in zip(shares.plain, shares.rows, strict=True):
+        records = spread(rows / design_effects)
+        centred = (share * records + squares / 2) / (records + squares)
+        variance += centred * (1 - centred) / records
+    return spread(z) * np.sqrt(variance)
 
 
 def ks_interval(values: Distributions, design_effects: FloatArray) -> Interval:
@@ -114,10 +125,10 @@ def ks_interval(values: Distributions, design_effects: FloatArray) -> Interval:
     return np.maximum(columns.max(difference) - band, 0.0), np.minimum(upper, 1.0)
 
 
-def wasserstein_error(values: Distributions, design_effects: FloatArray) -> Interval:
+def wasserstein_error(values: Distributions, scales: FloatArray, design_effects: FloatArray) -> Interval:
     """How far (j,) the distance may be off by chance, and by how much (j,) at most it is biased upwards.
 
-    In the values' own units.
+    In units of ``scales`` (j,).
     """
     columns = values.columns
     m, n = values.rows
@@ -131,8 +142,9 @@ def wasserstein_error(values: Distributions, design_effects: FloatArray) -> Inte
         columns.previous(values.edges),
         places,
     )
-    widths = np.maximum(np.append(np.diff(places), 0.0), 0.0)
+    widths = np.maximum(np.diff(places, append=places[-1:]), 0.0)
     widths[columns.lasts] = 0.0
+    widths /= columns.spread(scales)
     deviation = _deviation(values, design_effects)
     known = np.abs(values.difference) > _BEYOND_CHANCE * deviation
     bias = columns.sum(np.where(known, 0.0, math.sqrt(2 / math.pi) * deviation * widths))
