@@ -219,3 +219,22 @@ def test_other_columns_do_not_matter() -> None:
         assert list(found) == list(alone)
         for method, ends in alone.items():
             assert found[method] == pytest.approx(ends, rel=1e-9), method
+
+
+def test_categories_that_the_reference_was_too_small_to_see_are_no_drift() -> None:
+    random = np.random.default_rng(3)
+    p = 1 / np.arange(1, 51) ** 1.5
+    p /= p.sum()
+    columns: list[Column] = []
+    truths: list[Mapping[str, float]] = []
+    counts = []
+    for i in range(400):
+        seen = {str(j): int(count) for j, count in enumerate(random.multinomial(1000, p))}
+        column = categorical_column(f"x{i}", "feature", seen, 0, 50)
+        known = [int(category) for category in column.categories]
+        shares = np.concatenate([p[known], [np.delete(p, known).sum(), 0.0]])
+        columns.append(column)
+        counts.append(random.multinomial(10_000, shares))
+        truths.append(true_scores(shares, shares, 0.5))
+    compared = compare(reference_of(columns), np.concatenate(counts), np.empty(0))
+    assert min(covered(compared, truths).values()) >= 0.92

@@ -25,6 +25,7 @@ square of it; the upper end is divided by that. In the variance, the second deri
 power: the second, which is that of normal counts, is too little for Poisson ones in simulations.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -45,7 +46,7 @@ class Divergence(NamedTuple):
 
 
 def divergence_intervals(
-    shares: Shares, scores: dict[str, FloatArray], design_effects: FloatArray, z: float
+    shares: Shares, scores: Mapping[str, FloatArray], design_effects: FloatArray, z: float
 ) -> dict[str, tuple[FloatArray, FloatArray]]:
     """Lower and upper ends, (k,) and (k,) by method, for the normal deviate ``z``."""
     m, n = shares.rows
@@ -99,7 +100,7 @@ def _without_drift(shares: Shares, method: str, design_effects: FloatArray) -> t
         portion = n / (n + m) / design_effects
     expected = (shares.reference + shares.current) * shares.columns.spread(portion)
     mean, variance = np.ones(len(expected)), np.full(len(expected), 2.0)
-    ratio = float(np.median(m / n))
+    ratio = float(m.sum() / max(n.sum(), 1.0))
     few = expected < sparse.MANY
     places = np.log(np.maximum(expected[few], sparse.EXPECTED[0]))
     grid = np.log(sparse.EXPECTED)

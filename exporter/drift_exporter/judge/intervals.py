@@ -25,14 +25,16 @@ are added, as if they always went together, so the interval is conservative, mos
 """
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from scipy import special
 
-from drift_exporter.judge.compared import Compared
+from drift_exporter.judge.compared import EXPORTED_SCORES, Compared
 from drift_exporter.judge.distributions import Distributions
 from drift_exporter.judge.divergences import divergence_intervals
 from drift_exporter.judge.shares import Shares
+from drift_exporter.judge.unseen import with_rare_together
 from drift_exporter.reference.model import FloatArray, IntArray
 
 LEVEL = 0.95
@@ -75,14 +77,39 @@ def intervals(compared: Compared, design_effects: FloatArray) -> dict[str, Inter
     own = design_effects[compared.stacked.numeric]
     scores, values = compared.scores, compared.distributions
     with np.errstate(all="ignore"):
-        found = divergence_intervals(compared.shares, scores, design_effects, Z)
-        found["linf"] = linf_interval(compared.shares, design_effects)
+        found = exported_intervals(compared.shares, scores, design_effects)
         lower, upper = ks_interval(values, own)
         found["ks"] = compared.of_numeric(lower), compared.of_numeric(upper)
         reach, bias = wasserstein_error(values, compared.stacked.deviations, own)
         distance = scores["wasserstein"]
         reach, bias = compared.of_numeric(reach), compared.of_numeric(bias)
         found["wasserstein"] = np.maximum(distance - bias - reach, 0.0), distance + reach
+    return found
+
+
+def exported_intervals(
+    shares: Shares, scores: Mapping[str, FloatArray], design_effects: FloatArray
+) -> dict[str, Interval]:
+    """Ends (k,) and (k,) of the scores of exported bins, by method.
+
+    Where categories are rare the lower end is also one of the score with these together, see ``unseen``: the
+    lower of the two.
+    """
+    found = _exported_intervals(shares, scores, design_effects)
+    columns, together = with_rare_together(shares, np.flatnonzero(np.isfinite(scores["linf"])))
+    if len(columns):
+        scores_together = {method: score(together) for method, score in EXPORTED_SCORES.items()}
+        others = _exported_intervals(together, scores_together, design_effects[columns])
+        for method, (lower, _) in found.items():
+            lower[columns] = np.minimum(lower[columns], others[method][0])
+    return found
+
+
+def _exported_intervals(
+    shares: Shares, scores: Mapping[str, FloatArray], design_effects: FloatArray
+) -> dict[str, Interval]:
+    found = divergence_intervals(shares, scores, design_effects, Z)
+    found["linf"] = linf_interval(shares, design_effects)
     return found
 
 

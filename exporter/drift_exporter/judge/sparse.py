@@ -29,7 +29,7 @@ def moments(method: str, ratio: float) -> tuple[FloatArray, FloatArray]:
 
     ``ratio`` is the number of reference records for each of the window's, rounded to an eighth of an octave.
     """
-    octaves = float(np.clip(round(8 * np.log2(ratio)) / 8, -20.0, 20.0))
+    octaves = float(np.clip(np.round(8 * np.log2(max(ratio, 1e-9))) / 8, -20.0, 20.0))
     return _table(method, octaves)
 
 
