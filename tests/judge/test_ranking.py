@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from drift_exporter.judge.confidence import DriftStatistic, drift_statistic
+from drift_exporter.judge.confidence import drift_statistic
 from drift_exporter.judge.ranking import contributions, excess_psi, weights_of
 from drift_exporter.reference.bins import categorical_column, numeric_column
 from drift_exporter.reference.model import Column
@@ -106,11 +106,10 @@ def test_the_excess_is_on_average_what_the_psi_is_beyond_the_tolerance(size: int
 
 
 def test_what_is_within_chance_and_tolerance_is_no_excess() -> None:
+    some = drift_statistic(np.array([50, 50]), np.array([60, 40]))
     statistics = [
-        DriftStatistic(8.0, 10, 100.0),
-        DriftStatistic(12.0, 10, 100.0),
-        DriftStatistic(29.0, 10, 100.0),
-        DriftStatistic(0.0, 1, 0.0),
+        some._replace(value=value, bins=bins, size=size)
+        for value, bins, size in ((8.0, 10, 100.0), (12.0, 10, 100.0), (29.0, 10, 100.0), (0.0, 1, 0.0))
     ]
     assert excess_psi(statistics, [0.05] * 4).tolist() == pytest.approx([0.0, 0.0, 0.15, 0.0])
     assert excess_psi([], []).tolist() == []

@@ -20,7 +20,8 @@ from drift_exporter.reference.model import Column, FloatArray
 
 def excess_psi(statistics: Sequence[DriftStatistic], tolerances: Sequence[float]) -> FloatArray:
     """PSI beyond chance and tolerance (k,), at least 0; 0 where fewer than two bins are left to compare."""
-    value, bins, size = np.array(statistics, dtype=np.float64).reshape(-1, 3).T
+    found = [(one.value, one.bins, one.size) for one in statistics]
+    value, bins, size = np.array(found, dtype=np.float64).reshape(-1, 3).T
     testable = (bins > 1) & (size > 0)
     expected_free = np.divide(value - (bins - 1), size, out=np.zeros_like(value), where=testable)
     return np.maximum(np.where(testable, expected_free - np.asarray(tolerances, dtype=np.float64), 0.0), 0.0)

@@ -18,8 +18,8 @@ RARE = 10
 def with_rare_together(shares: Shares, categorical: IntArray) -> tuple[IntArray, Shares]:
     """Shares of those of the columns ``categorical`` in which ``other`` is about rare categories.
 
-    Gives which columns these are (i,), and their shares with all categories of fewer than 10 reference records
-    in ``other``. Two distributions are never farther apart by bins that were put together.
+    Gives which columns these are (i,), and their shares with all categories of fewer than 10 reference
+    records in ``other``. Two distributions are never farther apart by bins that were put together.
     """
     other = shares.columns.lasts[categorical] - 1
     concerned = (shares.reference[other] < RARE) & shares.seen[other]
