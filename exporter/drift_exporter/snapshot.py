@@ -55,6 +55,7 @@ class ColumnDrift:
     ``scores`` maps a method's name to its value; a method that does not apply is left out. ``intervals``
     maps it to the lower and the upper end of the score's 95 % confidence interval. ``contribution`` is the
     column's share of the model's drift, None where it has none.
+    ``effective_samples`` is how many independent records the window's records are worth.
     """
 
     column: Column
@@ -65,6 +66,7 @@ class ColumnDrift:
     adjusted_confidence: float
     drifted: bool
     mean: float | None
+    effective_samples: float
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     contribution: float | None = None
 

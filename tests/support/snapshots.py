@@ -193,6 +193,7 @@ def small_snapshot() -> Snapshot:
             0.984375,
             drifted=True,
             mean=51.5,
+            effective_samples=62.5,
             intervals={"psi": (0.375, 0.9375), "ks": (0.125, 0.5)},
             contribution=1.0,
         ),
@@ -205,6 +206,7 @@ def small_snapshot() -> Snapshot:
             0.0,
             drifted=False,
             mean=None,
+            effective_samples=250.0,
         ),
     )
     one = VersionSnapshot(

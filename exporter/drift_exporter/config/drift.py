@@ -11,6 +11,7 @@ from drift_exporter.config.refusal import refuse, refuse_parts
 from drift_exporter.config.section import Section
 
 MINIMUM_RECORDS = 50
+EvaluationCount = Annotated[int, Field(strict=True, ge=1, le=100)]
 RecordCount = Annotated[int, Field(strict=True, ge=10, le=10**9)]
 Method = Literal["psi", "jensenshannon", "hellinger", "ks", "wasserstein", "chi2", "linf"]
 Weight = Annotated[float, Field(strict=True, ge=0, le=1e9, allow_inf_nan=False)]
@@ -34,6 +35,9 @@ class Drift(Section):
 
     minimum_records: RecordCount = Field(
         MINIMUM_RECORDS, description="records that a window needs before it is judged"
+    )
+    persistence: EvaluationCount = Field(
+        1, description="evaluations in a row, each with news, that have to find a shift before it counts"
     )
     intervals: Annotated[tuple[Method, ...], AfterValidator(_once_each)] = Field(
         ("psi",), description="methods whose scores are exported with the ends of their intervals"

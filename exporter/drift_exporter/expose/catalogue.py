@@ -151,6 +151,13 @@ DRIFT_CONFIDENCE = MetricDefinition(
     "How sure it is, for this column taken alone, that its drift is larger than tolerated.",
     (*_COLUMN, "window"),
 )
+DRIFT_EFFECTIVE_SAMPLES = MetricDefinition(
+    "model_drift_effective_samples",
+    "gauge",
+    "records",
+    "How many independent records the window's records are worth to the column's confidence.",
+    (*_COLUMN, "window"),
+)
 DRIFT_CONTRIBUTION = MetricDefinition(
     "model_drift_contribution_ratio",
     "gauge",
@@ -372,6 +379,7 @@ METRICS: tuple[MetricDefinition, ...] = (
     DRIFT_SCORE_UPPER,
     DRIFT_TOLERANCE,
     DRIFT_CONFIDENCE,
+    DRIFT_EFFECTIVE_SAMPLES,
     DRIFT_CONTRIBUTION,
     COLUMN_BIN,
     COLUMN_REFERENCE,

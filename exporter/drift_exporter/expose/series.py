@@ -200,6 +200,7 @@ def _window_drift(
             *((catalogue.DRIFT_SCORE_UPPER, labelled, upper) for labelled, (_, upper) in intervals),
             (catalogue.DRIFT_TOLERANCE, (*labels, "psi"), drift.tolerance),
             (catalogue.DRIFT_CONFIDENCE, (*labels, window.name), drift.confidence),
+            (catalogue.DRIFT_EFFECTIVE_SAMPLES, (*labels, window.name), drift.effective_samples),
             (catalogue.DRIFT_CONTRIBUTION, (*labels, window.name), drift.contribution),
         ):
             yield (drift.column.kind, drift.column.name), series
