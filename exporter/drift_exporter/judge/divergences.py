@@ -19,10 +19,11 @@ Two things are made good where that limit is far:
   Where the two shares of a bin are far apart both are larger yet, by the divergence's second derivatives.
 
 And three things keep the interval on the safe side where all of this is coarse. The upper end is never below
-what it is at the value that chance alone would give, so that a lucky match does not make it certain. The half
-counts in PSI pull both sides together, their differences by n / (n + B / 2) for the smaller n and PSI by the
-square of it; the upper end is divided by that. In the variance, the second derivatives count with their third
-power: the second, which is that of normal counts, is too little for Poisson ones in simulations.
+what it is at the value that chance alone would give, so that a lucky match does not make it certain, and it
+does without what sparse bins add by chance, for under a shift they may add nothing. In PSI, half counts pull
+both sides together, their differences by n / (n + B / 2) for the smaller n and PSI by the square of it; the
+upper end is divided by that instead. In the variance, the second derivatives count with their third power: the
+second, which is that of normal counts, is too little for Poisson ones in simulations.
 """
 
 from collections.abc import Mapping
@@ -35,7 +36,8 @@ from drift_exporter.judge.noncentral import noncentrality_at
 from drift_exporter.judge.shares import LN2, Shares
 from drift_exporter.reference.model import FloatArray
 
-_FARTHEST = 8.0
+_FACTORS = (1 / 8, 1000.0)
+"""Those of the variance are kept within these, where a share is next to nothing."""
 
 
 class Divergence(NamedTuple):
@@ -43,6 +45,14 @@ class Divergence(NamedTuple):
 
     value: FloatArray
     factor: FloatArray
+
+
+class Chance(NamedTuple):
+    """Mean and variance (k,) of what chance adds to N x a divergence; the mean also without sparse bins."""
+
+    mean: FloatArray
+    known_mean: FloatArray
+    variance: FloatArray
 
 
 def divergence_intervals(
@@ -61,11 +71,11 @@ def divergence_intervals(
     }
     value = np.concatenate([one.value for one in found.values()])
     factor = np.concatenate([one.factor for one in found.values()])
-    null = [_without_drift(shares, method, design_effects) for method in found]
-    freedom = np.concatenate([means for means, _ in null])
-    spread = np.concatenate([variances for _, variances in null])
+    by_chance = [_by_chance(shares, method, design_effects) for method in found]
     sizes = np.tile(size, len(found))
-    lower, upper = _ends(value * sizes, freedom, spread, factor, z)
+    lower, upper = _ends(
+        value * sizes, factor, Chance(*(np.concatenate(part) for part in zip(*by_chance, strict=True))), z
+    )
     ends_of = {
         "psi": lambda ends: ends,
         "jensenshannon": lambda ends: np.sqrt(np.minimum(ends / (8 * LN2), 1.0)),
@@ -82,19 +92,18 @@ def divergence_intervals(
 
 
 def _ends(
-    statistic: FloatArray, freedom: FloatArray, spread: FloatArray, factor: FloatArray, z: float
+    statistic: FloatArray, factor: FloatArray, chance: Chance, z: float
 ) -> tuple[FloatArray, FloatArray]:
-    """Non-centralities at the ends. Without drift the statistic has mean ``freedom``, variance ``spread``."""
-    beyond = np.maximum(statistic - freedom, 0.0)
-    scale = (spread + 4 * factor * beyond) / (2 * freedom + 4 * beyond)
-    lower = scale * noncentrality_at(statistic / scale, freedom / scale, np.full_like(scale, z))
-    at_least = np.maximum(statistic, freedom) / scale
-    upper = scale * noncentrality_at(at_least, freedom / scale, np.full_like(scale, -z))
-    return lower, upper
+    """Non-centralities (k,) and (k,) at the ends, from statistics (k,)."""
+    beyond = np.maximum(statistic - chance.mean, 0.0)
+    scale = (chance.variance + 4 * factor * beyond) / (2 * chance.mean + 4 * beyond)
+    lower = noncentrality_at(statistic / scale, chance.mean / scale, np.full_like(scale, z))
+    at_least = np.maximum(statistic, chance.mean) / scale
+    upper = noncentrality_at(at_least, chance.known_mean / scale, np.full_like(scale, -z))
+    return scale * lower, scale * upper
 
 
-def _without_drift(shares: Shares, method: str, design_effects: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Mean and variance (k,) of N x the divergence if there is no drift."""
+def _by_chance(shares: Shares, method: str, design_effects: FloatArray) -> Chance:
     m, n = shares.rows
     with np.errstate(divide="ignore", invalid="ignore"):
         portion = n / (n + m) / design_effects
@@ -107,14 +116,17 @@ def _without_drift(shares: Shares, method: str, design_effects: FloatArray) -> t
     means, variances = sparse.moments(method, ratio)
     mean[few] = np.interp(places, grid, means)
     variance[few] = np.interp(places, grid, variances)
-    more = _bias(shares, method)
+    # Of a bin with hardly a record it is not known that its shares are apart.
+    known = expected / (expected + 1) if method != "psi" else np.ones(len(expected))
+    more = 1 + (_bias(shares, method) - 1) * known
     mean *= more
     variance *= more**3
     mean[~shares.seen] = variance[~shares.seen] = 0.0
     bins = np.maximum(shares.bins, 2)
     left = (bins - 1) / bins
-    return (
+    return Chance(
         np.maximum(shares.columns.sum(mean) * left, 0.05),
+        np.maximum(shares.columns.sum(mean * known) * left, 0.05),
         np.maximum(shares.columns.sum(variance) * left, 0.1),
     )
 
@@ -179,7 +191,7 @@ def _divergence(
     variance = weight * _variance(shares, *reference) + (1 - weight) * _variance(shares, *current)
     tiny = ~(value > 1e-12)
     factor = np.where(tiny, 1.0, variance / np.where(tiny, 1.0, 4 * value))
-    return Divergence(value, np.clip(factor, 1 / _FARTHEST, _FARTHEST))
+    return Divergence(value, np.clip(factor, *_FACTORS))
 
 
 def _variance(shares: Shares, share: FloatArray, derivative: FloatArray) -> FloatArray:
