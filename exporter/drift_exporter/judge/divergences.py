@@ -22,8 +22,8 @@ And three things keep the interval on the safe side where all of this is coarse.
 what it is at the value that chance alone would give, so that a lucky match does not make it certain, and it
 does without what sparse bins add by chance, for under a shift they may add nothing. In PSI, half counts pull
 both sides together, their differences by n / (n + B / 2) for the smaller n and PSI by the square of it; the
-upper end is divided by that instead. In the variance, the second derivatives count with their third power: the
-second, which is that of normal counts, is too little for Poisson ones in simulations.
+upper end is divided by that instead. In the variance, the second derivatives count with their third power:
+the second, which is that of normal counts, is too little for Poisson ones in simulations.
 """
 
 from collections.abc import Mapping

@@ -88,8 +88,9 @@ def judge_window(  # noqa: PLR0913, PLR0917 - a window is name, start and end; i
             exported[i],
             float(effects[i]),
             quantiles=isinstance(column, NumericColumn),
+            tolerance=tolerance,
         )
-        for i, column in zip(judged, columns, strict=True)
+        for i, column, tolerance in zip(judged, columns, column_tolerances, strict=True)
     ]
     p = p_values(statistics, column_tolerances)
     confidence = 1.0 - p
