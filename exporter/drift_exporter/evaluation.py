@@ -149,4 +149,5 @@ def _version(ingest: ModelIngest, name: str, totals: Totals) -> VersionSnapshot:
         columns=columns,
         windows=(),
         reference=None if layout is None else layout.reference,
+        streams=ingest.streams.snapshot(name),
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from drift_exporter.config.positions import shorten
 from drift_exporter.config.refusal import Part
+from drift_exporter.config.streams import stream_problems
 from drift_exporter.config.values import DEEPEST_FIELD, parse_duration, parse_size, split_path
 from drift_exporter.decode.patterns import group_of, parse_pattern
 
@@ -79,6 +80,7 @@ def _within_model(model: Mapping[str, Any]) -> Iterator[Part]:
             ("predictions", "deduplicate"),
             "records are told apart by id, and predictions.fields names none; add id there",
         )
+    yield from stream_problems(model)
     yield from _unknown_names(model, fields)
 
 
