@@ -5,9 +5,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from drift_exporter.count.layout import Layout
+from drift_exporter.comparison import Choice, current_reference, reference_for
+from drift_exporter.config.references import RollingReference, VersionReference
+from drift_exporter.config.values import format_duration
 from drift_exporter.ingest import ModelIngest
 from drift_exporter.judge.evaluate import judge_window
+from drift_exporter.reference.counted import without_counts
 from drift_exporter.reference.model import IntArray
 from drift_exporter.snapshot import (
     CONFIDENCE_BOUNDS,
@@ -44,8 +47,11 @@ class Durations:
         return Histogram(self.bounds, self.counts.copy(), self.total)
 
 
-Captured = tuple[ModelSnapshot, Mapping[str, tuple[WindowSum, ...]]]
-"""A model without its windows, and the windows' sums by version; copies of one moment."""
+Captured = tuple[ModelSnapshot, Mapping[str, tuple[tuple[WindowSum, Choice], ...]]]
+"""A model without its windows, and by version the windows' sums, each with what it is compared with.
+
+All are copies of one moment.
+"""
 
 
 def judge_model(ingest: ModelIngest, captured: Captured) -> ModelSnapshot:
@@ -54,26 +60,29 @@ def judge_model(ingest: ModelIngest, captured: Captured) -> ModelSnapshot:
     versions = tuple(
         replace(
             version,
-            windows=tuple(_judge(ingest, layout, window) for window in sums.get(version.version, ())),
+            windows=tuple(_judge(ingest, *window) for window in sums.get(version.version, ())),
         )
-        if (layout := ingest.layout(version.version)) is not None
-        else version
         for version in traffic.versions
     )
     return replace(traffic, versions=versions)
 
 
-def _judge(ingest: ModelIngest, layout: Layout, window: WindowSum) -> WindowSnapshot:
-    return judge_window(
+def _judge(ingest: ModelIngest, window: WindowSum, choice: Choice) -> WindowSnapshot:
+    start, end = window.start / MICROSECONDS, window.end / MICROSECONDS
+    if choice.reference is None:
+        nothing = WindowSnapshot(window.window.name, start, end, window.rows, (), None, None)
+        return replace(nothing, absent=choice.absent)
+    judged = judge_window(
         window.window.name,
-        window.start / MICROSECONDS,
-        window.end / MICROSECONDS,
-        layout.reference,
+        start,
+        end,
+        choice.reference,
         window.counts,
         window.sums,
         window.rows,
         ingest.criteria,
     )
+    return replace(judged, reference=choice.reference)
 
 
 def capture(ingest: ModelIngest, durations: Durations) -> Captured:
@@ -84,11 +93,19 @@ def capture(ingest: ModelIngest, durations: Durations) -> Captured:
             {}
             if watermark is None
             else {
-                name: tuple(ring.sum(level, watermark) for level in range(len(ingest.windows)))
+                name: tuple(
+                    ring.sum(level, watermark)
+                    for level, window in enumerate(ring.windows)
+                    if not window.history
+                )
                 for name, ring in ingest.rings.items()
                 if ring.size
             }
         )
+        compared = {
+            name: tuple((window, reference_for(ingest, name, window, sums)) for window in windows)
+            for name, windows in sums.items()
+        }
         model = ingest.model
         traffic = ModelSnapshot(
             name=model.name,
@@ -96,7 +113,10 @@ def capture(ingest: ModelIngest, durations: Durations) -> Captured:
             impact=model.impact,
             team=model.team,
             reference=_reference_text(ingest),
-            versions=tuple(_version(ingest, name, totals) for name, totals in ingest.totals.items()),
+            versions=tuple(
+                _version(ingest, name, totals, current_reference(ingest, name, sums))
+                for name, totals in ingest.totals.items()
+            ),
             invalid=dict(ingest.invalid),
             late={reason: ingest.late[reason] for reason in LATE_REASONS},
             dropped_series={},
@@ -105,7 +125,7 @@ def capture(ingest: ModelIngest, durations: Durations) -> Captured:
             forgotten_ids=None if ingest.ids is None else ingest.ids.forgotten,
             evaluation_duration=durations.histogram(),
         )
-        return traffic, sums
+        return traffic, compared
 
 
 def _reference_text(ingest: ModelIngest) -> str:
@@ -114,17 +134,24 @@ def _reference_text(ingest: ModelIngest) -> str:
         return ""
     if isinstance(reference, Mapping):
         return ",".join(f"{version}={path.name}" for version, path in reference.items())
-    return str(getattr(reference, "name", reference))
+    if isinstance(reference, VersionReference):
+        return f"version {reference.version}"
+    if isinstance(reference, RollingReference):
+        season = "" if reference.seasonal is None else f", seasonal {reference.seasonal}"
+        lengths = format_duration(reference.rolling), format_duration(reference.offset)
+        return f"rolling {lengths[0]}, offset {lengths[1]}{season}"
+    return reference.name
 
 
-def _version(ingest: ModelIngest, name: str, totals: Totals) -> VersionSnapshot:
+def _version(ingest: ModelIngest, name: str, totals: Totals, current: Choice) -> VersionSnapshot:
     layout = ingest.layout(name)
     fields = ingest.model.predictions.fields
     columns: tuple[ColumnTotals, ...] = ()
     if layout is not None:
+        told = current.reference or without_counts(layout.reference)
         columns = tuple(
             ColumnTotals(column, column.export(totals.columns[start : start + column.size].copy()))
-            for column in layout.reference.columns
+            for column in told.columns
             for start in (layout.starts[column.kind, column.name],)
         )
     latency = confidence = None
@@ -141,5 +168,6 @@ def _version(ingest: ModelIngest, name: str, totals: Totals) -> VersionSnapshot:
         last_timestamp=None if totals.last_timestamp is None else totals.last_timestamp / MICROSECONDS,
         columns=columns,
         windows=(),
-        reference=None if layout is None else layout.reference,
+        reference=current.reference,
+        absent=current.absent,
     )

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 
+from drift_exporter.config.references import RollingReference
 from drift_exporter.config.schema import Fields, Model
 from drift_exporter.config.values import split_path
 from drift_exporter.decode.plan import CategoricalLeaf, FieldPath, NumericLeaf, Plan
 from drift_exporter.errors import ConfigurationError
 from drift_exporter.judge.evaluate import Criteria
 from drift_exporter.reference.model import Column, Kind, NumericColumn, Reference
+from drift_exporter.window.history import Rolling
+from drift_exporter.window.slices import MICROSECONDS
 
 Paths = dict[tuple[Kind, str], FieldPath]
 
@@ -92,6 +95,15 @@ def criteria_of(model: Model) -> Criteria:
         tolerances={name: options.tolerance for name, options in model.columns.items()},
         minimum_records=model.drift.minimum_records,
     )
+
+
+def rolling_of(model: Model) -> Rolling | None:
+    """The rolling reference of a model, None where its reference is of another kind."""
+    kind = model.reference
+    if not isinstance(kind, RollingReference):
+        return None
+    season = None if kind.season is None else round(kind.season * MICROSECONDS)
+    return Rolling(round(kind.rolling * MICROSECONDS), round(kind.offset * MICROSECONDS), season)
 
 
 def _optional(path: str | None) -> FieldPath | None:

@@ -70,6 +70,8 @@ class WindowSnapshot:
     """One window of one model version. ``columns`` is empty where there were too few records.
 
     ``name`` is as configured (1h, 7d); ``start`` and ``end`` are event times in seconds since the epoch.
+    ``reference`` is what it is compared with; where there is nothing, ``absent`` says why (a sentence without
+    its full stop), if there is more to say than that none is configured.
     """
 
     name: str
@@ -79,6 +81,8 @@ class WindowSnapshot:
     columns: tuple[ColumnDrift, ...]
     drifted_ratio: float | None
     dataset_confidence: float | None
+    reference: Reference | None = None
+    absent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ class ColumnTotals:
 
 @dataclass(frozen=True)
 class VersionSnapshot:
-    """One version of a model."""
+    """One version of a model. ``absent`` says why there is no reference now, as that of a window does."""
 
     version: str
     predictions: int
@@ -102,6 +106,7 @@ class VersionSnapshot:
     columns: tuple[ColumnTotals, ...]
     windows: tuple[WindowSnapshot, ...]
     reference: Reference | None
+    absent: str | None = None
 
 
 @dataclass(frozen=True)

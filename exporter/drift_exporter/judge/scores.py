@@ -145,8 +145,8 @@ def drift_scores(column: Column, counts: IntArray, sums: FloatArray | None = Non
 
     ``counts`` (column.size,) are the current counts; ``sums`` (F,) the current sums of the fine bins of a
     numeric column. ``wasserstein`` is divided by the reference's standard deviation. A score that cannot be
-    computed is left out: all of them without a record, ks and wasserstein without a value, wasserstein where
-    the reference does not vary or a sum is not finite.
+    computed is left out: all of them without a record, ks and wasserstein where one side has no value,
+    wasserstein where the reference does not vary or a sum is not finite.
     """
     if not counts.any():
         return {}
@@ -161,7 +161,7 @@ def drift_scores(column: Column, counts: IntArray, sums: FloatArray | None = Non
         scores["linf"] = linf(reference, current)
         return scores
     fine = counts[:-1]
-    if fine.any():
+    if fine.any() and column.fine_counts.any():
         scores["ks"] = ks(column.fine_counts, fine)
         if sums is not None and column.standard_deviation > 0:
             with np.errstate(over="ignore", invalid="ignore"):
