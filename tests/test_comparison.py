@@ -472,6 +472,39 @@ def test_bins_are_laid_from_other_formats(
     assert 700 == sum(bins(model, "region", "unversioned").values())
 
 
+LINES = {
+    "json": ("[" + ",".join('{"ts": %d, "amount": %d}' for _ in range(400)) + "]", {}),
+    "logfmt": ("ts=%d amount=%d\n" * 400, {}),
+    "text": ("%d took %d\n" * 400, {"pattern": r"^(?P<ts>\d+) took (?P<amount>\d+)$"}),
+}
+
+
+@pytest.mark.parametrize("kind", LINES)
+def test_bins_are_laid_from_lines_of_any_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(learning, "ENOUGH", 300)
+    form, options = LINES[kind]
+    fields = {"timestamp": "ts", "features": {"amount": "amount"}}
+    own = Setup(
+        tmp_path,
+        references=None,
+        reference={"rolling": "1d"},
+        path="logs/*",
+        format=kind,
+        fields=fields,
+        **options,
+    )
+    values = [value for i in range(400) for value in (END - 400 + i, i)]
+    (own.logs / "a.log").write_text(form % tuple(values))
+    model = own.model(final=True)
+    model.read()
+    model.close()
+
+    assert (None, 400) == (model.problem, model.ingest.records)
+    assert 400 == sum(bins(model, "amount", "unversioned").values())
+
+
 def test_pages_say_what_is_compared(tmp_path: Path) -> None:
     own = setup(tmp_path, {"version": "stable"})
     found = evaluated(own, traffic(2, 0, version="stable"), traffic(2, 0, version="canary"))

@@ -30,6 +30,9 @@ from drift_exporter.sources.chunk import Chunk
 LEAST = 1_000
 """Records that they are laid from where more would take more memory than ``MEMORY``."""
 
+_NEARLY = 0.9
+"""Share of them that does: some lines are blank or rejected."""
+
 MEMORY = 64 << 20
 """Bytes of chunks that are kept at most."""
 
@@ -133,7 +136,7 @@ class BinsLearner:
         reference = lay_bins(
             self._config, self._model, KeptChunks([chunk for chunk, _ in self._kept]), self._clock
         )
-        if reference.rows >= ENOUGH or (full and reference.rows >= LEAST):
+        if reference.rows >= _NEARLY * ENOUGH or (full and reference.rows >= LEAST):
             self.reference, self.problem = reference, None
             self.close()
         elif full:
