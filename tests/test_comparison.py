@@ -358,6 +358,32 @@ def test_bins_that_were_laid_are_kept_by_a_reload(
         new.close()
 
 
+def test_bins_are_laid_anew_where_their_file_is_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learning, "ENOUGH", 100)
+    own = learned(tmp_path)
+    with closing(Store(own.config.state_dir)) as store:
+        old = made(own, store)
+        old.restore()
+        (own.logs / "a.ndjson").write_bytes(ndjson(*traffic(1, 0.9)))
+        old.read()
+        old.evaluate()
+        (own.config.state_dir / "references" / "fraud.json").unlink()
+        new = made(own, store)
+        assert not new.continues(old)
+        new.adopt(old)
+        (own.logs / "b.ndjson").write_bytes(
+            ndjson(*traffic(0.9, 0.8, features={"amount": 7, "country": "new"}))
+        )
+        new.read()
+        new.evaluate()
+        assert old.ingest.records < new.ingest.records
+        assert {"new"} == set(bins(new, "country"))
+        old.close()
+        new.close()
+
+
 def test_bins_that_cannot_be_laid_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning, "ENOUGH", 100)
     own = learned(tmp_path)

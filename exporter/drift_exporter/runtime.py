@@ -250,15 +250,22 @@ class ModelRuntime:
         """
         self.evaluations, self.saves, self.saved = old.evaluations, old.saves, old.saved
         self.bytes, self.dropped_series = old.bytes, old.dropped_series
-        if self.learner is not None and learns_bins(old.model.reference) and old.ingest.references:
-            # Laid while this one was being set up. Where the fields are others now, they are laid anew.
-            with contextlib.suppress(ConfigurationError):
-                self.ingest.use(old.ingest.references[None])
-                self._end_learning()
+        if self.learned is not None and self.learned.exists() and learns_bins(old.model.reference):
+            self._take_bins(old.ingest)
         self.ingest.adopt(old.ingest)
         self._anew, self._exposed = True, old._exposed  # noqa: SLF001  # of its own kind
         if type(self.source) is type(old.source):
             self.source.adopt(old.source)
+
+    def _take_bins(self, old: ModelIngest) -> None:
+        """Take over bins that were laid while this one was being set up.
+
+        Where the fields are others now, they are laid anew.
+        """
+        if self.learner is not None and old.references:
+            with contextlib.suppress(ConfigurationError):
+                self.ingest.use(old.references[None])
+                self._end_learning()
 
     def close(self) -> None:
         """Give everything back."""
