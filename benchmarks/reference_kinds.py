@@ -1,6 +1,6 @@
 """What kinds of references make of traffic with a daily cycle, without drift and with it.
 
-Run it: python benchmarks/reference_kinds.py [--days 28]. It prints the table of docs/statistics.md.
+Run it: python benchmarks/reference_kinds.py [--days 28] [--write]. It prints the table of docs/statistics.md.
 
 A normal column of deviation 1 whose mean goes up and down by an amplitude once a day, and at weekends by half
 as much again; 1,000 records an hour, unless the row says otherwise. Its bins are the deciles of a whole week.
@@ -29,6 +29,7 @@ from drift_exporter.snapshot import EVALUATION_BOUNDS
 from drift_exporter.window.ring import Ring
 from drift_exporter.window.slices import MICROSECONDS
 from drift_exporter.window.totals import Totals
+from page import replace_table
 
 HOUR, DAY = 3600, 86_400
 MONDAY = 1_767_571_200
@@ -129,21 +130,30 @@ def judged(
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--days", type=int, default=28, help="days to judge; default 28")
-    days = parser.parse_args().days
-    print("| reference | amplitude | records an hour | false alarms, 1h | 24h | found, 1h | 24h |")
-    print("|---|---:|---:|---:|---:|---:|---:|")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--days", type=int, default=28, help="days to judge (default 28)")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/statistics.md")
+    options = parser.parse_args()
+    lines = [
+        "| reference | amplitude | records an hour | false alarms, 1h | 24h | found, 1h | 24h |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
     for amplitude, records in ((0.0, 1000), (0.5, 1000), (1.0, 1000), (2.0, 1000), (1.0, 200)):
         for kind in KINDS:
-            found = list(judged(kind, amplitude, records, days))
+            found = list(judged(kind, amplitude, records, options.days))
             shares = [
                 np.mean([alarm for is_drift, name, alarm in found if is_drift == drifted and name == window])
                 for drifted in (False, True)
                 for window in ("1h", "24h")
             ]
             told = " | ".join(f"{100 * share:.1f} %" for share in shares)
-            print(f"| {kind} | {amplitude:g} sd | {records:,} | {told} |", flush=True)
+            lines.append(f"| {kind} | {amplitude:g} sd | {records:,} | {told} |")
+    text = "\n".join(lines)
+    print(text)
+    if options.write:
+        replace_table("benchmarks/reference_kinds.py", text)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Rolling, seasonal and canary references, from the log to the scores."""
 
-import runpy
+import sys
 from collections.abc import Iterable, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from drift_exporter.errors import ConfigurationError, ReferenceFileError
 from drift_exporter.expose.report.page import report_page
 from drift_exporter.once import run_once
 from drift_exporter.reference import learning
+from drift_exporter.reference.model import WindowCalibration
 from drift_exporter.reference.store import load_reference, save_reference
 from drift_exporter.runtime import ModelRuntime, make_model
 from drift_exporter.serve import Exporter
@@ -23,13 +25,16 @@ from drift_exporter.state.references import layouts_in_use
 from drift_exporter.state.show import show_state
 from drift_exporter.state.store import Store
 from drift_exporter.state.summary import summarize
+from support.logs import make_rows, write_log
 from support.records import NOW, Setup, bins, model_config, ndjson, record, usual_reference, write_config
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+
+import reference_kinds  # found by the line above
 
 HOUR, DAY = 3600.0, 86_400.0
 END = NOW - NOW % DAY
 """Midnight."""
-
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
 def setup(folder: Path, reference: Mapping[str, Any], **options: Any) -> Setup:  # noqa: ANN401
@@ -156,7 +161,7 @@ def test_metrics_tell_of_the_reference_in_use(tmp_path: Path) -> None:
 
 
 def history(model: ModelRuntime) -> dict[int, tuple[int, list[int]]]:
-    level = model.ingest.history
+    level = model.ingest.past
     assert level is not None
     slices = model.ingest.rings["v1"].slices[level]
     return {start: (part.rows, part.counts.tolist()) for start, part in slices.items()}
@@ -480,8 +485,6 @@ def test_shards_do_not_lay_bins_of_their_own(tmp_path: Path) -> None:
 def test_bins_are_laid_from_other_formats(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
-    from support.logs import make_rows, write_log  # noqa: PLC0415
-
     monkeypatch.setattr(learning, "ENOUGH", 300)
     fields = {"timestamp": "ts", "score": "score", "features": "features.*"}
     own = Setup(
@@ -565,12 +568,38 @@ def test_check_config_looks_for_bins(tmp_path: Path) -> None:
     assert load_config(own.config_path).models[0].reference_file("v1") == tmp_path / "reference.json"
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "kept"),
+    [
+        ({"rolling": "2d"}, "1h", True),
+        ({"rolling": "2d", "seasonal": "day"}, "1h", False),
+        ({"rolling": "2d", "seasonal": "day"}, "24h", True),
+        ({"version": "stable"}, "1h", False),
+    ],
+)
+def test_design_effects_hold_where_all_times_of_day_are_on_both_sides(
+    tmp_path: Path, kind: dict[str, str], name: str, *, kept: bool
+) -> None:
+    own = setup(tmp_path, kind)
+    effects = np.full(3, 7.0)
+    none = np.zeros(3, dtype=np.int64)
+    known = WindowCalibration(HOUR, 100, 60.0, blocks=False, design_effects=effects, judged=0, alarms=none,
+                              plain_alarms=none)  # fmt: skip
+    save_reference(replace(usual_reference(), calibration=(known,)), tmp_path / "reference.json")
+    found = evaluated(own, traffic(5, 0), traffic(5, 0, version="stable"))
+
+    window = windows(found)[name]
+    reference = window.reference
+    assert reference is not None
+    assert kept == bool(reference.calibration)
+    assert {kept} == {column.effective_samples < window.samples / 6 for column in window.columns}
+
+
 def test_a_daily_cycle_is_no_drift_with_a_seasonal_reference() -> None:
-    simulation = runpy.run_path(str(BENCHMARKS / "reference_kinds.py"))
     alarms = {
         kind: [
             alarm
-            for is_drift, window, alarm in simulation["judged"](kind, 1.0, 1000, 4, history)
+            for is_drift, window, alarm in reference_kinds.judged(kind, 1.0, 1000, 4, history)
             if window == "1h" and not is_drift
         ]
         for kind, history in (("rolling", 9), ("rolling, seasonal: day", 9), ("rolling, seasonal: week", 30))

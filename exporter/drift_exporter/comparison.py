@@ -6,7 +6,7 @@ bins are those of a file either way.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from drift_exporter.config.references import ENOUGH, RollingReference, VersionReference
 from drift_exporter.config.values import format_duration
@@ -76,9 +76,9 @@ def _without_bins(ingest: ModelIngest) -> Choice:
 def _rolling(
     ingest: ModelIngest, version: str, bins: Reference, span: tuple[int, int], window: Window | None
 ) -> Choice:
-    if ingest.rolling is None or ingest.history is None:
+    if ingest.rolling is None or ingest.past is None:
         raise ValueError(f"model {ingest.model.name!r} keeps no history")
-    rolling, level = ingest.rolling, ingest.history
+    rolling, level = ingest.rolling, ingest.past
     ring = ingest.rings[version]
     if window is None or rolling.season is None or window.length >= rolling.season:
         past = whole_past(rolling, ring.windows[level], *span)
@@ -87,6 +87,7 @@ def _rolling(
         # Up to the window's next slice: what lies a season ago then changes once a slice.
         span = span[0], -(-span[1] // window.slice) * window.slice
         past = seasonal_past(rolling, rolling.season, ring.windows[level], *span)
+        bins = _uncalibrated(bins)
         short = _too_few_seasons(past, ring.slices[level])
     if short is not None:
         return Choice(absent=short)
@@ -104,6 +105,14 @@ def _rolling(
         known = held, with_counts(bins, *ring.weigh(level, weights), told)
         ingest.compared[place] = known
     return _enough(known[1], ingest)
+
+
+def _uncalibrated(bins: Reference) -> Reference:
+    """Without how much windows vary over all times: what is compared here is of the same time on both sides.
+
+    A daily cycle varies most, and would leave nothing that alarms.
+    """
+    return replace(bins, calibration=())
 
 
 def _too_short(past: Past, slices: Mapping[int, Slice], length: int) -> str | None:
@@ -141,7 +150,7 @@ def _other_version(
     place = stable, window.window.name
     known = ingest.compared.get(place)
     if known is None or known[0] != held:
-        reference = with_counts(bins, theirs.counts, theirs.sums, theirs.rows, span)
+        reference = with_counts(_uncalibrated(bins), theirs.counts, theirs.sums, theirs.rows, span)
         ingest.compared[place] = known = held, reference
     return _enough(known[1], ingest)
 

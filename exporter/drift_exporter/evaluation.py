@@ -9,7 +9,7 @@ from drift_exporter.comparison import Choice, current_reference, reference_for
 from drift_exporter.config.references import RollingReference, VersionReference
 from drift_exporter.config.values import format_duration
 from drift_exporter.ingest import ModelIngest
-from drift_exporter.judge.evaluate import judge_window
+from drift_exporter.judge.evaluate import confidences_of, judge_window
 from drift_exporter.reference.counted import without_counts
 from drift_exporter.reference.model import IntArray
 from drift_exporter.snapshot import (
@@ -60,20 +60,23 @@ def judge_model(ingest: ModelIngest, captured: Captured) -> ModelSnapshot:
     versions = tuple(
         replace(
             version,
-            windows=tuple(_judge(ingest, *window) for window in sums.get(version.version, ())),
+            windows=tuple(
+                _judge(ingest, version.version, *window) for window in sums.get(version.version, ())
+            ),
         )
         for version in traffic.versions
     )
     return replace(traffic, versions=versions)
 
 
-def _judge(ingest: ModelIngest, window: WindowSum, choice: Choice) -> WindowSnapshot:
+def _judge(ingest: ModelIngest, version: str, window: WindowSum, choice: Choice) -> WindowSnapshot:
+    name, step = window.window.name, window.end // window.window.slice
     start, end = window.start / MICROSECONDS, window.end / MICROSECONDS
     if choice.reference is None:
-        nothing = WindowSnapshot(window.window.name, start, end, window.rows, (), None, None)
+        nothing = WindowSnapshot(name, start, end, window.rows, (), None, None)
         return replace(nothing, absent=choice.absent)
     judged = judge_window(
-        window.window.name,
+        name,
         start,
         end,
         choice.reference,
@@ -81,7 +84,9 @@ def _judge(ingest: ModelIngest, window: WindowSum, choice: Choice) -> WindowSnap
         window.sums,
         window.rows,
         ingest.criteria,
+        ingest.history.earlier(version, name, step),
     )
+    ingest.history.note(version, name, step, confidences_of(judged))
     return replace(judged, reference=choice.reference)
 
 

@@ -22,6 +22,7 @@ from drift_exporter.decode.formats import make_decoder
 from drift_exporter.decode.plan import CODE_OTHER
 from drift_exporter.decode.records import Bounds, Decoder, Records
 from drift_exporter.errors import ChunkTooLargeError
+from drift_exporter.judge.persistence import History
 from drift_exporter.planning import criteria_of, make_plan, rolling_of
 from drift_exporter.reference.model import IntArray, Kind, Reference
 from drift_exporter.sharing import configured_names, strangers_in
@@ -67,9 +68,10 @@ class ModelIngest:
         self.rolling = rolling_of(model)
         past = None if self.rolling is None else make_history(self.rolling, self.windows[-1].length)
         self.levels = make_levels(self.windows, past)
-        self.history = None if past is None else self.levels.index(past)
+        self.past = None if past is None else self.levels.index(past)
         self.compared: dict[tuple[str, str], tuple[tuple[tuple[int, float, int], ...], Reference]] = {}
         self.criteria = criteria_of(model)
+        self.history = History(self.criteria.persistence)
         self.lock = threading.RLock()
         self.totals: dict[str, Totals] = {}
         self.rings: dict[str, Ring] = {}
@@ -114,6 +116,7 @@ class ModelIngest:
             if self.ids is not None and old.ids is not None:
                 self.ids.restore(old.ids.blocks, old.ids.newest, old.ids.forgotten)
             self.strangers = old.strangers
+            self.history.adopt(old.history)
             self._names = tuple(dict.fromkeys((*self.configured, *old.names)))
             self._plan_versions(tuple(dict.fromkeys((*self.plan.versions, *old.plan.versions))))
             for version, totals in old.totals.items():
