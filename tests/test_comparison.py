@@ -389,6 +389,7 @@ def test_bins_are_laid_anew_where_their_file_is_deleted(
         new.close()
 
 
+@pytest.mark.fault("bins that cannot be laid from the records")
 def test_bins_that_cannot_be_laid_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning, "ENOUGH", 100)
     own = learned(tmp_path)
@@ -404,6 +405,7 @@ def test_bins_that_cannot_be_laid_are_told(tmp_path: Path, monkeypatch: pytest.M
     assert "drift-exporter reference build" in found.problem
 
 
+@pytest.mark.fault("laid bins that cannot be saved")
 def test_laid_bins_that_cannot_be_saved_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning, "ENOUGH", 100)
     own = learned(tmp_path)
