@@ -389,6 +389,35 @@ def test_bins_are_laid_anew_where_their_file_is_deleted(
         new.close()
 
 
+def test_bins_that_do_not_fit_a_new_configuration_are_laid_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learning, "ENOUGH", 100)
+    own = learned(tmp_path)
+    with closing(Store(own.config.state_dir)) as store:
+        old = made(own, store)
+        old.restore()
+        fields = {"timestamp": "ts", "version": "version", "prediction": "prediction"}
+        write_config(tmp_path, [model_config(reference={"rolling": "1d"}, fields=fields)], windows=["1h"])
+        # The other bins are laid only now.
+        new = made(own, store)
+        (own.logs / "a.ndjson").write_bytes(ndjson(*traffic(1, 0.9)))
+        old.read()
+        old.evaluate()
+        new.adopt(old)
+        (own.logs / "b.ndjson").write_bytes(ndjson(*traffic(0.9, 0.8)))
+        new.read()
+        found, _ = new.evaluate()
+        assert (None, None) == (new.problem, found.problem)
+        assert new.ingest.records > old.ingest.records
+        assert [{"yes"}, {"prediction"}] == [
+            set(bins(new, "prediction")),
+            {column.name for column in new.ingest.references[None].columns},
+        ]
+        old.close()
+        new.close()
+
+
 @pytest.mark.fault("bins that cannot be laid from the records")
 def test_bins_that_cannot_be_laid_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning, "ENOUGH", 100)

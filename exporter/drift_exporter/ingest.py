@@ -21,7 +21,7 @@ from drift_exporter.count.layout import Layout, make_layout
 from drift_exporter.decode.formats import make_decoder
 from drift_exporter.decode.plan import CODE_OTHER
 from drift_exporter.decode.records import Bounds, Decoder, Records
-from drift_exporter.errors import ChunkTooLargeError
+from drift_exporter.errors import ChunkTooLargeError, ConfigurationError
 from drift_exporter.judge.persistence import History
 from drift_exporter.planning import criteria_of, make_plan, rolling_of
 from drift_exporter.reference.model import IntArray, Kind, Reference
@@ -134,10 +134,17 @@ class ModelIngest:
                 self.totals[version] = replace(totals, columns=columns)
 
     def use(self, reference: Reference) -> None:
-        """Count by the bins of a reference from now on, for all versions; there were none before."""
+        """Count by the bins of a reference from now on, for all versions; there were none before.
+
+        Raises ConfigurationError, and changes nothing, where it does not fit the model.
+        """
         with self.lock:
-            self.references = {None: reference}
-            self._plan_versions(self.plan.versions)
+            before, self.references = self.references, {None: reference}
+            try:
+                self._plan_versions(self.plan.versions)
+            except ConfigurationError:
+                self.references = before
+                raise
             self.compared.clear()
             for version, totals in self.totals.items():
                 layout = self.layout(version)

@@ -167,6 +167,20 @@ def test_a_damaged_file_is_a_problem(tmp_path: Path) -> None:
     own.close()
 
 
+def test_what_nobody_foresaw_is_told_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("made for this test")
+
+    monkeypatch.setattr(learning, "discover", fail)
+    own = learner(make_config(tmp_path))
+    data = ndjson(make_rows(500))
+
+    assert own.add(Chunk("a", "ndjson", 0, data, size=len(data))) is None
+
+    assert own.problem is not None
+    assert "ZeroDivisionError: made for this test" in own.problem
+
+
 def test_values_in_places_that_are_no_files(tmp_path: Path) -> None:
     rows = make_rows(500)
     for row in rows[:10]:

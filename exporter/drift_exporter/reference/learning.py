@@ -3,6 +3,7 @@
 It is done as ``reference build`` does it, over chunks that are kept in memory until there are enough records.
 """
 
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +18,7 @@ from drift_exporter.config.schema import Config, Model
 from drift_exporter.config.sources import pattern_of
 from drift_exporter.database import connect
 from drift_exporter.decode.plan import literal
-from drift_exporter.errors import DecodeError, ReferenceFileError
+from drift_exporter.errors import DriftExporterError
 from drift_exporter.reference.build import check_rejected, check_rows, make_columns
 from drift_exporter.reference.discover import discover, which_records
 from drift_exporter.reference.document import fingerprint
@@ -26,6 +27,8 @@ from drift_exporter.reference.model import Reference
 from drift_exporter.reference.reading import Decoding, FirstPass, make_reference_plan
 from drift_exporter.reference.texts import RowTexts
 from drift_exporter.sources.chunk import Chunk
+
+log = logging.getLogger(__name__)
 
 LEAST = 1_000
 """Records that they are laid from where more would take more memory than ``MEMORY``."""
@@ -118,8 +121,12 @@ class BinsLearner:
             try:
                 self._keep(chunk)
                 self._try()
-            except (ReferenceFileError, DecodeError, duckdb.Error, OSError) as error:
+            except (DriftExporterError, duckdb.Error, OSError) as error:
                 self._fail(str(error).splitlines()[0])
+            except Exception as error:
+                # Reading must go on; it is told like the others.
+                log.exception("model %s: laying the bins failed", self._model.name)
+                self._fail(f"{type(error).__name__}: {error}")
         return self.reference
 
     def _keep(self, chunk: Chunk) -> None:
