@@ -5,9 +5,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from drift_exporter.count.layout import Layout
+from drift_exporter.comparison import Choice, current_reference, reference_for
+from drift_exporter.config.references import RollingReference, VersionReference
+from drift_exporter.config.values import format_duration
 from drift_exporter.ingest import ModelIngest
 from drift_exporter.judge.evaluate import confidences_of, judge_window
+from drift_exporter.reference.counted import without_counts
 from drift_exporter.reference.model import IntArray
 from drift_exporter.snapshot import (
     CONFIDENCE_BOUNDS,
@@ -44,8 +47,11 @@ class Durations:
         return Histogram(self.bounds, self.counts.copy(), self.total)
 
 
-Captured = tuple[ModelSnapshot, Mapping[str, tuple[WindowSum, ...]]]
-"""A model without its windows, and the windows' sums by version; copies of one moment."""
+Captured = tuple[ModelSnapshot, Mapping[str, tuple[tuple[WindowSum, Choice], ...]]]
+"""A model without its windows, and by version the windows' sums, each with what it is compared with.
+
+All are copies of one moment.
+"""
 
 
 def judge_model(ingest: ModelIngest, captured: Captured) -> ModelSnapshot:
@@ -55,23 +61,25 @@ def judge_model(ingest: ModelIngest, captured: Captured) -> ModelSnapshot:
         replace(
             version,
             windows=tuple(
-                _judge(ingest, version.version, layout, window) for window in sums.get(version.version, ())
+                _judge(ingest, version.version, *window) for window in sums.get(version.version, ())
             ),
         )
-        if (layout := ingest.layout(version.version)) is not None
-        else version
         for version in traffic.versions
     )
     return replace(traffic, versions=versions)
 
 
-def _judge(ingest: ModelIngest, version: str, layout: Layout, window: WindowSum) -> WindowSnapshot:
+def _judge(ingest: ModelIngest, version: str, window: WindowSum, choice: Choice) -> WindowSnapshot:
     name, step = window.window.name, window.end // window.window.slice
+    start, end = window.start / MICROSECONDS, window.end / MICROSECONDS
+    if choice.reference is None:
+        nothing = WindowSnapshot(name, start, end, window.rows, (), None, None)
+        return replace(nothing, absent=choice.absent)
     judged = judge_window(
         name,
-        window.start / MICROSECONDS,
-        window.end / MICROSECONDS,
-        layout.reference,
+        start,
+        end,
+        choice.reference,
         window.counts,
         window.sums,
         window.rows,
@@ -79,7 +87,7 @@ def _judge(ingest: ModelIngest, version: str, layout: Layout, window: WindowSum)
         ingest.history.earlier(version, name, step),
     )
     ingest.history.note(version, name, step, confidences_of(judged))
-    return judged
+    return replace(judged, reference=choice.reference)
 
 
 def capture(ingest: ModelIngest, durations: Durations) -> Captured:
@@ -90,11 +98,19 @@ def capture(ingest: ModelIngest, durations: Durations) -> Captured:
             {}
             if watermark is None
             else {
-                name: tuple(ring.sum(level, watermark) for level in range(len(ingest.windows)))
+                name: tuple(
+                    ring.sum(level, watermark)
+                    for level, window in enumerate(ring.windows)
+                    if not window.history
+                )
                 for name, ring in ingest.rings.items()
                 if ring.size
             }
         )
+        compared = {
+            name: tuple((window, reference_for(ingest, name, window, sums)) for window in windows)
+            for name, windows in sums.items()
+        }
         model = ingest.model
         traffic = ModelSnapshot(
             name=model.name,
@@ -102,7 +118,10 @@ def capture(ingest: ModelIngest, durations: Durations) -> Captured:
             impact=model.impact,
             team=model.team,
             reference=_reference_text(ingest),
-            versions=tuple(_version(ingest, name, totals) for name, totals in ingest.totals.items()),
+            versions=tuple(
+                _version(ingest, name, totals, current_reference(ingest, name, sums))
+                for name, totals in ingest.totals.items()
+            ),
             invalid=dict(ingest.invalid),
             late={reason: ingest.late[reason] for reason in LATE_REASONS},
             dropped_series={},
@@ -112,7 +131,7 @@ def capture(ingest: ModelIngest, durations: Durations) -> Captured:
             interval_methods=model.drift.intervals,
             evaluation_duration=durations.histogram(),
         )
-        return traffic, sums
+        return traffic, compared
 
 
 def _reference_text(ingest: ModelIngest) -> str:
@@ -121,17 +140,24 @@ def _reference_text(ingest: ModelIngest) -> str:
         return ""
     if isinstance(reference, Mapping):
         return ",".join(f"{version}={path.name}" for version, path in reference.items())
-    return str(getattr(reference, "name", reference))
+    if isinstance(reference, VersionReference):
+        return f"version {reference.version}"
+    if isinstance(reference, RollingReference):
+        season = "" if reference.seasonal is None else f", seasonal {reference.seasonal}"
+        lengths = format_duration(reference.rolling), format_duration(reference.offset)
+        return f"rolling {lengths[0]}, offset {lengths[1]}{season}"
+    return reference.name
 
 
-def _version(ingest: ModelIngest, name: str, totals: Totals) -> VersionSnapshot:
+def _version(ingest: ModelIngest, name: str, totals: Totals, current: Choice) -> VersionSnapshot:
     layout = ingest.layout(name)
     fields = ingest.model.predictions.fields
     columns: tuple[ColumnTotals, ...] = ()
     if layout is not None:
+        told = current.reference or without_counts(layout.reference)
         columns = tuple(
             ColumnTotals(column, column.export(totals.columns[start : start + column.size].copy()))
-            for column in layout.reference.columns
+            for column in told.columns
             for start in (layout.starts[column.kind, column.name],)
         )
     latency = confidence = None
@@ -148,6 +174,7 @@ def _version(ingest: ModelIngest, name: str, totals: Totals) -> VersionSnapshot:
         last_timestamp=None if totals.last_timestamp is None else totals.last_timestamp / MICROSECONDS,
         columns=columns,
         windows=(),
-        reference=None if layout is None else layout.reference,
         streams=ingest.streams.snapshot(name),
+        reference=current.reference,
+        absent=current.absent,
     )

@@ -21,17 +21,18 @@ from drift_exporter.count.layout import Layout, make_layout
 from drift_exporter.decode.formats import make_decoder
 from drift_exporter.decode.plan import CODE_OTHER
 from drift_exporter.decode.records import Bounds, Decoder, Records
-from drift_exporter.errors import ChunkTooLargeError
+from drift_exporter.errors import ChunkTooLargeError, ConfigurationError
 from drift_exporter.judge.persistence import History
-from drift_exporter.planning import criteria_of, make_plan
+from drift_exporter.planning import criteria_of, make_plan, rolling_of
 from drift_exporter.reference.model import IntArray, Kind, Reference
 from drift_exporter.sharing import configured_names, strangers_in
 from drift_exporter.sources.chunk import Chunk, Rejection
 from drift_exporter.streams.model import Advanced, ModelStreams
 from drift_exporter.traffic import Traffic, count_traffic, versions_of, with_exemplars
+from drift_exporter.window.history import make_history
 from drift_exporter.window.ids import SeenIds
 from drift_exporter.window.ring import Ring
-from drift_exporter.window.slices import MICROSECONDS, Assignment, assign, make_windows
+from drift_exporter.window.slices import MICROSECONDS, Assignment, assign, make_levels, make_windows
 from drift_exporter.window.totals import Totals
 
 FUTURE_TOLERANCE = 3600
@@ -69,6 +70,11 @@ class ModelIngest:
         self.model = model
         self.references = references
         self.windows = make_windows({window.name: window.seconds for window in config.windows})
+        self.rolling = rolling_of(model)
+        past = None if self.rolling is None else make_history(self.rolling, self.windows[-1].length)
+        self.levels = make_levels(self.windows, past)
+        self.past = None if past is None else self.levels.index(past)
+        self.compared: dict[tuple[str, str], tuple[tuple[tuple[int, float, int], ...], Reference]] = {}
         self.criteria = criteria_of(model)
         self.history = History(self.criteria.persistence)
         self.lock = threading.RLock()
@@ -128,11 +134,30 @@ class ModelIngest:
                     and theirs is not None
                     and mine.reference.fingerprint == theirs.reference.fingerprint
                 )
-                self.rings[version] = Ring(self.windows, size, sums_size)
+                self.rings[version] = Ring(self.levels, size, sums_size)
                 if same_bins:
                     self.rings[version].adopt(old.rings[version])
                 columns = totals.columns if same_bins else np.zeros(size, dtype=np.int64)
                 self.totals[version] = replace(totals, columns=columns)
+
+    def use(self, reference: Reference) -> None:
+        """Count by the bins of a reference from now on, for all versions; there were none before.
+
+        Raises ConfigurationError, and changes nothing, where it does not fit the model.
+        """
+        with self.lock:
+            before, self.references = self.references, {None: reference}
+            try:
+                self._plan_versions(self.plan.versions)
+            except ConfigurationError:
+                self.references = before
+                raise
+            self.compared.clear()
+            for version, totals in self.totals.items():
+                layout = self.layout(version)
+                size, sums_size = (0, 0) if layout is None else (layout.size, layout.sums_size)
+                self.rings[version] = Ring(self.levels, size, sums_size)
+                self.totals[version] = replace(totals, columns=np.zeros(size, dtype=np.int64))
 
     def first_time(self, kind: str, header: bytes, lines: bytes) -> int | None:
         """Event time (microseconds) of the first good record in some lines, None where there is none."""
@@ -205,7 +230,7 @@ class ModelIngest:
         return last
 
     def _counted(self, chunk: Chunk, records: Records, times: IntArray, horizon: int) -> _Counted:
-        assignment = assign(times, self.watermark, horizon, self.windows)
+        assignment = assign(times, self.watermark, horizon, self.levels)
         names, version = versions_of(records, self.plan.versions)
         traffic = count_traffic(records, times, (names, version), horizon=horizon, score=self._score)
         if self.plan.trace_id is not None:
@@ -344,7 +369,7 @@ class ModelIngest:
             layout = self.layout(part.version)
             size, sums_size = (0, 0) if layout is None else (layout.size, layout.sums_size)
             totals = self.totals[part.version] = Totals(np.zeros(size, dtype=np.int64))
-            self.rings[part.version] = Ring(self.windows, size, sums_size)
+            self.rings[part.version] = Ring(self.levels, size, sums_size)
         totals.predictions += part.rows
         totals.errors += part.errors
         if part.latency is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from drift_exporter.config.checks import suggest
+from drift_exporter.config.references import RollingReference
 from drift_exporter.config.schema import Fields, Model
 from drift_exporter.config.values import split_path
 from drift_exporter.decode.plan import CategoricalLeaf, FieldPath, NumericLeaf, Plan
@@ -10,6 +11,8 @@ from drift_exporter.errors import ConfigurationError
 from drift_exporter.judge.evaluate import Criteria
 from drift_exporter.reference.model import Column, Kind, NumericColumn, Reference
 from drift_exporter.streams.reading import add_leaves, truth_of
+from drift_exporter.window.history import Rolling
+from drift_exporter.window.slices import MICROSECONDS
 
 Paths = dict[tuple[Kind, str], FieldPath]
 
@@ -112,6 +115,15 @@ def check_importance(model: Model, references: Sequence[Reference]) -> None:
                 f"model {model.name!r}: drift.importance has a weight for {name!r}, which is no feature of "
                 f"the reference; {suggest(name, features) if features else 'remove it'}"
             )
+
+
+def rolling_of(model: Model) -> Rolling | None:
+    """The rolling reference of a model, None where its reference is of another kind."""
+    kind = model.reference
+    if not isinstance(kind, RollingReference):
+        return None
+    season = None if kind.season is None else round(kind.season * MICROSECONDS)
+    return Rolling(round(kind.rolling * MICROSECONDS), round(kind.offset * MICROSECONDS), season)
 
 
 def _optional(path: str | None) -> FieldPath | None:

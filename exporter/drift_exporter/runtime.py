@@ -11,16 +11,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
+from drift_exporter.config.references import learned_file, learns_bins
 from drift_exporter.config.schema import Config, Limits, Model
 from drift_exporter.deadletter import DeadLetters
-from drift_exporter.errors import ChunkTooLargeError, DecodeError, DriftExporterError, StateError
+from drift_exporter.errors import (
+    ChunkTooLargeError,
+    ConfigurationError,
+    DecodeError,
+    DriftExporterError,
+    ReferenceFileError,
+    StateError,
+)
 from drift_exporter.evaluation import Captured, Durations, capture, judge_model
 from drift_exporter.ingest import ModelIngest
-from drift_exporter.reference.model import Reference
-from drift_exporter.reference.store import load_reference
+from drift_exporter.reference.loading import lay_anew, load_references
+from drift_exporter.reference.store import save_reference
 from drift_exporter.sharing import unconfigured
 from drift_exporter.snapshot import (
     CHECKPOINT_BOUNDS,
@@ -40,6 +49,9 @@ from drift_exporter.state.model import changes_of, forget_changes, restore
 from drift_exporter.state.rows import ModelState
 from drift_exporter.state.store import Store
 from drift_exporter.window.slices import MICROSECONDS
+
+if TYPE_CHECKING:
+    from drift_exporter.reference.learning import BinsLearner
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +79,8 @@ class ModelRuntime:
     dropped_series: int = 0
     problem: str | None = None
     store: Store | None = None
+    learner: "BinsLearner | None" = None
+    learned: Path | None = None
     letters: DeadLetters = field(init=False)
     _anew: bool = False
     _exposed: tuple[ModelSnapshot, SourceSnapshot] | None = None
@@ -189,6 +203,9 @@ class ModelRuntime:
             snapshot = replace(captured[0], problem=f"{type(error).__name__}: {error}")
         else:
             self.evaluations.observe(time.perf_counter() - start)
+        learner = self.learner
+        if learner is not None and learner.problem is not None and snapshot.problem is None:
+            snapshot = replace(snapshot, problem=learner.problem)
         self._exposed = snapshot, source
         return snapshot, source
 
@@ -232,17 +249,32 @@ class ModelRuntime:
         """
         self.evaluations, self.saves, self.saved = old.evaluations, old.saves, old.saved
         self.bytes, self.dropped_series = old.bytes, old.dropped_series
+        if self.learned is not None and self.learned.exists() and learns_bins(old.model.reference):
+            self._take_bins(old.ingest)
         self.ingest.adopt(old.ingest)
         self._anew, self._exposed = True, old._exposed  # noqa: SLF001  # of its own kind
         if type(self.source) is type(old.source):
             self.source.adopt(old.source)
 
+    def _take_bins(self, old: ModelIngest) -> None:
+        """Take over bins that were laid while this one was being set up.
+
+        Where the fields are others now, they are laid anew.
+        """
+        if self.learner is not None and old.references:
+            with contextlib.suppress(ConfigurationError):
+                self.ingest.use(old.references[None])
+                self._end_learning()
+
     def close(self) -> None:
         """Give everything back."""
         self.source.close()
         self.ingest.close()
+        self._end_learning()
 
     def _count(self, chunk: Chunk) -> None:
+        if self.learner is not None:
+            self._learn(chunk, self.learner)
         try:
             newest = self.ingest.ingest(chunk, self._reject, partial(self._accept, chunk))
         except ChunkTooLargeError:
@@ -253,6 +285,31 @@ class ModelRuntime:
         else:
             if newest is not None:
                 self.source.note_time(newest)
+
+    def _learn(self, chunk: Chunk, learner: "BinsLearner") -> None:
+        """Lay the bins once there are records enough; this chunk is the first that is counted by them."""
+        before, reference = learner.problem, learner.add(chunk)
+        try:
+            if reference is not None and self.learned is not None and self.store is not None:
+                save_reference(reference, self.learned)
+        except ReferenceFileError as error:
+            learner.problem, reference = str(error), None
+        if learner.problem not in {None, before}:
+            log.error("model %s: %s", self.model.name, learner.problem)
+        if reference is not None:
+            self.ingest.use(reference)
+            self._end_learning()
+            log.info(
+                "model %s: the bins of %d columns are laid from %d records",
+                self.model.name,
+                len(reference.columns),
+                reference.rows,
+            )
+
+    def _end_learning(self) -> None:
+        if self.learner is not None:
+            self.learner.close()
+            self.learner = None
 
     def _save_now(self) -> None:
         with self.ingest.lock:
@@ -306,17 +363,6 @@ def _limits_in_use(limits: Limits) -> Mapping[str, int]:
     return limits.model_dump(exclude={"series", "categories"})
 
 
-def load_references(model: Model) -> Mapping[str | None, Reference]:
-    """References of a model by version; under None the one for all versions."""
-    if model.reference is None:
-        return {}
-    if isinstance(model.reference, Path):
-        return {None: load_reference(model.reference)}
-    if isinstance(model.reference, Mapping):
-        return {version: load_reference(path) for version, path in model.reference.items()}
-    raise DriftExporterError(f"model {model.name!r}: this kind of reference is not supported")
-
-
 def make_model(  # noqa: PLR0913  # all that differs between serve, its shards, once and tests
     model: Model,
     config: Config,
@@ -331,11 +377,23 @@ def make_model(  # noqa: PLR0913  # all that differs between serve, its shards, 
     What is counted is saved in ``store``, where there is one; what is there already is not yet restored. Of
     the files only those of ``shard`` are read.
     """
-    ingest = ModelIngest(model, config, load_references(model), clock)
+    references = load_references(model, config.state_dir)
+    learned = learned_file(config.state_dir, model.name) if learns_bins(model.reference) else None
+    try:
+        ingest = ModelIngest(model, config, references, clock)
+    except ConfigurationError as error:
+        if learned is None or not references:
+            raise
+        raise ConfigurationError(f"{error}; {lay_anew(learned)}") from error
     source = make_source(model, config, ingest, final=final, shard=shard)
-    return ModelRuntime(
+    runtime = ModelRuntime(
         model, ingest, source, config.dead_letter, config.limits.dead_letter, clock, store=store
     )
+    if learned is not None and not references:
+        from drift_exporter.reference.learning import BinsLearner  # noqa: PLC0415  # only where it is configured
+
+        runtime.learner, runtime.learned = BinsLearner(config, model, clock), learned
+    return runtime
 
 
 def take_snapshot(

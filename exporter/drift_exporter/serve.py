@@ -14,6 +14,7 @@ import uvicorn
 
 from drift_exporter.budget import divide
 from drift_exporter.config import Config, load_config, masked_dump
+from drift_exporter.config.references import learns_bins
 from drift_exporter.config.sources import PushSource as PushSection
 from drift_exporter.errors import ConfigurationError, DriftExporterError, StateError
 from drift_exporter.expose.app import create_app
@@ -140,7 +141,15 @@ class Exporter:
 
     def _load(self) -> Config:
         config = load_config(self._path)
-        return config if self._shard is None else config_of_shard(config, self._shard)
+        if self._shard is None:
+            return config
+        for model in config.models:
+            if learns_bins(model.reference):
+                raise ConfigurationError(
+                    f"{self._path}: the reference of model {model.name!r} names no file with bins; counts of "
+                    "shards that lay their own cannot be added up; name one: reference: {..., bins: FILE}"
+                )
+        return config_of_shard(config, self._shard)
 
     def _set_up(self, config: Config, before: dict[str, ModelRuntime]) -> list[ModelRuntime]:
         models: list[ModelRuntime] = []

@@ -76,6 +76,8 @@ class WindowSnapshot:
     """One window of one model version. ``columns`` is empty where there were too few records.
 
     ``name`` is as configured (1h, 7d); ``start`` and ``end`` are event times in seconds since the epoch.
+    ``reference`` is what it is compared with; where there is nothing, ``absent`` says why (a sentence without
+    its full stop), if there is more to say than that none is configured.
     """
 
     name: str
@@ -85,6 +87,8 @@ class WindowSnapshot:
     columns: tuple[ColumnDrift, ...]
     drifted_ratio: float | None
     dataset_confidence: float | None
+    reference: Reference | None = None
+    absent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ class StreamSnapshot:
 
 @dataclass(frozen=True)
 class VersionSnapshot:
-    """One version of a model."""
+    """One version of a model. ``absent`` says why there is no reference now, as that of a window does."""
 
     version: str
     predictions: int
@@ -126,6 +130,7 @@ class VersionSnapshot:
     windows: tuple[WindowSnapshot, ...]
     reference: Reference | None
     streams: tuple[StreamSnapshot, ...] = ()
+    absent: str | None = None
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,8 @@ def _missing_references(model: Model, config: str) -> Iterator[tuple[KeyPath, st
         files["reference",] = model.reference
     elif isinstance(model.reference, Mapping):
         files |= {("reference", version): file for version, file in model.reference.items()}
+    elif model.reference is not None and model.reference.bins is not None:
+        files["reference", "bins"] = model.reference.bins
     for place, file in files.items():
         if not file.is_file():
             options = ["--config", config, "--model", model.name, "--input", "FILE", "--output", str(file)]

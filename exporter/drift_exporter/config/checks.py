@@ -80,6 +80,11 @@ def _within_model(model: Mapping[str, Any]) -> Iterator[Part]:
             ("predictions", "deduplicate"),
             "records are told apart by id, and predictions.fields names none; add id there",
         )
+    if fields and "version" in _mapping(model.get("reference")) and "version" not in fields:
+        yield (
+            ("reference", "version"),
+            "a version is named, and predictions.fields names no field that tells them; add version there",
+        )
     yield from stream_problems(model)
     yield from _unknown_names(model, fields)
 

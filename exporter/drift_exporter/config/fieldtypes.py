@@ -87,6 +87,7 @@ Interval = Annotated[_Seconds, _between("100ms", "1h")]
 Pause = Annotated[_Seconds, _between("0s", "1d")]
 Delay = Annotated[_Seconds, _between("1s", "366d")]
 Period = Annotated[_Seconds, _between("1m", "366d")]
+Lag = Annotated[_Seconds, _between("0s", "366d")]
 
 
 def _window(value: object) -> Window:
@@ -245,14 +246,18 @@ def reference_kind(value: object) -> object:
     """Refuse what can be no reference of any kind."""
     if isinstance(value, dict | str | Path):
         return value
-    raise refuse(f"{kind_of(value)} is not a reference; write a file, or a map of versions to files")
+    raise refuse(
+        f"{kind_of(value)} is not a reference; write a file, a map of versions to files, {{rolling: 7d}} or "
+        "{version: NAME}"
+    )
 
 
 def reference_form(value: object) -> str:
-    """The tag of a reference's form."""
-    if isinstance(value, dict):
-        return "<rolling>" if "rolling" in value else "<map>"
-    return "<file>"
+    """The tag of a reference's form. A mapping's keys tell: no version can be called like one of them."""
+    for key in ("rolling", "version"):
+        if key in value if isinstance(value, dict) else hasattr(value, key):
+            return f"<{key}>"
+    return "<map>" if isinstance(value, dict) else "<file>"
 
 
 def _column_type(value: object) -> object:

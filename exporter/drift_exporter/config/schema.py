@@ -8,12 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import (
-    Discriminator,
-    Field,
-    Tag,
-    model_validator,
-)
+from pydantic import Field, model_validator
 from pydantic.functional_validators import AfterValidator, BeforeValidator
 
 from drift_exporter.config.drift import Drift
@@ -35,9 +30,8 @@ from drift_exporter.config.fieldtypes import (
     TimestampFormat,
     WindowType,
     printable,
-    reference_form,
-    reference_kind,
 )
+from drift_exporter.config.references import ReferenceType, RollingReference, VersionReference
 from drift_exporter.config.refusal import refuse, refuse_parts
 from drift_exporter.config.section import Section
 from drift_exporter.config.sources import LabelSource, Source
@@ -46,7 +40,7 @@ from drift_exporter.config.values import Window
 
 DEFAULT_TOLERANCE = 0.05
 LATENCY_SCALES: Mapping[str, float] = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
-UNSUPPORTED = frozenset({"segments", "fairness", "anomaly", "infrastructure", "rolling", "offset"})
+UNSUPPORTED = frozenset({"segments", "fairness", "anomaly", "infrastructure"})
 """Keys that are validated, then refused."""
 
 PositiveInt = Annotated[int, Field(strict=True, ge=1, le=10**9)]
@@ -169,13 +163,6 @@ class Labels(Section):
     max_delay: Delay = Field(14 * 86_400.0, description="how long a prediction waits for its label")
 
 
-class RollingReference(Section):
-    """A reference that moves with time."""
-
-    rolling: Period = Field(description="length of the reference")
-    offset: Period = Field(86_400.0, description="how long before now it ends")
-
-
 class Fairness(Section):
     """Whether groups are treated alike."""
 
@@ -205,15 +192,6 @@ class Infrastructure(Section):
     signals: Annotated[tuple[Signal, ...], Field(min_length=1)] = Field(description="the signals")
 
 
-ReferenceType = Annotated[
-    Annotated[File, Tag("<file>")]
-    | Annotated[Mapping[Text, File], Field(min_length=1), Tag("<map>")]
-    | Annotated[RollingReference, NotSupported, Tag("<rolling>")],
-    Discriminator(reference_form),
-    BeforeValidator(reference_kind),
-]
-
-
 class Model(Section):
     """One model: who owns it, its reference, and where its predictions are."""
 
@@ -228,7 +206,8 @@ class Model(Section):
         description="binary, multiclass, regression or ranking"
     )
     reference: ReferenceType | None = Field(
-        None, description="file made by reference build, or a map version: file"
+        None,
+        description="file made by reference build, a map version: file, {rolling: 7d} or {version: NAME}",
     )
     predictions: Predictions = Field(description="the source and the fields of the model's records")
     columns: Mapping[Text, ColumnOptions] = Field({}, description="type and tolerance of columns")
@@ -242,9 +221,11 @@ class Model(Section):
     anomaly: Annotated[Anomaly, NotSupported] | None = Field(None, description="detector of odd records")
 
     def reference_file(self, version: str) -> Path | None:
-        """The reference file of a version, None where there is none."""
+        """The file with the bins of a version, None where there is none."""
         if isinstance(self.reference, Path):
             return self.reference
+        if isinstance(self.reference, RollingReference | VersionReference):
+            return self.reference.bins
         return self.reference.get(version) if isinstance(self.reference, Mapping) else None
 
 

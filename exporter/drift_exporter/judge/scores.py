@@ -114,8 +114,8 @@ def drift_scores(column: Column, counts: IntArray, sums: FloatArray | None = Non
 
     ``counts`` (column.size,) are the current counts; ``sums`` (F,) the current sums of the fine bins of a
     numeric column. ``wasserstein`` is divided by the reference's standard deviation. A score that cannot be
-    computed is left out: all of them without a record, ks and wasserstein without a value, wasserstein where
-    the reference does not vary or a sum is not finite.
+    computed is left out: all of them without a record, ks and wasserstein where one side has no value,
+    wasserstein where the reference does not vary or a sum is not finite.
     """
     stacked = stack([column])
     own_sums = np.full(len(stacked.fine_edges), np.nan) if sums is None else sums

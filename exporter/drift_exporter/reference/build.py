@@ -82,12 +82,12 @@ def build_reference(  # noqa: PLR0913 - what the command line offers, and the cl
     with Decoding(config, plan, pattern) as decoding, row_texts as texts:
         for chunk, records in decoding.records(reader):
             first.add(chunk, records, texts)
-        _check_rejected(own, decoding)
+        check_rejected(own, decoding)
         _check_named(own, first, decoding, reader)
-    _check_rows(own, first, len(discovery.specs))
+    check_rows(own, first, len(discovery.specs))
     rejected = decoding.rejected.told(decoding.accepted)
     notes = [*([] if rejected is None else [rejected]), *discovery.notes]
-    columns = _columns(discovery.specs, first, notes)
+    columns = make_columns(discovery.specs, first, notes)
     extra = first.numeric.values[len(first.numeric_specs) :, : first.numeric.used]
     score = next((i for i, spec in enumerate(first.numeric_specs) if spec.kind == "score"), None)
     performance, said = first.labels.metrics(
@@ -146,11 +146,12 @@ def _discover(config: Config, model: Model, reader: Reader) -> Discovery:
         ) as decoding:
             for _ in decoding.records(reader):
                 pass
-        _check_rejected(model, decoding)
+        check_rejected(model, decoding)
         raise
 
 
-def _check_rejected(model: Model, decoding: Decoding) -> None:
+def check_rejected(model: Model, decoding: Decoding) -> None:
+    """Raise ReferenceFileError where most records were rejected."""
     if decoding.rejected.count > decoding.accepted:
         raise ReferenceFileError(
             f"{decoding.rejected.told(decoding.accepted)}; check the format of the input and "
@@ -170,7 +171,8 @@ def _check_named(model: Model, first: FirstPass, decoding: Decoding, reader: Rea
     )
 
 
-def _check_rows(model: Model, first: FirstPass, columns: int) -> None:
+def check_rows(model: Model, first: FirstPass, columns: int) -> None:
+    """Raise ReferenceFileError where there are no rows or no columns."""
     if not first.rows:
         raise ReferenceFileError("the input has no rows")
     if not columns:
@@ -179,7 +181,7 @@ def _check_rows(model: Model, first: FirstPass, columns: int) -> None:
         )
 
 
-def _columns(specs: Sequence[Spec], first: FirstPass, notes: list[str]) -> tuple[Column, ...]:
+def make_columns(specs: Sequence[Spec], first: FirstPass, notes: list[str]) -> tuple[Column, ...]:
     """Columns with their counts; adds to the notes what there is to say of them."""
     columns: list[Column] = []
     for spec in specs:

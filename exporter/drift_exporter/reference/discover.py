@@ -11,7 +11,7 @@ from drift_exporter.decode.plan import FieldPath
 from drift_exporter.errors import ReferenceFileError
 from drift_exporter.planning import feature_path, role_paths
 from drift_exporter.reference.fields import Which
-from drift_exporter.reference.inputs import Reader, place
+from drift_exporter.reference.inputs import Passes, place
 from drift_exporter.reference.model import Kind
 from drift_exporter.reference.survey import Found, Survey
 
@@ -50,7 +50,7 @@ class _Field:
     path: FieldPath
 
 
-def discover(config: Config, model: Model, reader: Reader) -> Discovery:
+def discover(config: Config, model: Model, reader: Passes) -> Discovery:
     """Look at all rows of the input, and decide on the columns.
 
     Raises ReferenceFileError where a column that the configuration names holds no value or values of another
@@ -143,7 +143,7 @@ def _wanted(model: Model, field: _Field) -> str | None:
 
 
 def _count_again(
-    survey: Survey, reader: Reader, found: Mapping[FieldPath, Found], late: list[FieldPath]
+    survey: Survey, reader: Passes, found: Mapping[FieldPath, Found], late: list[FieldPath]
 ) -> None:
     """Count the texts of fields that turned out to hold text only after a while."""
     reader.passes += 1

@@ -4,6 +4,7 @@ import glob
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import duckdb
 
@@ -74,6 +75,16 @@ def _input(name: str, usual_format: str) -> Input:
     return Input(name, kind, status.st_size, status.st_mtime)
 
 
+class Passes(Protocol):
+    """Chunks that can be read several times; ``passes`` is how often that will be."""
+
+    passes: int
+
+    def chunks(self) -> Iterator[Chunk]:
+        """One pass over all chunks."""
+        ...
+
+
 class Reader:
     """Reads all inputs, as often as asked, and tells how far it is over all passes."""
 
@@ -128,15 +139,21 @@ def _check_unchanged(file: Input) -> None:
 
 
 def place(path: str, offset: int) -> str:
-    """``file:line`` of the record at ``offset`` as chunks count it: bytes of text, or rows of Parquet."""
+    """``file:line`` of the record at ``offset`` as chunks count it: bytes of text, or rows of Parquet.
+
+    Where there is no such file (any more), it is the offset instead of the line.
+    """
     if path.lower().endswith((".parquet", ".pq")):
         return f"{path}: row {offset + 1}"
     lines = 1
     left = offset
-    with open_compressed(path) if path.endswith(_COMPRESSED) else Path(path).open("rb") as stream:
-        while left > 0 and (block := stream.read(min(_BLOCK, left))):
-            lines += block.count(b"\n")
-            left -= len(block)
+    try:
+        with open_compressed(path) if path.endswith(_COMPRESSED) else Path(path).open("rb") as stream:
+            while left > 0 and (block := stream.read(min(_BLOCK, left))):
+                lines += block.count(b"\n")
+                left -= len(block)
+    except OSError:
+        return f"{path}, offset {offset}"
     return f"{path}:{lines}"
 
 

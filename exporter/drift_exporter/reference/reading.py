@@ -15,7 +15,7 @@ from drift_exporter.decode.formats import make_decoder
 from drift_exporter.decode.plan import CODE_FIRST, CODE_OTHER, CategoricalLeaf, NumericLeaf, Plan
 from drift_exporter.decode.records import Decoder, Records
 from drift_exporter.reference.discover import Spec, which_records
-from drift_exporter.reference.inputs import Reader, place
+from drift_exporter.reference.inputs import Passes, place
 from drift_exporter.reference.labels import LabelStudy
 from drift_exporter.reference.model import IntArray
 from drift_exporter.reference.moments import Moments
@@ -68,7 +68,7 @@ class Decoding:
         for decoder in self._decoders.values():
             decoder.close()
 
-    def records(self, reader: Reader) -> Iterator[tuple[Chunk, Records]]:
+    def records(self, reader: Passes) -> Iterator[tuple[Chunk, Records]]:
         """All chunks with their records, but for those without any."""
         for chunk in reader.chunks():
             self.rejected.add(chunk.located(chunk.rejections))
@@ -80,7 +80,7 @@ class Decoding:
             if records.rows:
                 yield chunk, records
 
-    def other_names(self, reader: Reader, enough: int) -> list[str]:
+    def other_names(self, reader: Passes, enough: int) -> list[str]:
         """Names of other models in a log that models share: the first that are found, ``enough`` of them."""
         names: dict[str, None] = {}
         for chunk in reader.chunks():

@@ -70,10 +70,10 @@ def changes_of(ingest: ModelIngest, *, anew: bool) -> Changes:
         )
         for level, start in places:
             part = ring.slices[level][start]
-            length = ring.windows[level].length
-            slices.append(SavedSlice(version, fingerprint, length, start, part.rows, part.counts, part.sums))
+            window = ring.windows[level].key
+            slices.append(SavedSlice(version, fingerprint, window, start, part.rows, part.counts, part.sums))
         evicted += [
-            Evicted(version, fingerprint, ring.windows[level].length, before)
+            Evicted(version, fingerprint, ring.windows[level].key, before)
             for level, before in ring.evicted.items()
         ]
     ids: dict[int, Block] = {}
@@ -125,13 +125,13 @@ def restore(ingest: ModelIngest, state: ModelState) -> None:
                         version,
                     )
             ingest.totals[version] = replace(read_version_counters(traffic), columns=columns)
-            ingest.rings[version] = Ring(ingest.windows, size, sums_size)
             ingest.streams.watched[version] = from_saved(traffic)
+            ingest.rings[version] = Ring(ingest.levels, size, sums_size)
         _restore_slices(ingest, state)
 
 
 def _restore_slices(ingest: ModelIngest, state: ModelState) -> None:
-    levels = {window.length: level for level, window in enumerate(ingest.windows)}
+    levels = {window.key: level for level, window in enumerate(ingest.levels)}
     layouts: dict[str, Layout | None] = {version: ingest.layout(version) for version in ingest.rings}
     for part in state.slices:
         layout, level = layouts.get(part.version), levels.get(part.window)

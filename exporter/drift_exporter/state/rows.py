@@ -23,7 +23,10 @@ class Counts:
 
 @dataclass(frozen=True)
 class SavedSlice:
-    """One slice of one window (its length in us) of a version, under the bins of ``fingerprint``."""
+    """One slice of one window of a version, under the bins of ``fingerprint``.
+
+    ``window`` is its length in microseconds, or minus that of the slice where it is of the history.
+    """
 
     version: str
     fingerprint: str
@@ -36,7 +39,7 @@ class SavedSlice:
 
 @dataclass(frozen=True)
 class Evicted:
-    """The slices of a window that start before ``before`` (microseconds) are in it no more."""
+    """The slices of a ``window`` (as above) that start before ``before`` (microseconds) are in it no more."""
 
     version: str
     fingerprint: str

@@ -6,7 +6,9 @@ from drift_exporter.config.values import format_duration
 
 
 def window_name(seconds: float) -> str:
-    """A window's length as it is usually configured: 24h, not 1d."""
+    """A window's length as it is usually configured: 24h, not 1d; below 0 it is the history's slices."""
+    if seconds < 0:
+        return f"history ({window_name(-seconds)})"
     hours, rest = divmod(seconds, 3600)
     return f"{hours:.0f}h" if not rest and hours <= 24 else format_duration(seconds)
 

@@ -1,5 +1,6 @@
 """The slices that the windows of one model version are made of."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,7 +35,7 @@ class WindowSum:
 
 @dataclass
 class Ring:
-    """Slices by their start (microseconds), one dictionary for each window, shortest window first.
+    """Slices by their start (microseconds), one dictionary for each level, in the order of ``make_levels``.
 
     ``changed`` holds the (level, start) of the slices, and ``evicted`` by level the time before which they
     are gone, since the last save.
@@ -52,7 +53,7 @@ class Ring:
             self.slices = [{} for _ in self.windows]
 
     def add(self, level: int, start: int, counts: IntArray, sums: FloatArray, rows: int) -> None:
-        """Add what was counted in one slice of ``level`` to that level and to all longer ones."""
+        """Add what was counted in one slice of ``level`` to that level and to all coarser ones."""
         for longer in range(level, len(self.windows)):
             window, slices = self.windows[longer], self.slices[longer]
             own_start = start - start % window.slice
@@ -69,9 +70,8 @@ class Ring:
 
     def adopt(self, old: "Ring") -> None:
         """Take over the slices of the windows that are as long as before; none of them counts as changed."""
-        slices = dict(zip(old.windows, old.slices, strict=True))
-        lengths = {window.length: own for window, own in slices.items()}
-        self.slices = [lengths.get(window.length, {}) for window in self.windows]
+        slices = {window.key: own for window, own in zip(old.windows, old.slices, strict=True)}
+        self.slices = [slices.get(window.key, {}) for window in self.windows]
 
     def evict(self, watermark: int) -> None:
         """Drop the slices that no window ending at or after ``watermark`` holds."""
@@ -95,3 +95,24 @@ class Ring:
                 sums += part.sums
                 rows += part.rows
         return WindowSum(window, first, watermark, counts, sums, rows)
+
+    def weigh(self, level: int, weights: Mapping[int, float]) -> tuple[IntArray, FloatArray, int]:
+        """Counts, sums and number of records of the slices that start at these times, times their weights.
+
+        Weighted counts are rounded once, after they are added up.
+        """
+        slices = self.slices[level]
+        parts = [(slices[start], weight) for start, weight in weights.items() if start in slices]
+        if all(weight == 1.0 for _, weight in parts):
+            counts = np.zeros(self.size, dtype=np.int64)
+            sums = np.zeros(self.sums_size, dtype=np.float64)
+            for part, _ in parts:
+                counts += part.counts
+                sums += part.sums
+            return counts, sums, sum(part.rows for part, _ in parts)
+        weighted, sums = np.zeros(self.size), np.zeros(self.sums_size)
+        for part, weight in parts:
+            weighted += weight * part.counts
+            sums += weight * part.sums
+        rows = sum(weight * part.rows for part, weight in parts)
+        return np.rint(weighted).astype(np.int64), sums, round(rows)

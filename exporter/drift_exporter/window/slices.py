@@ -23,11 +23,20 @@ _SLICES_PER_WINDOW = 60
 
 @dataclass(frozen=True)
 class Window:
-    """A configured window: its name, its length and the length of its slices, both in microseconds."""
+    """A configured window: its name, its length and the length of its slices, both in microseconds.
+
+    ``history`` marks the one level of slices that is no window: the past that a rolling reference is made of.
+    """
 
     name: str
     length: int
     slice: int
+    history: bool = False
+
+    @property
+    def key(self) -> int:
+        """What tells its slices from those of others, also after the length of the history has changed."""
+        return -self.slice if self.history else self.length
 
     def first_slice(self, watermark: int) -> int:
         """Number of the first slice that lies in the window ending at ``watermark`` as a whole."""
@@ -37,14 +46,25 @@ class Window:
 def make_windows(lengths: Mapping[str, float]) -> tuple[Window, ...]:
     """Windows by name from their lengths in seconds, shortest first."""
     windows = [
-        Window(name, round(seconds * MICROSECONDS), _slice_seconds(seconds) * MICROSECONDS)
+        Window(
+            name,
+            round(seconds * MICROSECONDS),
+            slice_seconds(seconds / _SLICES_PER_WINDOW) * MICROSECONDS,
+        )
         for name, seconds in lengths.items()
     ]
     return tuple(sorted(windows, key=lambda window: window.length))
 
 
-def _slice_seconds(seconds: float) -> int:
-    return max((s for s in _CHAIN if s <= seconds / _SLICES_PER_WINDOW), default=_CHAIN[0])
+def make_levels(windows: tuple[Window, ...], history: Window | None) -> tuple[Window, ...]:
+    """The windows and the history, finest slices first, so that slices of one add up to those of the next."""
+    levels = windows if history is None else (*windows, history)
+    return tuple(sorted(levels, key=lambda level: (level.slice, level.length)))
+
+
+def slice_seconds(most: float) -> int:
+    """The longest slice of the chain that is not longer than ``most`` seconds, at least the shortest."""
+    return max((seconds for seconds in _CHAIN if seconds <= most), default=_CHAIN[0])
 
 
 @dataclass(frozen=True)
@@ -73,9 +93,10 @@ def assign(
     ``watermark`` is the newest event time before these records, None if there was none. A record after
     ``horizon`` (the clock plus a tolerance) is in the future: a wrong clock somewhere, which must not push
     everybody else's records out of the windows. A record is late if, when it arrived, its time was already
-    older than the longest window; so this does not depend on how the stream is cut into chunks.
+    older than the longest window (or the history); so this does not depend on how the stream is cut into
+    chunks. ``windows`` are ordered as ``make_levels`` does.
     """
-    longest = windows[-1]
+    longest = max(window.length for window in windows)
     future = timestamps > horizon
     futures = int(np.count_nonzero(future))
     usable = np.where(future, np.iinfo(np.int64).min, timestamps) if futures else timestamps
@@ -87,7 +108,7 @@ def assign(
         nothing = np.zeros(len(timestamps), dtype=np.int64)
         return Assignment(nothing, np.array([-1]), np.array([0]), 0, futures, after)
     # Before the first usable record newest is the smallest number there is, and subtracting wraps around.
-    late = (timestamps <= newest - longest.length) & ~future
+    late = (timestamps <= newest - longest) & ~future
     lates = int(np.count_nonzero(late))
 
     # Dense numbers: 0 for "in no window", then the slices of each level one after the other.

@@ -119,10 +119,17 @@ def _model_state(model: ModelSnapshot) -> Markup:
 
 def _without_reference(model: ModelSnapshot) -> Markup | None:
     """The versions that are compared to nothing, though the model has references for others."""
-    without = [version.version for version in model.versions if version.reference is None]
+    without = [version for version in model.versions if version.reference is None]
     if not model.reference or not without:
         return None
-    return tag("div", "no reference for version ", _listed(without), class_="quiet")
+    unknown = [version.version for version in without if version.absent is None]
+    told = [tag("div", "no reference for version ", _listed(unknown), class_="quiet")] if unknown else []
+    told += [
+        tag("div", "version ", named(version.version, 40), f": {version.absent}", class_="quiet")
+        for version in without
+        if version.absent is not None
+    ]
+    return join(told[:_NAMED])
 
 
 def _listed(names: Sequence[str]) -> Markup:

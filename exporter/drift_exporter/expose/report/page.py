@@ -173,12 +173,14 @@ def _facts(
             (f"Window {window.name}", span(window.start, window.end)),
             ("Records in the window", count(window.samples)),
         ]
-    reference = version.reference
+    reference = version.reference if window is None or window.reference is None else window.reference
     if reference is not None:
         rows = [plural(reference.rows, "row", "rows")]
         if reference.start is not None and reference.end is not None:
             rows += [", ", span(reference.start, reference.end)]
         facts.append(("Reference", join(rows)))
+    if model.reference:
+        facts.append(("Compared with", named(model.reference, 120)))
     if window is not None and window.dataset_confidence is not None:
         facts.append(("Confidence that any column drifted", sureness(window.dataset_confidence)))
     facts.append(("Records so far", count(version.predictions)))

@@ -14,7 +14,25 @@ def verdict(model: ModelSnapshot, version: VersionSnapshot | None, window: Windo
     """A sentence with the answer, and one with what it rests on."""
     if version is None:
         return _box("", "No records yet.", f"Nothing has been read from the log of {model.name}.")
-    if version.reference is None and model.reference:
+    reference = version.reference
+    if window is not None and window.columns:
+        reference = window.reference or reference
+    if reference is None:
+        return _no_reference(model, version)
+    if window is None:
+        so_far = plural(version.predictions, "record", "records")
+        return _box("", "Not evaluated yet.", f"{so_far} so far.")
+    if not window.columns:
+        return _no_scores(version, window)
+    return _compared(reference.rows, window)
+
+
+def _no_reference(model: ModelSnapshot, version: VersionSnapshot) -> Markup:
+    if version.absent is not None:
+        return _box(
+            "", join(["Version ", named(version.version), " is not compared now."]), _sentence(version.absent)
+        )
+    if model.reference:
         return _box(
             "",
             join(
@@ -23,22 +41,17 @@ def verdict(model: ModelSnapshot, version: VersionSnapshot | None, window: Windo
             f"The configuration has {model.reference}. Build one from records of this version of a time when "
             "all was well with drift-exporter reference build, and add it there.",
         )
-    if version.reference is None:
-        return _box(
-            "",
-            "There is no reference, so nothing can be compared.",
-            "Build one from a time when all was well with drift-exporter reference build, and name it in the "
-            "configuration.",
-        )
-    if window is None:
-        so_far = plural(version.predictions, "record", "records")
-        return _box("", "Not evaluated yet.", f"{so_far} so far.")
-    if not window.columns:
-        return _no_scores(version, window)
-    return _compared(version.reference.rows, window)
+    return _box(
+        "",
+        "There is no reference, so nothing can be compared.",
+        "Build one from a time when all was well with drift-exporter reference build, and name it in the "
+        "configuration.",
+    )
 
 
 def _no_scores(version: VersionSnapshot, window: WindowSnapshot) -> Markup:
+    if window.absent is not None:
+        return _box("", f"The {window.name} window is not compared now.", _sentence(window.absent))
     newest: list[str | Markup] = []
     if version.last_timestamp is not None:
         newest = [" The newest record is of ", moment(version.last_timestamp), "."]
@@ -94,3 +107,7 @@ def _box(tone: str, answer: str | Markup, *basis: str | Markup) -> Markup:
         class_=f"verdict {tone}".strip(),
         aria_label="Verdict",
     )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
