@@ -79,6 +79,11 @@ def _within_model(model: Mapping[str, Any]) -> Iterator[Part]:
             ("predictions", "deduplicate"),
             "records are told apart by id, and predictions.fields names none; add id there",
         )
+    if _mapping(model.get("drift")).get("multivariate") and not _has_sample(model.get("reference")):
+        yield (
+            ("drift", "multivariate"),
+            "these methods compare to the sample beside a reference file; name one, made by reference build",
+        )
     features = fields.get("features")
     # With a pattern there may be a feature of any name.
     if fields and (features is None or isinstance(features, dict)):
@@ -87,6 +92,14 @@ def _within_model(model: Mapping[str, Any]) -> Iterator[Part]:
             if name not in known:
                 right = suggest(name, known) if known else "name its field in predictions.fields"
                 yield ("columns", name), f"{shorten(name)} is no feature of this model; {right}"
+
+
+def _has_sample(reference: Any) -> bool:  # noqa: ANN401 (data before it is validated)
+    """Whether a reference is a file, or a map of versions to files."""
+    files = reference.values() if isinstance(reference, dict) else [reference]
+    return all(isinstance(file, str) for file in files) and not {"rolling", "seasonal"} & set(
+        reference if isinstance(reference, dict) else ()
+    )
 
 
 def _record_paths(fields: Mapping[str, Any]) -> dict[tuple[str, ...], str]:

@@ -7,6 +7,7 @@ from typing import Any
 from drift_exporter.reference.model import FloatArray, IntArray
 from drift_exporter.sources.position import Position
 from drift_exporter.window.ids import Block
+from drift_exporter.window.sample import Sample
 
 Document = Mapping[str, Any]
 """A JSON object."""
@@ -35,6 +36,17 @@ class SavedSlice:
 
 
 @dataclass(frozen=True)
+class SavedSample:
+    """The records that are kept of one slice, as in ``SavedSlice``."""
+
+    version: str
+    fingerprint: str
+    window: int
+    start: int
+    sample: Sample
+
+
+@dataclass(frozen=True)
 class Evicted:
     """The slices of a window that start before ``before`` (microseconds) are in it no more."""
 
@@ -57,6 +69,7 @@ class ModelState:
     versions: Mapping[str, Document] = field(default_factory=dict)
     counts: Sequence[Counts] = ()
     slices: Sequence[SavedSlice] = ()
+    samples: Sequence[SavedSample] = ()
     positions: Sequence[Position] = ()
     ids: Mapping[int, Block] = field(default_factory=dict)
     marks: Mapping[str, bytes] = field(default_factory=dict)
