@@ -19,6 +19,7 @@ from drift_exporter.deadletter import DeadLetters
 from drift_exporter.errors import ChunkTooLargeError, DecodeError, DriftExporterError, StateError
 from drift_exporter.evaluation import Captured, Durations, capture, judge_model
 from drift_exporter.ingest import ModelIngest
+from drift_exporter.multivariate import Multivariate, load_multivariate
 from drift_exporter.reference.model import Reference
 from drift_exporter.reference.store import load_reference
 from drift_exporter.sharing import unconfigured
@@ -67,6 +68,7 @@ class ModelRuntime:
     dropped_series: int = 0
     problem: str | None = None
     store: Store | None = None
+    multivariate: Multivariate | None = None
     letters: DeadLetters = field(init=False)
     _anew: bool = False
     _exposed: tuple[ModelSnapshot, SourceSnapshot] | None = None
@@ -184,6 +186,8 @@ class ModelRuntime:
         self._say_unsaved(None)
         try:
             snapshot = judge_model(self.ingest, captured)
+            if self.multivariate is not None:
+                snapshot = self.multivariate.judge(snapshot, captured[1])
         except Exception as error:
             log.exception("model %s: evaluation failed", self.model.name)
             snapshot = replace(captured[0], problem=f"{type(error).__name__}: {error}")
@@ -327,10 +331,19 @@ def make_model(  # noqa: PLR0913  # all that differs between serve, its shards, 
     What is counted is saved in ``store``, where there is one; what is there already is not yet restored. Of
     the files only those of ``shard`` are read.
     """
-    ingest = ModelIngest(model, config, load_references(model), clock)
+    references = load_references(model)
+    multivariate = load_multivariate(model, references)
+    ingest = ModelIngest(model, config, references, clock)
     source = make_source(model, config, ingest, final=final, shard=shard)
     return ModelRuntime(
-        model, ingest, source, config.dead_letter, config.limits.dead_letter, clock, store=store
+        model,
+        ingest,
+        source,
+        config.dead_letter,
+        config.limits.dead_letter,
+        clock,
+        store=store,
+        multivariate=multivariate,
     )
 
 

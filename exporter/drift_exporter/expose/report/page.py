@@ -6,6 +6,7 @@ from drift_exporter.expose.report import svg
 from drift_exporter.expose.report.columns import METHODS, badness, card, state
 from drift_exporter.expose.report.document import document
 from drift_exporter.expose.report.markup import Markup, join, named, tag
+from drift_exporter.expose.report.multivariate import together
 from drift_exporter.expose.report.verdict import verdict
 from drift_exporter.expose.report.words import (
     EN_DASH,
@@ -48,6 +49,8 @@ def report_page(
         if not alone:
             body += _choices(model, shown, window_shown)
         body.append(_facts(model, shown, window_shown, created))
+        if window_shown is not None:
+            body += together(window_shown)
         if window_shown is not None and window_shown.columns:
             body += _columns(window_shown)
     title = f"Drift of {model.name}" + ("" if window_shown is None else f", {window_shown.name}")
