@@ -3,7 +3,6 @@
 import sqlite3
 import zlib
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +12,18 @@ from drift_exporter.errors import StateError
 from drift_exporter.state.check import check_state
 from drift_exporter.state.reading import FILE
 from drift_exporter.state.reset import reset_model
-from drift_exporter.state.rows import Changes, Evicted, ModelState, SavedSample
+from drift_exporter.state.rows import Changes, Evicted, ModelState
 from drift_exporter.state.store import Store
 from drift_exporter.state.summary import summarize
-from drift_exporter.window.sample import NO_LIMIT, Sample
-from support.states import HOUR, PRINT, a_slice, save, state
+from drift_exporter.window.sample import NO_LIMIT
+from support.states import HOUR, PRINT, a_sample, a_slice, save, state
 
-SAMPLE = Sample(np.array([3, 7, NO_LIMIT]), np.array([[0.5, 1.0], [np.nan, 2.0], [-1e300, 0.0]]))
+SAMPLE = a_sample(0).sample
 
 
 def sampled(*starts: int) -> ModelState:
     """A model with these slices, and a sample of each."""
-    samples = [SavedSample("v1", PRINT, HOUR, start, SAMPLE) for start in starts]
-    return replace(state(*(a_slice(start) for start in starts)), samples=samples)
+    return state(*(a_slice(start) for start in starts))
 
 
 def loaded(folder: Path) -> ModelState:

@@ -75,7 +75,7 @@ def changes_of(ingest: ModelIngest, *, anew: bool) -> Changes:
     if ingest.ids is not None:
         numbers = ingest.ids.blocks if anew else ingest.ids.added
         ids, removed = {number: ingest.ids.blocks[number] for number in numbers}, tuple(ingest.ids.removed)
-    state = ModelState(counters_of(ingest), versions, counts, slices, samples, ids=ids)
+    state = ModelState(counters_of(ingest), versions, counts, slices, ids=ids, samples=samples)
     return Changes(state, tuple(evicted), removed=removed, anew=anew)
 
 

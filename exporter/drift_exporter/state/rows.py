@@ -69,11 +69,11 @@ class ModelState:
     versions: Mapping[str, Document] = field(default_factory=dict)
     counts: Sequence[Counts] = ()
     slices: Sequence[SavedSlice] = ()
-    samples: Sequence[SavedSample] = ()
     positions: Sequence[Position] = ()
     ids: Mapping[int, Block] = field(default_factory=dict)
     marks: Mapping[str, bytes] = field(default_factory=dict)
     saved: float | None = None
+    samples: Sequence[SavedSample] = ()
 
 
 @dataclass(frozen=True)
