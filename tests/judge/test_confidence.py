@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
 
@@ -174,7 +174,6 @@ COUNTS = st.integers(2, 40).flatmap(
 )
 
 
-@settings(deadline=None)
 @given(counts=COUNTS, tolerance=st.floats(0, 1), design_effect=st.floats(1, 20), quantiles=st.booleans())
 def test_confidence_is_a_number_between_0_and_1(
     counts: tuple[list[int], list[int]], tolerance: float, design_effect: float, *, quantiles: bool
@@ -184,7 +183,6 @@ def test_confidence_is_a_number_between_0_and_1(
     assert 0 <= actual <= 1
 
 
-@settings(deadline=None)
 @given(counts=COUNTS, design_effect=st.floats(1, 20), quantiles=st.booleans())
 def test_pooling_loses_no_record(
     counts: tuple[list[int], list[int]], design_effect: float, *, quantiles: bool
@@ -195,14 +193,12 @@ def test_pooling_loses_no_record(
     assert 1 <= statistic.bins <= max(1, np.count_nonzero(reference + current))
 
 
-@settings(deadline=None)
 @given(counts=COUNTS, quantiles=st.booleans())
 def test_the_same_counts_are_no_drift(counts: tuple[list[int], list[int]], *, quantiles: bool) -> None:
     same: IntArray = np.array(counts[0])
     assert drift_confidence(same, same, 0.05, quantiles=quantiles) <= 0.5
 
 
-@settings(deadline=None)
 @given(counts=COUNTS, quantiles=st.booleans(), first=st.floats(0, 0.5), second=st.floats(0, 0.5))
 def test_more_tolerance_means_less_confidence(
     counts: tuple[list[int], list[int]], first: float, second: float, *, quantiles: bool

@@ -1,7 +1,7 @@
 from random import Random
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from drift_exporter.judge.pooling import WELL_FILLED, pool
@@ -11,7 +11,6 @@ SIDES = st.integers(2, 40).flatmap(
 )
 
 
-@settings(deadline=None)
 @given(sides=SIDES, design_effect=st.floats(1, 10), quantiles=st.booleans())
 def test_no_record_is_lost_and_only_the_rest_is_sparse(
     sides: tuple[list[int], list[int]], design_effect: float, *, quantiles: bool
@@ -26,7 +25,6 @@ def test_no_record_is_lost_and_only_the_rest_is_sparse(
     assert (filled + seen_once >= WELL_FILLED * design_effect * m / min(m, n) - 1e-9).all()
 
 
-@settings(deadline=None)
 @given(SIDES, st.randoms(use_true_random=False))
 def test_quantile_bins_are_pooled_by_the_reference_alone(
     sides: tuple[list[int], list[int]], random: Random

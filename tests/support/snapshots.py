@@ -206,6 +206,7 @@ def small_snapshot() -> Snapshot:
             0.984375,
             drifted=True,
             mean=51.5,
+            effective_samples=62.5,
         ),
         ColumnDrift(
             prediction,
@@ -216,6 +217,7 @@ def small_snapshot() -> Snapshot:
             0.0,
             drifted=False,
             mean=None,
+            effective_samples=250.0,
         ),
     )
     together = (

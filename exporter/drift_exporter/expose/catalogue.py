@@ -137,6 +137,13 @@ DRIFT_CONFIDENCE = MetricDefinition(
     "How sure it is, for this column taken alone, that its drift is larger than tolerated.",
     (*_COLUMN, "window"),
 )
+DRIFT_EFFECTIVE_SAMPLES = MetricDefinition(
+    "model_drift_effective_samples",
+    "gauge",
+    "records",
+    "How many independent records the window's records are worth to the column's confidence.",
+    (*_COLUMN, "window"),
+)
 MULTIVARIATE_SCORE = MetricDefinition(
     "model_multivariate_drift_score",
     "gauge",
@@ -377,6 +384,7 @@ METRICS: tuple[MetricDefinition, ...] = (
     DRIFT_SCORE,
     DRIFT_TOLERANCE,
     DRIFT_CONFIDENCE,
+    DRIFT_EFFECTIVE_SAMPLES,
     MULTIVARIATE_SCORE,
     MULTIVARIATE_CONFIDENCE,
     MULTIVARIATE_COLUMN,
