@@ -20,7 +20,11 @@ FOLDS = 3
 
 
 def classifier_drift(
-    reference: FloatArray, current: FloatArray, columns: Sequence[Column], seed: int
+    reference: FloatArray,
+    current: FloatArray,
+    columns: Sequence[Column],
+    seed: int,
+    tolerance: float = TOLERANCE,
 ) -> tuple[float, float, FloatArray]:
     """AUC, confidence that it is above what is tolerated, and the columns' shares (C,) in telling.
 
@@ -47,8 +51,17 @@ def classifier_drift(
         variances.append(variance)
     area = float(np.mean(areas))
     error = float(np.sqrt(np.sum(variances))) / FOLDS
-    confidence = float(special.ndtr((area - TOLERANCE) / error))
+    confidence = float(special.ndtr((area - tolerance) / error))
     return area, confidence, by_column(gains, np.arange(len(columns)), len(columns))
+
+
+def tolerance_with(psi: float) -> float:
+    """The AUC that is tolerated where the columns' PSI may add up to ``psi`` without drift.
+
+    Normal distributions with a PSI of d^2 are d deviations apart, and told apart with an AUC of
+    ndtr(d / root 2): so both, that PSI and the one of the tolerated AUC, are added up.
+    """
+    return float(special.ndtr(np.sqrt(special.ndtri(TOLERANCE) ** 2 + psi / 2)))
 
 
 def bin_codes(values: FloatArray, columns: Sequence[Column]) -> CodeArray:

@@ -91,7 +91,11 @@ def mid_ranks(values: FloatArray) -> FloatArray:
 
 
 def correlation_drift(
-    reference: Correlations, current: Correlations, owner: IntArray, tolerance: float = TOLERANCE
+    reference: Correlations,
+    current: Correlations,
+    owner: IntArray,
+    tolerance: float = TOLERANCE,
+    effects: FloatArray | None = None,
 ) -> Pairs | None:
     """Pairs of columns with what their correlation has changed by; None where there is no pair.
 
@@ -99,12 +103,15 @@ def correlation_drift(
     tolerance towards the reference's, and both are compared by Fisher's z with the variance (1 + r^2 / 2) /
     (n - 3) of rank correlations (Bonett and Wright (2000), Sample size requirements for estimating Pearson,
     Kendall and Spearman correlations, Psychometrika 65), two-sided. Of several members of two columns the
-    smallest p-value counts, times their number (Bonferroni). Adjusted for the number of pairs: Benjamini and
-    Hochberg (1995).
+    smallest p-value counts, times their number (Bonferroni). ``effects`` are the columns' design effects: a
+    pair's current records tell as much as so many times fewer independent ones, by the larger of its two.
+    Adjusted for the number of pairs: Benjamini and Hochberg (1995).
     """
     one, other = np.triu_indices(len(owner), 1)
     before, now = reference.values[one, other], current.values[one, other]
     m, n = reference.records[one, other], current.records[one, other]
+    if effects is not None:
+        n /= np.maximum(effects[owner[one]], effects[owner[other]])
     usable = np.isfinite(before) & np.isfinite(now) & (np.minimum(m, n) > 3) & (owner[one] != owner[other])
     if not usable.any():
         return None

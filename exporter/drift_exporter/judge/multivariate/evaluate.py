@@ -9,6 +9,7 @@ from drift_exporter.judge.multiple import dataset_p_value
 from drift_exporter.judge.multivariate import classifier, correlation, mmd, pca
 from drift_exporter.judge.multivariate.baseline import Baseline
 from drift_exporter.judge.multivariate.encoding import varying
+from drift_exporter.judge.multivariate.shares import excess_psi
 from drift_exporter.reference.model import FloatArray
 from drift_exporter.snapshot import ColumnShare, CorrelationChange, MultivariateDrift
 
@@ -21,49 +22,61 @@ _SEED = 0
 
 
 def judge_sample(
-    baseline: Baseline, current: FloatArray, methods: Sequence[str]
+    baseline: Baseline, current: FloatArray, methods: Sequence[str], excess: FloatArray | None = None
 ) -> tuple[MultivariateDrift, ...]:
     """Compare a window's records (n, C), in random order, to the baseline by each method.
+
+    ``excess`` (C,) is what the columns' windows vary without any drift beyond what independent records would:
+    (d - 1) / N with d the design effect of a window of N records, of which ``current`` is a sample. So a
+    column's records in it have a design effect of 1 + n excess. None: they are independent.
 
     A method that cannot tell anything of these columns is left out: PCA and MMD where nothing varies, the
     classifier where there are fewer than 3 records, correlation where there is no pair of varying columns.
     """
-    return tuple(drift for method in methods for drift in _METHODS[method](baseline, current))
+    more = np.zeros(len(baseline.columns)) if excess is None else excess
+    return tuple(drift for method in methods for drift in _METHODS[method](baseline, current, more))
 
 
-def _pca(baseline: Baseline, current: FloatArray) -> Iterator[MultivariateDrift]:
+def _pca(baseline: Baseline, current: FloatArray, excess: FloatArray) -> Iterator[MultivariateDrift]:
     if baseline.pca is None or len(current) < 2:
         return
     owner, columns = baseline.encoding.owner, len(baseline.columns)
     points = baseline.encoding.encode(current)
-    score, confidence, shares = pca.pca_drift(baseline.pca, points, owner, columns)
+    effect = 1 + len(current) * float(excess.max(initial=0.0))
+    score, confidence, shares = pca.pca_drift(baseline.pca, points, owner, columns, effect)
     named = _named(baseline, shares, confidence)
     yield MultivariateDrift("pca", score, pca.TOLERANCE, confidence, len(current), named)
 
 
-def _classifier(baseline: Baseline, current: FloatArray) -> Iterator[MultivariateDrift]:
+def _classifier(baseline: Baseline, current: FloatArray, excess: FloatArray) -> Iterator[MultivariateDrift]:
     if min(len(current), len(baseline.values)) < classifier.FOLDS:
         return
-    area, confidence, shares = classifier.classifier_drift(baseline.values, current, baseline.columns, _SEED)
+    tolerance = classifier.tolerance_with(excess_psi(baseline.columns, excess))
+    area, confidence, shares = classifier.classifier_drift(
+        baseline.values, current, baseline.columns, _SEED, tolerance
+    )
     named = _named(baseline, shares, confidence)
-    yield MultivariateDrift("domain_classifier", area, classifier.TOLERANCE, confidence, len(current), named)
+    yield MultivariateDrift("domain_classifier", area, tolerance, confidence, len(current), named)
 
 
-def _mmd(baseline: Baseline, current: FloatArray) -> Iterator[MultivariateDrift]:
+def _mmd(baseline: Baseline, current: FloatArray, excess: FloatArray) -> Iterator[MultivariateDrift]:
     points = baseline.encoding.encode(current[: mmd.MOST_ROWS])
     if not len(points):
         return
     used = varying(baseline.points, points)
-    found = mmd.mmd_drift(baseline.points[:, used], points[:, used], _SEED)
+    psi = excess_psi(baseline.columns, excess)
+    found = mmd.mmd_drift(baseline.points[:, used], points[:, used], _SEED, psi)
     if found is not None:
-        yield MultivariateDrift("mmd", found.distance, mmd.TOLERANCE, found.confidence, len(points))
+        yield MultivariateDrift("mmd", found.distance, found.tolerance, found.confidence, len(points))
 
 
-def _correlation(baseline: Baseline, current: FloatArray) -> Iterator[MultivariateDrift]:
+def _correlation(baseline: Baseline, current: FloatArray, excess: FloatArray) -> Iterator[MultivariateDrift]:
     if baseline.correlations is None:
         return
     now = correlation.correlations(current, baseline.columns, baseline.members)
-    pairs = correlation.correlation_drift(baseline.correlations, now, baseline.members[0])
+    pairs = correlation.correlation_drift(
+        baseline.correlations, now, baseline.members[0], effects=1 + len(current) * excess
+    )
     if pairs is None:
         return
     columns = baseline.columns
@@ -94,7 +107,7 @@ def _named(baseline: Baseline, shares: FloatArray, confidence: float) -> tuple[C
     return tuple(ColumnShare(baseline.columns[i], float(shares[i])) for i in largest if shares[i] > 0)
 
 
-_METHODS: Mapping[str, Callable[[Baseline, FloatArray], Iterator[MultivariateDrift]]] = {
+_METHODS: Mapping[str, Callable[[Baseline, FloatArray, FloatArray], Iterator[MultivariateDrift]]] = {
     "pca": _pca,
     "domain_classifier": _classifier,
     "mmd": _mmd,

@@ -26,6 +26,7 @@ class Mmd(NamedTuple):
     squared: float
     p_value: float
     confidence: float
+    tolerance: float
 
     @property
     def distance(self) -> float:
@@ -33,7 +34,7 @@ class Mmd(NamedTuple):
         return float(np.sqrt(max(self.squared, 0.0)))
 
 
-def mmd_drift(reference: FloatArray, current: FloatArray, seed: int) -> Mmd | None:
+def mmd_drift(reference: FloatArray, current: FloatArray, seed: int, psi: float = 0.0) -> Mmd | None:
     """Compare points (m, p) and (n, p) in random order, of which at most 1,000 of each side are used.
 
     The kernel is exp(-|x - y|^2 / 2 s^2) with s the median distance of the points: equation (3) and section 8
@@ -41,6 +42,9 @@ def mmd_drift(reference: FloatArray, current: FloatArray, seed: int) -> Mmd | No
     (k + 1) / (b + 1) of b permutations. Confidence is that the distance is more than tolerated: normal, with
     the variance of the permutations and that of the witness function (section 2.3) on both sides together,
     and never above what the p-value allows.
+
+    Where the columns' PSI may add up to ``psi`` without drift, the squared distance may be as large as that
+    moves it at most: of normal columns moved by d it is |d|^2 / s^2 times the kernel's mean, for small d.
 
     None where a side has fewer than 4 points or all points are the same.
     """
@@ -63,8 +67,9 @@ def mmd_drift(reference: FloatArray, current: FloatArray, seed: int) -> Mmd | No
     squared, permuted = float(estimates[0]), estimates[1:]
     p_value = (1 + int(np.count_nonzero(permuted >= squared))) / (1 + PERMUTATIONS)
     variance = float(permuted.var()) + _witness_variance(kernel, m, n)
-    sure = float(special.ndtr((squared - TOLERANCE**2) / np.sqrt(variance)))
-    return Mmd(squared, p_value, min(sure, 1.0 - p_value))
+    tolerated = TOLERANCE**2 + psi / scale**2 * float(kernel[:m, :m].sum()) / (m * (m - 1))
+    sure = float(special.ndtr((squared - tolerated) / np.sqrt(variance)))
+    return Mmd(squared, p_value, min(sure, 1.0 - p_value), float(np.sqrt(tolerated)))
 
 
 def median_distance(points: FloatArray, first: int) -> float:

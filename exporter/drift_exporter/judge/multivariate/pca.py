@@ -67,17 +67,20 @@ def fit_pca(points: FloatArray) -> Pca | None:
     return Pca(mean, pca.components, float(errors.mean()), deviation, len(held), (residuals**2).mean(axis=0))
 
 
-def pca_drift(pca: Pca, points: FloatArray, owner: IntArray, columns: int) -> tuple[float, float, FloatArray]:
+def pca_drift(
+    pca: Pca, points: FloatArray, owner: IntArray, columns: int, effect: float = 1.0
+) -> tuple[float, float, FloatArray]:
     """Score, confidence and the columns' shares (columns,) of a window's points (n, p), n at least 2.
 
     The score is by how many standard deviations of a record's error the mean error has changed; confidence
     that it is more than tolerated is by a z-test with both sides' variances (Welch (1938), Biometrika 29).
-    Shares are of what the squared errors have changed, where they did so the same way.
+    ``effect`` is the design effect: the points tell as much as that many times fewer independent ones. Shares
+    are of what the squared errors have changed, where they did so the same way.
     """
     residuals = pca.residuals(points)
     errors = np.sqrt((residuals**2).sum(axis=1))
     score = (float(errors.mean()) - pca.error) / pca.deviation
     spread = float(errors.var(ddof=1)) / pca.deviation**2
-    error = float(np.sqrt(1 / pca.rows + spread / len(points)))
+    error = float(np.sqrt(1 / pca.rows + effect * spread / len(points)))
     change = (residuals**2).mean(axis=0) - pca.squares
     return score, beyond(score, TOLERANCE, error), by_column(np.copysign(1, score) * change, owner, columns)

@@ -1,9 +1,11 @@
 """How much each column contributes, and how sure one may be of a difference beyond a tolerance."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import special
 
-from drift_exporter.reference.model import FloatArray, IntArray
+from drift_exporter.reference.model import Column, FloatArray, IntArray
 
 
 def by_column(contributions: FloatArray, owner: IntArray, columns: int) -> FloatArray:
@@ -24,3 +26,12 @@ def beyond(difference: float, tolerance: float, error: float) -> float:
         return float(abs(difference) > tolerance)
     size = abs(difference)
     return float(special.ndtr((size - tolerance) / error) - special.ndtr(-(size + tolerance) / error))
+
+
+def excess_psi(columns: Sequence[Column], excess: FloatArray) -> float:
+    """PSI of all columns together by which calm windows are farther off than independent records would be.
+
+    Of B bins whose shares vary by ``excess`` (C,) more, which see ``judge_sample``, it is B - 1 times that.
+    """
+    bins = np.array([np.count_nonzero(column.exported_counts) for column in columns])
+    return float(np.maximum(bins - 1, 0) @ excess)
