@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Iterable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,7 +16,7 @@ from drift_exporter.errors import ReferenceFileError
 from drift_exporter.judge.multivariate import evaluate
 from drift_exporter.once import run_once
 from drift_exporter.reference.build import build_reference
-from drift_exporter.reference.model import FloatArray
+from drift_exporter.reference.model import FloatArray, WindowCalibration
 from drift_exporter.runtime import ModelRuntime, make_model
 from drift_exporter.snapshot import ModelSnapshot, MultivariateDrift
 from drift_exporter.state.store import Store
@@ -209,6 +210,31 @@ def test_a_window_is_judged_anew_with_each_slice_and_when_it_holds_twice_as_much
 def shown(values: FloatArray) -> list[list[float | None]]:
     """NaN, which is never the same, as None."""
     return [[None if np.isnan(value) else value for value in row] for row in values.tolist()]
+
+
+def test_what_the_references_windows_differ_by_is_told_to_the_methods(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[list[float]] = []
+
+    def noted(_: object, __: object, ___: object, excess: FloatArray) -> tuple[MultivariateDrift, ...]:
+        told.append(excess.tolist())
+        return ()
+
+    monkeypatch.setattr("drift_exporter.multivariate.judge_sample", noted)
+    setup = Together(tmp_path, windows=["1h"])
+    setup.log(*rows(400, 9))
+    model = setup.model()
+    model.read()
+    assert model.multivariate is not None
+    reference, baseline = model.multivariate.references[None]
+    none = np.zeros(0, dtype=np.int64)
+    effects = np.arange(1.0, 1 + len(reference.columns))
+    known = WindowCalibration(3600.0, 20, 400.0, False, effects, 0, none, none)  # noqa: FBT003  # blocks
+    model.multivariate.references = {None: (replace(reference, calibration=(known,)), baseline)}
+    model.evaluate()
+    model.close()
+    assert [[(effect - 1) / 400 for effect in effects.tolist()]] == told
 
 
 def state_of(model: ModelRuntime) -> list[tuple[object, ...]]:
