@@ -12,13 +12,16 @@ import numpy as np
 import pytest
 
 from drift_exporter.config import load_config
-from drift_exporter.errors import ReferenceFileError
+from drift_exporter.errors import ReferenceFileError, StateError
 from drift_exporter.judge.multivariate import evaluate
 from drift_exporter.once import run_once
 from drift_exporter.reference.build import build_reference
 from drift_exporter.reference.model import FloatArray, WindowCalibration
 from drift_exporter.runtime import ModelRuntime, make_model
 from drift_exporter.snapshot import ModelSnapshot, MultivariateDrift
+from drift_exporter.state.check import check_state
+from drift_exporter.state.references import layouts_in_use
+from drift_exporter.state.rows import Changes
 from drift_exporter.state.store import Store
 from drift_exporter.window.sample import keys_of
 from support.records import NOW, model_config, ndjson, record, write_config
@@ -288,6 +291,27 @@ def test_what_is_too_old_goes_from_the_state_too(tmp_path: Path) -> None:
     assert state is not None
     assert len(state_of(model)) == len(state.samples) == len(state.slices)
     assert len(state.samples) < 5
+
+
+def test_the_state_is_verified_with_its_samples(tmp_path: Path) -> None:
+    setup = Together(tmp_path, windows=["1h"])
+    setup.log(*rows(60, 7))
+    run(setup, NOW)
+    layouts = layouts_in_use(setup.config)
+    assert [] == check_state(tmp_path / "state", layouts).problems
+    with closing(Store(tmp_path / "state")) as store:
+        state = store.load("fraud")
+        assert state is not None
+        narrow = [
+            replace(part, sample=replace(part.sample, values=part.sample.values[:, :2].copy()))
+            for part in state.samples
+        ]
+        store.save("fraud", Changes(replace(state, samples=narrow)))
+    problems = check_state(tmp_path / "state", layouts).problems
+    assert len(narrow) == len(problems)
+    assert all("2 columns in its records where its reference has 4" in problem for problem in problems)
+    with pytest.raises(StateError, match="version v1 have 2 columns where its reference has 4"):
+        run(setup, NOW)
 
 
 def test_methods_that_are_taken_out_leave_nothing_behind(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from drift_exporter.count.layout import Layout
+from drift_exporter.errors import StateError
 from drift_exporter.ingest import ModelIngest
 from drift_exporter.judge.persistence import History
 from drift_exporter.state.counters import read_model_counters, read_version_counters
@@ -149,6 +150,13 @@ def _restore_slices(ingest: ModelIngest, state: ModelState) -> None:
     for saved in state.samples if ingest.kept else ():
         layout, level = layouts.get(saved.version), levels.get(saved.window)
         if layout is not None and layout.reference.fingerprint == saved.fingerprint and level is not None:
+            columns, wanted = saved.sample.values.shape[1], len(layout.reference.sampled)
+            if columns != wanted:
+                raise StateError(
+                    f"model {ingest.model.name}: the records kept of version {saved.version} have {columns} "
+                    f"columns where its reference has {wanted}; drift-exporter state check tells which, and "
+                    "drift-exporter state reset begins the model anew"
+                )
             ingest.rings[saved.version].slices[level][saved.start].sample = saved.sample
 
 
