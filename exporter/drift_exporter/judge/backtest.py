@@ -22,8 +22,9 @@ def own_alarms(
     plain, calibrated = [], []
     for place, window in enumerate(windows):
         rest = total - window
-        plain.append(drift_statistic(rest, window, quantiles=quantiles))
-        calibrated.append(drift_statistic(rest, window, effects[place % 2], quantiles=quantiles))
+        plain.append(drift_statistic(rest, window, quantiles=quantiles, tolerance=tolerance))
+        effect = effects[place % 2]
+        calibrated.append(drift_statistic(rest, window, effect, quantiles=quantiles, tolerance=tolerance))
     return _alarms(p_values(calibrated, tolerances)), _alarms(p_values(plain, tolerances))
 
 

@@ -79,8 +79,16 @@ def judge_window(  # noqa: PLR0913, PLR0917 - a window is name, start and end; i
     exported = [column.export(own) for column, own in zip(columns, column_counts, strict=True)]
     effects = effects_in_window(reference.calibration, len(reference.columns), end - start, samples)[judged]
     statistics = [
-        drift_statistic(column.exported_counts, current, effect, quantiles=isinstance(column, NumericColumn))
-        for column, current, effect in zip(columns, exported, effects.tolist(), strict=True)
+        drift_statistic(
+            column.exported_counts,
+            current,
+            effect,
+            quantiles=isinstance(column, NumericColumn),
+            tolerance=tolerance,
+        )
+        for column, current, effect, tolerance in zip(
+            columns, exported, effects.tolist(), column_tolerances, strict=True
+        )
     ]
     p = p_values(statistics, column_tolerances)
     confidence = 1.0 - p
