@@ -1,6 +1,7 @@
 """How the methods that look at all columns together do: false alarms, what they find, what they cost.
 
-Run it: python benchmarks/multivariate.py [--runs 200]. It prints the tables of docs/statistics.md.
+Run it: python benchmarks/multivariate.py [--runs 40] [--write]. It prints tables, and with --write puts them
+into docs/statistics.md. It takes ten minutes.
 
 Records have 20 columns: 16 normal numbers in pairs of correlation 0.8, 0.5, 0.3 and 0, one lognormal number,
 one with 5 % missing, and two categories, one of which depends on the first number. Every run draws a window;
@@ -27,12 +28,14 @@ from drift_exporter.window.draw import draw as draw_kept
 from drift_exporter.window.ring import Ring
 from drift_exporter.window.sample import slice_size
 from drift_exporter.window.slices import assign, make_windows
+from page import replace_table
 
 METHODS = ("pca", "domain_classifier", "mmd", "correlation")
 SIZES = (100, 500, 2_000)
 REFERENCE = 10_000
 RUNS_PER_REFERENCE = 10
 CHUNK = 100_000
+RUNS = 40
 CORRELATIONS = (0.8, 0.8, 0.5, 0.5, 0.3, 0.3, 0.0, 0.0)
 
 Generator = np.random.Generator
@@ -114,22 +117,23 @@ def alarms(shift: Shift, size: int, runs: int, seed: int, methods: Sequence[str]
     return {method: count / runs for method, count in found.items()}
 
 
-def print_alarms(runs: int) -> None:
-    """A table: a row for each shift, a column for each method and size."""
-    heads = [f"{method}, {size:,}" for method in METHODS for size in SIZES]
-    print("| shift | " + " | ".join(heads) + " |")
-    print("|---|" + "---:|" * len(heads))
+def alarm_table(runs: int) -> str:
+    """A row for each shift, a column for each method with its shares by size, in a hundred."""
+    lines = ["| what has changed | " + " | ".join(f"`{method}`" for method in METHODS) + " |"]
+    lines.append("|---|" + "---|" * len(METHODS))
     for number, shift in enumerate(SHIFTS):
-        by_size = [alarms(shift, size, runs, 100 * number + size, METHODS) for size in SIZES]
-        cells = [f"{100 * found[method]:.0f} %" for method in METHODS for found in by_size]
-        print(f"| {shift.name} | " + " | ".join(cells) + " |", flush=True)
+        drawn = 5 * runs if shift is STEADY else runs
+        by_size = [alarms(shift, size, drawn, 100 * number + size, METHODS) for size in SIZES]
+        cells = [", ".join(f"{100 * found[method]:.0f}" for found in by_size) for method in METHODS]
+        lines.append(f"| {shift.name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
-def print_costs() -> None:
-    """A table of CPU seconds of each method for a window of 2,000 records, by number of columns."""
+def cost_table() -> str:
+    """CPU milliseconds of each method for a window of 2,000 records, by number of columns."""
     random = np.random.default_rng(0)
-    print("| columns | reference, once | " + " | ".join(METHODS) + " |")
-    print("|---:|---:|" + "---:|" * len(METHODS))
+    lines = ["| columns | reference, once | " + " | ".join(f"`{method}`" for method in METHODS) + " |"]
+    lines.append("|---:|---:|" + "---:|" * len(METHODS))
     for copies in (1, 5):
         values, current = (
             np.column_stack([draw(random, records, STEADY) for _ in range(copies)])
@@ -139,10 +143,12 @@ def print_costs() -> None:
         once = cpu(make_baseline, values, columns, METHODS, 2_000)
         baseline = make_baseline(values, columns, METHODS, 2_000)
         costs = [cpu(judge_sample, baseline, current, [method]) for method in METHODS]
-        print(f"| {len(columns)} | {once:.2f} | " + " | ".join(f"{cost:.2f}" for cost in costs) + " |")
+        cells = " | ".join(f"{1000 * cost:.0f}" for cost in costs)
+        lines.append(f"| {len(columns)} | {1000 * once:.0f} | {cells} |")
+    return "\n".join(lines)
 
 
-def print_keeping() -> None:
+def cost_of_keeping() -> str:
     """What keeping records costs beside counting them: 20 numbers a record, 1,000 records a second."""
     random = np.random.default_rng(0)
     columns = tuple(numeric_column(f"x{i}", "feature", random.normal(size=10_000)) for i in range(20))
@@ -170,7 +176,7 @@ def print_keeping() -> None:
         keeping += middle - start + time.process_time() - end
         counting += end - middle
     each = 1e9 / (20 * CHUNK)
-    print(f"keeping {keeping * each:.0f} ns a record, counting {counting * each:.0f} ns")
+    return f"Keeping takes {keeping * each:.0f} ns a record, and counting {counting * each:.0f} ns."
 
 
 def cpu(work: Callable[..., object], *arguments: object) -> float:
@@ -185,15 +191,21 @@ def cpu(work: Callable[..., object], *arguments: object) -> float:
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=200, help="windows for each cell")
-    parser.add_argument("--costs", action="store_true", help="only what the methods cost")
-    arguments = parser.parse_args()
-    print_costs()
-    print_keeping()
-    if not arguments.costs:
-        print()
-        print_alarms(arguments.runs)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", type=int, default=RUNS, help=f"windows a cell (default {RUNS})")
+    parser.add_argument("--costs", action="store_true", help="only what it costs")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/statistics.md")
+    options = parser.parse_args()
+    costs = f"{cost_table()}\n\n{cost_of_keeping()}"
+    print(costs)
+    if options.costs:
+        return
+    text = alarm_table(options.runs)
+    print(f"\n{text}")
+    if options.write:
+        replace_table("benchmarks/multivariate.py", f"{text}\n\n{costs}")
 
 
 if __name__ == "__main__":
