@@ -1,7 +1,7 @@
 """One model's drift of all columns together: the references' samples, and the windows' when they are due.
 
-The methods take up to seconds, so a window is judged once for each of its slices of time, and again where it
-holds twice as many records meanwhile; in between, what was found is told again.
+The methods take tenths of a second each, so a window is judged once for each of its slices of time, and again
+where it holds twice as many records meanwhile; in between, what was found is told again.
 """
 
 import logging
