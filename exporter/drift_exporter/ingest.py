@@ -29,9 +29,11 @@ from drift_exporter.sharing import configured_names, strangers_in
 from drift_exporter.sources.chunk import Chunk, Rejection
 from drift_exporter.streams.model import Advanced, ModelStreams
 from drift_exporter.traffic import Traffic, count_traffic, versions_of, with_exemplars
+from drift_exporter.window.draw import Drawn, draw
 from drift_exporter.window.history import make_history
 from drift_exporter.window.ids import SeenIds
 from drift_exporter.window.ring import Ring
+from drift_exporter.window.sample import slice_size
 from drift_exporter.window.slices import MICROSECONDS, Assignment, assign, make_levels, make_windows
 from drift_exporter.window.totals import Totals
 
@@ -47,13 +49,14 @@ _HEAD = 1 << 18
 class _Counted:
     """What the records of a chunk add up to: traffic, and by version numbers of slices and counts in them.
 
-    ``streams`` is what is known of the streams afterwards.
+    ``streams`` is what is known of the streams afterwards, ``drawn`` are records that are kept, by version.
     """
 
     assignment: Assignment
     traffic: Sequence[Traffic]
     counts: Sequence[tuple[str, tuple[IntArray, GroupCounts]]]
     streams: Advanced
+    drawn: Sequence[tuple[str, Sequence[Drawn]]]
 
 
 class ModelIngest:
@@ -77,6 +80,7 @@ class ModelIngest:
         self.compared: dict[tuple[str, str], tuple[tuple[tuple[int, float, int], ...], Reference]] = {}
         self.criteria = criteria_of(model)
         self.history = History(self.criteria.persistence)
+        self.kept = slice_size(model.drift.sample) if model.drift.multivariate else 0
         self.lock = threading.RLock()
         self.totals: dict[str, Totals] = {}
         self.rings: dict[str, Ring] = {}
@@ -241,7 +245,24 @@ class ModelIngest:
             for count in self._count(name, records, assignment, version == index, single=len(names) == 1)
         ]
         streams = self.streams.advance(self.plan, records, np.minimum(times, horizon), (names, version))
-        return _Counted(assignment, traffic, counts, streams)
+        drawn = self._drawn(records, assignment, names, version)
+        return _Counted(assignment, traffic, counts, streams, drawn)
+
+    def _drawn(
+        self, records: Records, assignment: Assignment, names: Sequence[str], version: IntArray
+    ) -> Sequence[tuple[str, Sequence[Drawn]]]:
+        if not self.kept:
+            return ()
+        versions = {
+            name: (
+                None if len(names) == 1 else np.flatnonzero(version == index),
+                layout,
+                self.rings.get(name),
+            )
+            for index, name in enumerate(names)
+            if (layout := self.layout(name)) is not None
+        }
+        return draw(records, assignment, self.records, versions, self.kept)
 
     def _decode(self, chunk: Chunk) -> Records:
         if not chunk.data and chunk.memory is None and not chunk.rows and chunk.format != "csv":
@@ -357,6 +378,9 @@ class ModelIngest:
                         groups.sums[position],
                         int(groups.rows[position]),
                     )
+        for name, drawn in counted.drawn:
+            for one in drawn:
+                self.rings[name].keep(*one, self.kept)
         if assignment.watermark > (_NEVER if self.watermark is None else self.watermark):
             self.watermark = assignment.watermark
         if self.watermark is not None:

@@ -28,6 +28,7 @@ from drift_exporter.errors import (
 )
 from drift_exporter.evaluation import Captured, Durations, capture, judge_model
 from drift_exporter.ingest import ModelIngest
+from drift_exporter.multivariate import Multivariate, load_multivariate
 from drift_exporter.reference.loading import lay_anew, load_references
 from drift_exporter.reference.store import save_reference
 from drift_exporter.sharing import unconfigured
@@ -81,6 +82,7 @@ class ModelRuntime:
     store: Store | None = None
     learner: "BinsLearner | None" = None
     learned: Path | None = None
+    multivariate: Multivariate | None = None
     letters: DeadLetters = field(init=False)
     _anew: bool = False
     _exposed: tuple[ModelSnapshot, SourceSnapshot] | None = None
@@ -198,6 +200,9 @@ class ModelRuntime:
         self._say_unsaved(None)
         try:
             snapshot = judge_model(self.ingest, captured)
+            if self.multivariate is not None:
+                sums = {name: tuple(one for one, _ in windows) for name, windows in captured[1].items()}
+                snapshot = self.multivariate.judge(snapshot, sums)
         except Exception as error:
             log.exception("model %s: evaluation failed", self.model.name)
             snapshot = replace(captured[0], problem=f"{type(error).__name__}: {error}")
@@ -387,7 +392,14 @@ def make_model(  # noqa: PLR0913  # all that differs between serve, its shards, 
         raise ConfigurationError(f"{error}; {lay_anew(learned)}") from error
     source = make_source(model, config, ingest, final=final, shard=shard)
     runtime = ModelRuntime(
-        model, ingest, source, config.dead_letter, config.limits.dead_letter, clock, store=store
+        model,
+        ingest,
+        source,
+        config.dead_letter,
+        config.limits.dead_letter,
+        clock,
+        store=store,
+        multivariate=load_multivariate(model, references),
     )
     if learned is not None and not references:
         from drift_exporter.reference.learning import BinsLearner  # noqa: PLC0415  # only where it is configured

@@ -72,6 +72,44 @@ class ColumnDrift:
 
 
 @dataclass(frozen=True)
+class ColumnShare:
+    """How much of what sets a window apart is due to one column, in [0, 1]."""
+
+    column: Column
+    ratio: float
+
+
+@dataclass(frozen=True)
+class CorrelationChange:
+    """By how much the correlation of two columns has changed, and how sure it is that it is too much.
+
+    ``confidence`` is adjusted for the number of pairs.
+    """
+
+    column: Column
+    other: Column
+    change: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class MultivariateDrift:
+    """All columns of one window together, compared to the reference by one method.
+
+    ``records`` of the window were looked at. ``columns`` (the largest share first) and ``pairs`` (the surest
+    first) are those that stand out, empty where nothing does.
+    """
+
+    method: str
+    score: float
+    tolerance: float
+    confidence: float
+    records: int
+    columns: tuple[ColumnShare, ...] = ()
+    pairs: tuple[CorrelationChange, ...] = ()
+
+
+@dataclass(frozen=True)
 class WindowSnapshot:
     """One window of one model version. ``columns`` is empty where there were too few records.
 
@@ -89,6 +127,7 @@ class WindowSnapshot:
     dataset_confidence: float | None
     reference: Reference | None = None
     absent: str | None = None
+    multivariate: tuple[MultivariateDrift, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -211,11 +250,14 @@ __all__ = [
     "SERIES_LIMIT",
     "Checkpoint",
     "ColumnDrift",
+    "ColumnShare",
     "ColumnTotals",
+    "CorrelationChange",
     "Exemplar",
     "FloatArray",
     "Histogram",
     "ModelSnapshot",
+    "MultivariateDrift",
     "Snapshot",
     "SourceSnapshot",
     "StreamSnapshot",

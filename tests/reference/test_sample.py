@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from drift_exporter.errors import ReferenceFileError
-from drift_exporter.reference.sample import sample_names, sample_path, write_sample
+from drift_exporter.reference.bins import categorical_column, numeric_column
+from drift_exporter.reference.model import Reference
+from drift_exporter.reference.sample import read_sample, sample_names, sample_path, write_sample
 
 
 def test_it_stands_beside_the_reference() -> None:
@@ -55,3 +57,36 @@ def test_where_it_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(ReferenceFileError, match=r"s\.parquet: cannot be written: "):
         write_sample({"a": np.zeros(1)}, path)
     assert [path] == list(tmp_path.iterdir())
+
+
+def sampled_reference() -> Reference:
+    return Reference(
+        "m",
+        60,
+        (
+            numeric_column("amount", "feature", np.arange(60.0)),
+            categorical_column("label", "label", {"1": 60}, 0, 50),
+            categorical_column("label", "feature", {"a": 40, "b": 20}, 0, 50),
+        ),
+        0.0,
+        "digest",
+    )
+
+
+def test_a_sample_is_read_as_the_reference_bins_it(tmp_path: Path) -> None:
+    path = tmp_path / "s.parquet"
+    amounts = np.array([1.5, np.nan, np.inf, *range(57)])
+    texts = np.array(["b", None, "new", *["a"] * 57], dtype=object)
+    write_sample({"amount": amounts, "label": np.array(["1"] * 60), "feature.label": texts}, path)
+    found = read_sample(path, sampled_reference())
+    assert (60, 2) == found.shape
+    np.testing.assert_array_equal([[1.5, 1], [np.nan, 3], [np.nan, 2], [0, 0]], found[:4])
+
+
+def test_the_sample_of_another_reference_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "s.parquet"
+    write_sample({"amount": np.zeros(60)}, path)
+    with pytest.raises(
+        ReferenceFileError, match=r"is no sample of this reference: .*; build the reference anew"
+    ):
+        read_sample(path, sampled_reference())

@@ -16,10 +16,13 @@ from drift_exporter.snapshot import (
     EVALUATION_BOUNDS,
     LATENCY_BOUNDS,
     ColumnDrift,
+    ColumnShare,
     ColumnTotals,
+    CorrelationChange,
     Exemplar,
     Histogram,
     ModelSnapshot,
+    MultivariateDrift,
     Snapshot,
     StreamSnapshot,
     VersionSnapshot,
@@ -96,13 +99,30 @@ def fraud_window(name: str, records: int, shift: float, columns: Sequence[Column
         column_drift(prediction, count_categories(prediction, {"0": records - positives, "1": positives})),
         column_drift(score, count_numeric(score, rng.beta(1 + shift, 12, records)), mean=0.1),
     )
-    return window(name, _explained(drifts))
+    explained = window(name, _explained(drifts))
+    return replace(explained, multivariate=_together(columns, records, shift))
 
 
 def _explained(drifts: Sequence[ColumnDrift]) -> list[ColumnDrift]:
     """With shares of the drift, those of the features' PSI."""
     parts = [d.scores["psi"] if d.drifted and d.column.kind == "feature" else 0.0 for d in drifts]
     return [replace(d, contribution=p / sum(parts)) if p else d for d, p in zip(drifts, parts, strict=True)]
+
+
+def _together(columns: Sequence[Column], records: int, shift: float) -> tuple[MultivariateDrift, ...]:
+    """All columns together, by every method."""
+    amount, age, _, country, *_ = columns
+    kept = min(records, 2_000)
+    drifted = shift > 0.5
+    shares = (ColumnShare(age, 0.5), ColumnShare(country, 0.25)) if drifted else ()
+    pairs = (CorrelationChange(amount, age, -0.31, 0.998),) if drifted else ()
+    sure = 0.4 + 0.598 * shift
+    return (
+        MultivariateDrift("pca", 0.1 + 0.5 * shift, 0.2, sure, kept, shares),
+        MultivariateDrift("domain_classifier", 0.5 + 0.2 * shift, 0.55, sure, kept, shares[:1]),
+        MultivariateDrift("mmd", 0.1 * shift, 0.03, sure, min(kept, 1_000)),
+        MultivariateDrift("correlation", 0.06 + 0.25 * shift, 0.1, sure, kept, pairs=pairs),
+    )
 
 
 def _tally(values: NDArray[np.str_]) -> dict[str, int]:
@@ -214,6 +234,24 @@ def small_snapshot() -> Snapshot:
             effective_samples=250.0,
         ),
     )
+    together = (
+        MultivariateDrift(
+            "domain_classifier",
+            0.6875,
+            0.55,
+            0.984375,
+            250,
+            (ColumnShare(age, 0.75), ColumnShare(prediction, 0.25)),
+        ),
+        MultivariateDrift(
+            "correlation",
+            0.375,
+            0.1,
+            0.96875,
+            250,
+            pairs=(CorrelationChange(age, prediction, -0.375, 0.96875),),
+        ),
+    )
     one = VersionSnapshot(
         version="1.4.0",
         predictions=1250,
@@ -232,7 +270,7 @@ def small_snapshot() -> Snapshot:
         ),
         windows=(
             WindowSnapshot("1h", NOW - HOUR, NOW, 31, (), None, None),
-            WindowSnapshot("24h", NOW - 24 * HOUR, NOW, 250, drifts, 0.5, 0.984375),
+            WindowSnapshot("24h", NOW - 24 * HOUR, NOW, 250, drifts, 0.5, 0.984375, multivariate=together),
         ),
         reference=reference("churn", (age, prediction)),
         streams=(

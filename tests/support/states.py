@@ -12,9 +12,10 @@ import numpy as np
 from drift_exporter.runtime import ModelRuntime, make_model
 from drift_exporter.sources.position import Fingerprint, Position
 from drift_exporter.state.counters import counters_anew
-from drift_exporter.state.rows import Changes, Counts, Document, ModelState, SavedSlice
+from drift_exporter.state.rows import Changes, Counts, Document, ModelState, SavedSample, SavedSlice
 from drift_exporter.state.store import Store
 from drift_exporter.window.ids import Block
+from drift_exporter.window.sample import NO_LIMIT, Sample
 from support.records import NOW, Setup
 
 HOUR = 3_600_000_000
@@ -67,8 +68,14 @@ IDS = Block(
 )
 
 
+def a_sample(start: int) -> SavedSample:
+    """Three records that are kept of a slice."""
+    values = np.array([[0.5, 1.0], [np.nan, 2.0], [-1e300, 0.0]])
+    return SavedSample("v1", PRINT, HOUR, start, Sample(np.array([3, 7, NO_LIMIT]), values))
+
+
 def state(*slices: SavedSlice, records: int = 2, positions: Sequence[Position] = (POSITION,)) -> ModelState:
-    """A model with version v1, of two bins."""
+    """A model with version v1, of two bins, with records that are kept of each slice."""
     return ModelState(
         counters=model_counters(records=records),
         versions={"v1": version_counters(predictions=records)},
@@ -77,6 +84,7 @@ def state(*slices: SavedSlice, records: int = 2, positions: Sequence[Position] =
         positions=positions,
         ids={0: IDS},
         marks={"topic/0": b"12"},
+        samples=[a_sample(part.start) for part in slices],
     )
 
 

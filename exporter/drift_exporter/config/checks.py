@@ -85,6 +85,11 @@ def _within_model(model: Mapping[str, Any]) -> Iterator[Part]:
             ("reference", "version"),
             "a version is named, and predictions.fields names no field that tells them; add version there",
         )
+    if _mapping(model.get("drift")).get("multivariate") and not _has_sample(model.get("reference")):
+        yield (
+            ("drift", "multivariate"),
+            "these methods compare to the sample beside a reference file; name one, made by reference build",
+        )
     yield from stream_problems(model)
     yield from _unknown_names(model, fields)
 
@@ -104,6 +109,14 @@ def _unknown_names(model: Mapping[str, Any], fields: Mapping[str, Any]) -> Itera
             if name not in named:
                 right = suggest(name, named) if named else "name its field in predictions.fields.features"
                 yield ("drift", "importance", name), f"{shorten(name)} is no feature of this model; {right}"
+
+
+def _has_sample(reference: Any) -> bool:  # noqa: ANN401 (data before it is validated)
+    """Whether a reference is a file, or a map of versions to files."""
+    files = reference.values() if isinstance(reference, dict) else [reference]
+    return all(isinstance(file, str) for file in files) and not {"rolling", "version"} & set(
+        reference if isinstance(reference, dict) else ()
+    )
 
 
 def _record_paths(fields: Mapping[str, Any]) -> dict[tuple[str, ...], str]:

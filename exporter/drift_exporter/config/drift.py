@@ -14,6 +14,8 @@ MINIMUM_RECORDS = 50
 EvaluationCount = Annotated[int, Field(strict=True, ge=1, le=100)]
 RecordCount = Annotated[int, Field(strict=True, ge=10, le=10**9)]
 Method = Literal["psi", "jensenshannon", "hellinger", "ks", "wasserstein", "chi2", "linf"]
+Together = Literal["pca", "domain_classifier", "mmd", "correlation"]
+SampleSize = Annotated[int, Field(strict=True, ge=200, le=20_000)]
 Weight = Annotated[float, Field(strict=True, ge=0, le=1e9, allow_inf_nan=False)]
 
 
@@ -45,3 +47,7 @@ class Drift(Section):
     importance: Annotated[Mapping[Text, Weight], AfterValidator(_some_weight)] | None = Field(
         None, description="weight of each feature in what explains a shift; others weigh 0"
     )
+    multivariate: Annotated[tuple[Together, ...], AfterValidator(_once_each)] = Field(
+        (), description="methods that look at all columns together"
+    )
+    sample: SampleSize = Field(2_000, description="records of a window kept for these methods")

@@ -166,6 +166,34 @@ DRIFT_CONTRIBUTION = MetricDefinition(
     "The drifted feature's share of the model's drift in the window; a window's features add up to 1.",
     (*_COLUMN, "window"),
 )
+MULTIVARIATE_SCORE = MetricDefinition(
+    "model_multivariate_drift_score",
+    "gauge",
+    "the method's own",
+    "Distance between all columns together in the window and their reference, by the named method.",
+    (*_VERSION, "method", "window"),
+)
+MULTIVARIATE_CONFIDENCE = MetricDefinition(
+    "model_multivariate_drift_confidence",
+    "gauge",
+    "ratio in [0, 1]",
+    "How sure it is that all columns together have drifted by more than the method tolerates.",
+    (*_VERSION, "method", "window"),
+)
+MULTIVARIATE_COLUMN = MetricDefinition(
+    "model_multivariate_drift_column_ratio",
+    "gauge",
+    "ratio in [0, 1]",
+    "Share of the column in what sets the window apart from the reference, by the named method.",
+    (*_COLUMN, "method", "window"),
+)
+CORRELATION_DRIFT = MetricDefinition(
+    "model_correlation_drift",
+    "gauge",
+    "correlation, -2 to 2",
+    "Rank correlation of two columns in the window less that in the reference, where it has drifted.",
+    (*_COLUMN, "other", "other_kind", "window"),
+)
 COLUMN_BIN = MetricDefinition(
     "model_column_bin_total",
     "counter",
@@ -417,6 +445,10 @@ METRICS: tuple[MetricDefinition, ...] = (
     DRIFT_CONFIDENCE,
     DRIFT_EFFECTIVE_SAMPLES,
     DRIFT_CONTRIBUTION,
+    MULTIVARIATE_SCORE,
+    MULTIVARIATE_CONFIDENCE,
+    MULTIVARIATE_COLUMN,
+    CORRELATION_DRIFT,
     COLUMN_BIN,
     COLUMN_REFERENCE,
     COLUMN_UPPER_BOUND,

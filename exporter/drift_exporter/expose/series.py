@@ -126,13 +126,16 @@ def _model(model: ModelSnapshot) -> Iterator[Series]:
 def model_parts(snapshot: Snapshot) -> Iterator[Part]:
     """The models' series in the snapshot's order.
 
-    Ranks: a version's totals and windows first, then drift, then bins. Within drift and bins every model's
-    first column comes before any model's second, so that no model starves another; predictions and scores
-    come before features.
+    Ranks: a version's totals and windows first, then drift, that of all columns together before that of each,
+    then bins. Within drift and bins every model's first column comes before any model's second, so that no
+    model starves another; predictions and scores come before features.
     """
     for i, model in enumerate(snapshot.models):
         for j, version in enumerate(model.versions):
             yield Part(model.name, (0, 0, i, j), tuple(_totals(model.name, version)))
+            multivariate = tuple(_multivariate(model.name, version))
+            if multivariate:
+                yield Part(model.name, (1, -1, i, j), multivariate)
             drift = _drift(model, version)
             totals = {(c.column.kind, c.column.name): c for c in version.columns}
             keys = sorted(dict.fromkeys([*totals, *drift]), key=lambda key: _ROLES_FIRST[key[0]])
@@ -170,6 +173,22 @@ def _totals(model: str, version: VersionSnapshot) -> Iterator[Series]:
             (catalogue.STREAM_MEAN, own, stream.mean),
             (catalogue.STREAM_VALUES, own, stream.values),
         )
+
+
+def _multivariate(model: str, version: VersionSnapshot) -> Iterator[Series]:
+    for window in version.windows:
+        for drift in window.multivariate:
+            labels = (model, version.version, drift.method, window.name)
+            yield from _present(
+                (catalogue.MULTIVARIATE_SCORE, labels, drift.score),
+                (catalogue.MULTIVARIATE_CONFIDENCE, labels, drift.confidence),
+            )
+            for share in drift.columns:
+                column = (*_column_labels(model, version, share.column), drift.method, window.name)
+                yield Series(catalogue.MULTIVARIATE_COLUMN, column, share.ratio)
+            for pair in drift.pairs:
+                both = (*_column_labels(model, version, pair.column), pair.other.name, pair.other.kind)
+                yield Series(catalogue.CORRELATION_DRIFT, (*both, window.name), pair.change)
 
 
 def _column_labels(model: str, version: VersionSnapshot, column: Column) -> tuple[str, ...]:

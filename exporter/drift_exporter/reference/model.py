@@ -193,6 +193,11 @@ class Reference:
     calibration: tuple[WindowCalibration, ...] = ()
 
     @cached_property
+    def sampled(self) -> tuple[Column, ...]:
+        """The columns that samples of whole records hold: all but labels, which come late."""
+        return tuple(column for column in self.columns if column.kind != "label")
+
+    @cached_property
     def by_name(self) -> Mapping[tuple[Kind, str], Column]:
         """Columns by kind and name (a feature may be called like a role)."""
         return {(c.kind, c.name): c for c in self.columns}

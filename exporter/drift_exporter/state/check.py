@@ -34,6 +34,7 @@ from drift_exporter.state.reading import (
     to_version,
 )
 from drift_exporter.state.references import Layouts
+from drift_exporter.state.samples import SAMPLES, to_sample
 from drift_exporter.state.schema import TABLES
 from drift_exporter.state.words import printable, time_text, window_name
 from drift_exporter.window.slices import MICROSECONDS
@@ -127,6 +128,9 @@ class _Check:
         self._look_at("ids", IDS + " ORDER BY model, number", to_block)
         if schema_version(self.connection) >= TABLES["mark"]:
             self._look_at("mark", MARKS + " ORDER BY model, key", to_mark)
+        if schema_version(self.connection) >= TABLES["sample"]:
+            for row, kept in self._each("sample", SAMPLES, to_sample):
+                self._fit_sample(row, kept.sample.values.shape[1])
         return models
 
     def _look_at(self, table: str, query: str, convert: Callable[[Row], object]) -> None:
@@ -164,6 +168,16 @@ class _Check:
             self._of_row(table, row, f"{counts:,} counts by bin where {whose} has {wanted:,}")
         elif sums is not None and sums != wanted_sums:
             self._of_row(table, row, f"{sums:,} sums by bin where {whose} has {wanted_sums:,}")
+
+    def _fit_sample(self, row: Row, columns: int) -> None:
+        layout = self._layout(row[0], row[1])
+        if layout is None or layout.reference.fingerprint != row[2]:
+            return
+        wanted = len(layout.reference.sampled)
+        if columns != wanted:
+            self._of_row(
+                "sample", row, f"{columns:,} columns in its records where its reference has {wanted:,}"
+            )
 
     def _layout(self, model: str, version: str) -> Layout | None:
         own = {} if self.layouts is None else self.layouts.get(model, {})
@@ -238,6 +252,7 @@ _DESCRIBE: Mapping[str, Callable[[Row], str]] = {
     "version": _version,
     "series": _bins,
     "slice": _slice,
+    "sample": lambda row: f"{_slice(row)}, records that are kept",
     "file": _file,
     "ids": lambda row: f"model {row[0]}, ids {row[1]}",
     "mark": lambda row: f"model {row[0]}, mark {row[1]}",

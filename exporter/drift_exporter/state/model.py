@@ -7,10 +7,19 @@ from dataclasses import replace
 import numpy as np
 
 from drift_exporter.count.layout import Layout
+from drift_exporter.errors import StateError
 from drift_exporter.ingest import ModelIngest
 from drift_exporter.judge.persistence import History
 from drift_exporter.state.counters import read_model_counters, read_version_counters
-from drift_exporter.state.rows import Changes, Counts, Document, Evicted, ModelState, SavedSlice
+from drift_exporter.state.rows import (
+    Changes,
+    Counts,
+    Document,
+    Evicted,
+    ModelState,
+    SavedSample,
+    SavedSlice,
+)
 from drift_exporter.streams.saved import KEY, from_saved, to_saved
 from drift_exporter.window.ids import NEVER, Block
 from drift_exporter.window.ring import Ring, Slice
@@ -55,7 +64,7 @@ def changes_of(ingest: ModelIngest, *, anew: bool) -> Changes:
 
     The caller holds the model's lock.
     """
-    versions, counts, slices, evicted = {}, [], [], []
+    versions, counts, slices, samples, evicted = {}, [], [], [], []
     for version, totals in ingest.totals.items():
         versions[version] = {**_traffic(totals), KEY: to_saved(ingest.streams.watched.get(version, {}))}
         layout, ring = ingest.layout(version), ingest.rings[version]
@@ -72,6 +81,8 @@ def changes_of(ingest: ModelIngest, *, anew: bool) -> Changes:
             part = ring.slices[level][start]
             window = ring.windows[level].key
             slices.append(SavedSlice(version, fingerprint, window, start, part.rows, part.counts, part.sums))
+            if part.sample is not None and (anew or (level, start) in ring.sampled):
+                samples.append(SavedSample(version, fingerprint, window, start, part.sample))
         evicted += [
             Evicted(version, fingerprint, ring.windows[level].key, before)
             for level, before in ring.evicted.items()
@@ -81,7 +92,7 @@ def changes_of(ingest: ModelIngest, *, anew: bool) -> Changes:
     if ingest.ids is not None:
         numbers = ingest.ids.blocks if anew else ingest.ids.added
         ids, removed = {number: ingest.ids.blocks[number] for number in numbers}, tuple(ingest.ids.removed)
-    state = ModelState(counters_of(ingest), versions, counts, slices, ids=ids)
+    state = ModelState(counters_of(ingest), versions, counts, slices, ids=ids, samples=samples)
     return Changes(state, tuple(evicted), removed=removed, anew=anew)
 
 
@@ -89,6 +100,7 @@ def forget_changes(ingest: ModelIngest) -> None:
     """All that changed is saved. The caller holds the model's lock."""
     for ring in ingest.rings.values():
         ring.changed.clear()
+        ring.sampled.clear()
         ring.evicted.clear()
     if ingest.ids is not None:
         ingest.ids.saved()
@@ -137,6 +149,17 @@ def _restore_slices(ingest: ModelIngest, state: ModelState) -> None:
         layout, level = layouts.get(part.version), levels.get(part.window)
         if layout is not None and layout.reference.fingerprint == part.fingerprint and level is not None:
             ingest.rings[part.version].slices[level][part.start] = Slice(part.counts, part.sums, part.rows)
+    for saved in state.samples if ingest.kept else ():
+        layout, level = layouts.get(saved.version), levels.get(saved.window)
+        if layout is not None and layout.reference.fingerprint == saved.fingerprint and level is not None:
+            columns, wanted = saved.sample.values.shape[1], len(layout.reference.sampled)
+            if columns != wanted:
+                raise StateError(
+                    f"model {ingest.model.name}: the records kept of version {saved.version} have {columns} "
+                    f"columns where its reference has {wanted}; drift-exporter state check tells which, and "
+                    "drift-exporter state reset begins the model anew"
+                )
+            ingest.rings[saved.version].slices[level][saved.start].sample = saved.sample
 
 
 def _traffic(totals: Totals) -> Document:

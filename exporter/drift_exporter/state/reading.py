@@ -16,6 +16,7 @@ from drift_exporter.errors import StateError
 from drift_exporter.sources.position import Fingerprint, Position
 from drift_exporter.state.counters import read_model_counters, read_version_counters
 from drift_exporter.state.rows import Counts, Document, ModelState, SavedSlice
+from drift_exporter.state.samples import SAMPLES, to_sample
 from drift_exporter.state.schema import APPLICATION, TABLES, VERSION
 from drift_exporter.streams.saved import from_saved
 from drift_exporter.window.ids import Block
@@ -59,6 +60,7 @@ def load_model(connection: sqlite3.Connection, model: str) -> ModelState | None:
         versions=versions,
         counts=tuple(map(to_counts, connection.execute(SERIES + " WHERE model = ? ORDER BY id", [model]))),
         slices=tuple(map(to_slice, connection.execute(SLICES + " WHERE model = ?", [model]))),
+        samples=tuple(map(to_sample, connection.execute(SAMPLES + " WHERE model = ?", [model]))),
         positions=tuple(
             map(to_position, connection.execute(FILES + " WHERE model = ? ORDER BY serial", [model]))
         ),

@@ -20,6 +20,7 @@ _COUNTED = {
     "version": "SELECT EXISTS (SELECT 1 FROM version WHERE model = :model)",
     "series": "SELECT EXISTS (SELECT 1 FROM series WHERE model = :model)",
     "slice": "SELECT EXISTS (SELECT 1 FROM slice WHERE series IN (SELECT value FROM json_each(:series)))",
+    "sample": "SELECT EXISTS (SELECT 1 FROM sample WHERE series IN (SELECT value FROM json_each(:series)))",
     "ids": "SELECT EXISTS (SELECT 1 FROM ids WHERE model = :model)",
 }
 _PLACED = {

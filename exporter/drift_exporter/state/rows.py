@@ -7,6 +7,7 @@ from typing import Any
 from drift_exporter.reference.model import FloatArray, IntArray
 from drift_exporter.sources.position import Position
 from drift_exporter.window.ids import Block
+from drift_exporter.window.sample import Sample
 
 Document = Mapping[str, Any]
 """A JSON object."""
@@ -38,6 +39,17 @@ class SavedSlice:
 
 
 @dataclass(frozen=True)
+class SavedSample:
+    """The records that are kept of one slice, as in ``SavedSlice``."""
+
+    version: str
+    fingerprint: str
+    window: int
+    start: int
+    sample: Sample
+
+
+@dataclass(frozen=True)
 class Evicted:
     """The slices of a ``window`` (as above) that start before ``before`` (microseconds) are in it no more."""
 
@@ -64,6 +76,7 @@ class ModelState:
     ids: Mapping[int, Block] = field(default_factory=dict)
     marks: Mapping[str, bytes] = field(default_factory=dict)
     saved: float | None = None
+    samples: Sequence[SavedSample] = ()
 
 
 @dataclass(frozen=True)

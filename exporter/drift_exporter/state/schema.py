@@ -3,9 +3,9 @@
 APPLICATION = 0x44524654
 """What SQLite keeps in the file's header to tell whose it is: DRFT."""
 
-VERSION = 2
+VERSION = 3
 
-TABLES = {"model": 1, "version": 1, "series": 1, "slice": 1, "file": 1, "ids": 1, "mark": 2}
+TABLES = {"model": 1, "version": 1, "series": 1, "slice": 1, "file": 1, "ids": 1, "mark": 2, "sample": 3}
 """The tables, and the version of the schema that brought each."""
 
 _MARK = """
@@ -18,7 +18,20 @@ CREATE TABLE mark (
 ) STRICT;
 """
 
-STEPS = {1: _MARK}
+_SAMPLE = """
+CREATE TABLE sample (
+    series INTEGER NOT NULL REFERENCES series ON DELETE CASCADE,
+    "window" INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    "limit" INTEGER NOT NULL,
+    keys BLOB NOT NULL,
+    "values" BLOB NOT NULL,
+    checksum INTEGER NOT NULL,
+    PRIMARY KEY (series, "window", start)
+) STRICT;
+"""
+
+STEPS = {1: _MARK, 2: _SAMPLE}
 """What leads from a version to the next."""
 
 # Neither value comes from outside.
@@ -89,4 +102,5 @@ CREATE TABLE ids (
     PRIMARY KEY (model, number)
 ) STRICT;
 {_MARK}
+{_SAMPLE}
 """

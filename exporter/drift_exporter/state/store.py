@@ -30,6 +30,7 @@ from drift_exporter.state.reading import (
     verify_tables,
 )
 from drift_exporter.state.rows import Changes, ModelState
+from drift_exporter.state.samples import sample_rows
 from drift_exporter.state.schema import SCHEMA, STEPS, VERSION
 
 _PAGE_SIZE = 8192
@@ -154,6 +155,7 @@ class Store:
                 "DELETE FROM slice WHERE series IN (SELECT id FROM series WHERE model = ?)",
                 [model],
             )
+            run("DELETE FROM sample WHERE series IN (SELECT id FROM series WHERE model = ?)", [model])
             run("DELETE FROM ids WHERE model = ?", [model])
             run("DELETE FROM mark WHERE model = ?", [model])
         many(
@@ -180,15 +182,15 @@ class Store:
                 "SELECT id, version, fingerprint FROM series WHERE model = ?", [model]
             )
         }
-        many(
-            'DELETE FROM slice WHERE series = ? AND "window" = ? AND start < ?',
-            (
-                (series[part.version, part.fingerprint], part.window, part.before)
-                for part in changes.evicted
-                if (part.version, part.fingerprint) in series
-            ),
-        )
+        evicted = [
+            (series[part.version, part.fingerprint], part.window, part.before)
+            for part in changes.evicted
+            if (part.version, part.fingerprint) in series
+        ]
+        many('DELETE FROM slice WHERE series = ? AND "window" = ? AND start < ?', evicted)
+        many('DELETE FROM sample WHERE series = ? AND "window" = ? AND start < ?', evicted)
         many("INSERT OR REPLACE INTO slice VALUES (?, ?, ?, ?, ?, ?, ?)", self._slice_rows(state, series))
+        many("INSERT OR REPLACE INTO sample VALUES (?, ?, ?, ?, ?, ?, ?)", sample_rows(state.samples, series))
         many("DELETE FROM file WHERE model = ? AND serial = ?", ((model, n) for n in changes.forgotten))
         many(
             "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from drift_exporter.reference.model import FloatArray, IntArray
+from drift_exporter.window.sample import NO_LIMIT, Sample, merge
 from drift_exporter.window.slices import Window
 
 
 @dataclass
 class Slice:
-    """Counts, sums and number of records of one slice of time.
+    """Counts, sums and number of records of one slice of time, and some of the records where they are kept.
 
     Where the arrays cannot be written, as those of a state just read, they are replaced at the first change.
     """
@@ -19,11 +20,15 @@ class Slice:
     counts: IntArray
     sums: FloatArray
     rows: int
+    sample: Sample | None = None
 
 
 @dataclass(frozen=True)
 class WindowSum:
-    """A window's content. ``start`` and ``end`` in microseconds: the records' times are in [start, end]."""
+    """A window's content. ``start`` and ``end`` in microseconds: the records' times are in [start, end].
+
+    ``samples`` are those of its slices, where records are kept.
+    """
 
     window: Window
     start: int
@@ -31,6 +36,7 @@ class WindowSum:
     counts: IntArray
     sums: FloatArray
     rows: int
+    samples: tuple[Sample, ...] = ()
 
 
 @dataclass
@@ -38,7 +44,7 @@ class Ring:
     """Slices by their start (microseconds), one dictionary for each level, in the order of ``make_levels``.
 
     ``changed`` holds the (level, start) of the slices, and ``evicted`` by level the time before which they
-    are gone, since the last save.
+    are gone, since the last save; ``sampled`` are those of the changed slices whose sample is another.
     """
 
     windows: tuple[Window, ...]
@@ -47,6 +53,7 @@ class Ring:
     slices: list[dict[int, Slice]] = field(default_factory=list)
     changed: set[tuple[int, int]] = field(default_factory=set)
     evicted: dict[int, int] = field(default_factory=dict)
+    sampled: set[tuple[int, int]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         if not self.slices:
@@ -66,7 +73,31 @@ class Ring:
                 slot.sums += sums
                 slot.rows += rows
             else:
-                slices[own_start] = Slice(slot.counts + counts, slot.sums + sums, slot.rows + rows)
+                slices[own_start] = Slice(
+                    slot.counts + counts, slot.sums + sums, slot.rows + rows, slot.sample
+                )
+
+    def keep(self, level: int, start: int, sample: Sample, size: int) -> None:
+        """Keep some of the records that were just added to a slice, at most ``size`` of each slice."""
+        for longer in range(level, len(self.windows)):
+            own_start = start - start % self.windows[longer].slice
+            part = self.slices[longer][own_start]
+            merged = merge(part.sample, sample, size)
+            if merged is not part.sample:
+                part.sample = merged
+                self.sampled.add((longer, own_start))
+
+    def key_limit(self, level: int, start: int, size: int) -> int:
+        """The largest key with which a record can get into the samples of a slice or of longer ones."""
+        limits = [-1]
+        for longer in range(level, len(self.windows)):
+            part = self.slices[longer].get(start - start % self.windows[longer].slice)
+            sample = None if part is None else part.sample
+            if sample is None:
+                return NO_LIMIT
+            full = len(sample.keys) >= size
+            limits.append(min(sample.limit, int(sample.keys[size - 1])) if full else sample.limit)
+        return max(limits)
 
     def adopt(self, old: "Ring") -> None:
         """Take over the slices of the windows that are as long as before; none of them counts as changed."""
@@ -80,6 +111,7 @@ class Ring:
             for start in [start for start in slices if start < first]:
                 del slices[start]
                 self.changed.discard((level, start))
+                self.sampled.discard((level, start))
                 self.evicted[level] = first
 
     def sum(self, level: int, watermark: int) -> WindowSum:
@@ -89,12 +121,15 @@ class Ring:
         counts = np.zeros(self.size, dtype=np.int64)
         sums = np.zeros(self.sums_size, dtype=np.float64)
         rows = 0
+        samples = []
         for start, part in self.slices[level].items():
             if first <= start <= watermark:
                 counts += part.counts
                 sums += part.sums
                 rows += part.rows
-        return WindowSum(window, first, watermark, counts, sums, rows)
+                if part.sample is not None:
+                    samples.append(part.sample)
+        return WindowSum(window, first, watermark, counts, sums, rows, tuple(samples))
 
     def weigh(self, level: int, weights: Mapping[int, float]) -> tuple[IntArray, FloatArray, int]:
         """Counts, sums and number of records of the slices that start at these times, times their weights.

@@ -82,6 +82,20 @@ def test_the_verdict_says_how_many_how_sure_and_over_which_window() -> None:
     )
 
 
+def test_all_columns_together_say_how_sure_and_what_stands_out() -> None:
+    page = report(fraud())
+    text = " ".join(" ".join(page.words).split())
+    assert "All columns together Method Confidence Score Tolerated Records Most of it in" in text
+    assert "PCA reconstruction error 99.8 % 0.6 0.2 2,000 age 50.0 %, country 25.0 %" in text
+    assert "Maximum mean discrepancy 99.8 % 0.1 0.03 1,000 \N{EN DASH}" in text
+    assert "amount and age \N{MINUS SIGN}0.31" in text
+    assert "together" in page.ids
+    calm = " ".join(" ".join(report(fraud(), window="7d").words).split())
+    assert "amount and age" not in calm
+    assert "Correlations 46.0 % 0.085 0.1" in calm
+    assert "All columns together" not in report(fraud(), window="1h").text
+
+
 def test_columns_come_worst_first_in_the_table_and_in_the_cards() -> None:
     page = report(fraud())
     anchors = [link for link in page.links if link.startswith("#column-")]

@@ -1,0 +1,1 @@
+"""Drift of all columns together, from samples of whole records: what no column shows alone."""
