@@ -11,7 +11,7 @@ from drift_exporter.config.checks import across
         ("fraud.json", True),
         ({"1": "a.json", "2": "b.json"}, True),
         ({"rolling": "7d", "offset": "1d"}, False),
-        ({"seasonal": "4w"}, False),
+        ({"version": "3"}, False),
         (None, False),
     ],
 )

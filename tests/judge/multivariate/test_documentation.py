@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from drift_exporter.config.drift import Drift, Method
+from drift_exporter.config.drift import Drift, Together
 from drift_exporter.judge.multivariate import boosting, classifier, correlation, evaluate, mmd, pca
 from drift_exporter.reference.sample import LEAST_ROWS, SAMPLE_ROWS
 from drift_exporter.window.sample import slice_size
@@ -23,7 +23,7 @@ TOLERANCES = {
 def test_every_method_is_described_with_its_tolerance() -> None:
     rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| ([\d.]+) \|", SECTION, flags=re.MULTILINE)
     assert TOLERANCES == {method: float(tolerance) for method, tolerance in rows}
-    assert list(get_args(Method)) == list(TOLERANCES)
+    assert list(get_args(Together)) == list(TOLERANCES)
     metrics = " ".join((DOCUMENTS / "metrics.md").read_text().split())
     told = re.search(r"The tolerances are fixed: ([^:]*?)\. Each", metrics)
     assert told is not None
