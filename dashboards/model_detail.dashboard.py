@@ -3,6 +3,7 @@
 from grafanalib import core
 
 from detail_columns import bins_panels, drift_panels, quality_panels
+from detail_streams import stream_panels
 from frame import ALERTS, DETAIL_UID, OVERVIEW_UID, dashboard_link, page_link, sections, variable
 from frame import dashboard as framed
 from panels import (
@@ -205,6 +206,7 @@ dashboard = framed(
         ("Traffic and latency", traffic_panels()),
         ("Outputs", output_panels()),
         ("Drift", drift_panels(M)),
+        ("Streams", stream_panels(M)),
         ("Data quality", quality_panels(M)),
         ("Distributions, in the last $window", bins_panels(M)),
     ),

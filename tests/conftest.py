@@ -1,5 +1,25 @@
+"""Settings of all tests, and their order: those that take longest begin first.
+
+Else one worker is left alone with them at the end.
+"""
+
+from collections.abc import Iterable
+
+import pytest
 from hypothesis import settings
 
 # A property is not wrong because the machine has other things to do.
 settings.register_profile("no_deadline", deadline=None)
 settings.load_profile("no_deadline")
+
+LONGEST = ("kill", "push-kill", "kafka-replicas", "kafka", "demo", "demo-program", "latency", "disks")
+"""Groups, whose tests run one after the other in one process."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put these groups first, in this order."""
+    items.sort(key=lambda item: _place(item.iter_markers("xdist_group")))
+
+
+def _place(marks: Iterable[pytest.Mark]) -> int:
+    return min((LONGEST.index(mark.args[0]) for mark in marks if mark.args[0] in LONGEST), default=99)

@@ -14,6 +14,7 @@ import requests
 
 from drift_exporter import __version__
 from drift_exporter.cli import main
+from support import program
 from support.servers import free_port, until
 
 CONFIG = """\
@@ -31,6 +32,12 @@ models:
 def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "drift_exporter.cli", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, timeout=120)
+
+
+def forked(*arguments: str | Path) -> tuple[int, str, str]:
+    """Status, output and errors of a command, without the time that its imports take."""
+    result = program.run(*arguments)
+    return result.returncode, result.stdout.decode(), result.stderr.decode()
 
 
 @pytest.fixture
@@ -254,12 +261,12 @@ def test_the_state_of_a_shard(folder: Path) -> None:
     with serving(folder, "--shard", "1/1") as (url, _):
         until(lambda: metric(url, PREDICTIONS) == 100.0, what="the log is counted")
     config = ["--config", folder / "config.yml"]
-    refused = run("state", "check", *config)
-    assert (1, "") == (refused.returncode, refused.stdout)
-    assert "there is shard-1-of-1; name one of the shards as --shard" in refused.stderr
-    checked = run("state", "check", *config, "--shard", "1/1")
-    assert 0 == checked.returncode
-    assert "shard-1-of-1/state.sqlite: fine: 1 model, " in checked.stdout
+    status, output, errors = forked("state", "check", *config)
+    assert (1, "") == (status, output)
+    assert "there is shard-1-of-1; name one of the shards as --shard" in errors
+    status, output, _ = forked("state", "check", *config, "--shard", "1/1")
+    assert 0 == status
+    assert "shard-1-of-1/state.sqlite: fine: 1 model, " in output
 
 
 @pytest.mark.parametrize("action", [["show"], ["check"], ["reset", "--all"], ["reset", "--model", "m"]])
@@ -280,26 +287,25 @@ def test_state_while_serve_runs_and_after(folder: Path) -> None:
         assert (0, "") == (shown.returncode, shown.stderr)
         (model,) = json.loads(shown.stdout)["models"]
         assert ("fraud", 100, True) == (model["model"], model["records"], model["configured"])
-        checked = run("state", "check", *config)
-        assert (0, fine, "") == (checked.returncode, checked.stdout, checked.stderr)
-        refused = run("state", "reset", "--all", *config)
-        assert (1, "") == (refused.returncode, refused.stdout)
-        assert f"in use by another drift-exporter (process {process.pid}); stop that one" in refused.stderr
-    assert "model        fraud" in run("state", "show", "--state-dir", state).stdout
+        assert (0, fine, "") == forked("state", "check", *config)
+        status, output, errors = forked("state", "reset", "--all", *config)
+        assert (1, "") == (status, output)
+        assert f"in use by another drift-exporter (process {process.pid}); stop that one" in errors
+    assert "model        fraud" in forked("state", "show", "--state-dir", state)[1]
 
     (state / "state.sqlite").write_bytes(b"garbage" * 1000)
-    checked = run("state", "check", *config)
-    assert (1, "") == (checked.returncode, checked.stdout)
-    assert f"error: {state}/state.sqlite: file is not a database; restore a backup, or" in checked.stderr
-    shown = run("state", "show", *config)
-    assert (1, "") == (shown.returncode, shown.stdout)
-    assert "is damaged (file is not a database)" in shown.stderr
-    moved = run("state", "reset", "--all", *config)
-    assert (0, "") == (moved.returncode, moved.stderr)
-    assert moved.stdout.startswith(f"The state was moved to {state}/state.sqlite.2")
+    status, output, errors = forked("state", "check", *config)
+    assert (1, "") == (status, output)
+    assert f"error: {state}/state.sqlite: file is not a database; restore a backup, or" in errors
+    status, output, errors = forked("state", "show", *config)
+    assert (1, "") == (status, output)
+    assert "is damaged (file is not a database)" in errors
+    status, output, errors = forked("state", "reset", "--all", *config)
+    assert (0, "") == (status, errors)
+    assert output.startswith(f"The state was moved to {state}/state.sqlite.2")
     with serving(folder) as (url, _):
         until(lambda: metric(url, PREDICTIONS) == 100.0, what="the log is counted anew")
-    assert fine == run("state", "check", *config).stdout
+    assert fine == forked("state", "check", *config)[1]
 
 
 def test_settings_of_libraries_are_those_of_the_environment_where_it_has_any(

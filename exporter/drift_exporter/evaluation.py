@@ -175,4 +175,5 @@ def _version(ingest: ModelIngest, name: str, totals: Totals, current: Choice) ->
         windows=(),
         reference=current.reference,
         absent=current.absent,
+        streams=ingest.streams.snapshot(name),
     )

@@ -27,6 +27,7 @@ from drift_exporter.planning import criteria_of, make_plan, rolling_of
 from drift_exporter.reference.model import IntArray, Kind, Reference
 from drift_exporter.sharing import configured_names, strangers_in
 from drift_exporter.sources.chunk import Chunk, Rejection
+from drift_exporter.streams.model import Advanced, ModelStreams
 from drift_exporter.traffic import Traffic, count_traffic, versions_of, with_exemplars
 from drift_exporter.window.history import make_history
 from drift_exporter.window.ids import SeenIds
@@ -44,11 +45,15 @@ _HEAD = 1 << 18
 
 @dataclass(frozen=True)
 class _Counted:
-    """What the records of a chunk add up to: traffic, and by version numbers of slices and counts in them."""
+    """What the records of a chunk add up to: traffic, and by version numbers of slices and counts in them.
+
+    ``streams`` is what is known of the streams afterwards.
+    """
 
     assignment: Assignment
     traffic: Sequence[Traffic]
     counts: Sequence[tuple[str, tuple[IntArray, GroupCounts]]]
+    streams: Advanced
 
 
 class ModelIngest:
@@ -81,6 +86,7 @@ class ModelIngest:
         self.duplicates = 0
         self.limits = config.limits
         self.ids = self._no_ids()
+        self.streams = ModelStreams(model, references)
         self.strangers: Counter[str] = Counter()
         self.records = 0
         self.watermark: int | None = None
@@ -113,6 +119,7 @@ class ModelIngest:
             self.invalid, self.late, self.rejected = old.invalid, old.late, old.rejected
             self.records, self.watermark = old.records, old.watermark
             self.duplicates = old.duplicates
+            self.streams.adopt(old.streams)
             if self.ids is not None and old.ids is not None:
                 self.ids.restore(old.ids.blocks, old.ids.newest, old.ids.forgotten)
             self.strangers = old.strangers
@@ -141,10 +148,13 @@ class ModelIngest:
         with self.lock:
             before, self.references = self.references, {None: reference}
             try:
+                streams = ModelStreams(self.model, self.references)
                 self._plan_versions(self.plan.versions)
             except ConfigurationError:
                 self.references = before
                 raise
+            streams.adopt(self.streams)
+            self.streams = streams
             self.compared.clear()
             for version, totals in self.totals.items():
                 layout = self.layout(version)
@@ -233,7 +243,8 @@ class ModelIngest:
             for index, name in enumerate(names)
             for count in self._count(name, records, assignment, version == index, single=len(names) == 1)
         ]
-        return _Counted(assignment, traffic, counts)
+        streams = self.streams.advance(self.plan, records, np.minimum(times, horizon), (names, version))
+        return _Counted(assignment, traffic, counts, streams)
 
     def _decode(self, chunk: Chunk) -> Records:
         if not chunk.data and chunk.memory is None and not chunk.rows and chunk.format != "csv":
@@ -333,6 +344,7 @@ class ModelIngest:
         self.late.update({"late": assignment.late, "future": assignment.future})
         for part in counted.traffic:
             self._add_traffic(part)
+        self.streams.take(counted.streams)
         for name, (numbers, groups) in counted.counts:
             self.invalid.update(groups.invalid)
             self.totals[name].columns += groups.counts.sum(axis=0)

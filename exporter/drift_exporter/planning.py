@@ -9,6 +9,7 @@ from drift_exporter.decode.plan import CategoricalLeaf, FieldPath, NumericLeaf, 
 from drift_exporter.errors import ConfigurationError
 from drift_exporter.judge.evaluate import Criteria
 from drift_exporter.reference.model import Column, Kind, NumericColumn, Reference
+from drift_exporter.streams.reading import add_leaves, truth_of
 from drift_exporter.window.history import Rolling
 from drift_exporter.window.slices import MICROSECONDS
 
@@ -69,6 +70,7 @@ def make_plan(
     score = roles.get(("score", "score"))
     if score is not None and ("score", "score") not in categories:
         numeric.setdefault(("score", "score"), NumericLeaf(score, "score", "score"))
+    add_leaves(model, numeric, categories, roles)
     return Plan(
         numeric=tuple(numeric.values()),
         categorical=tuple(
@@ -86,6 +88,7 @@ def make_plan(
         versions=tuple(versions),
         model=_optional(fields.model),
         models=() if fields.model is None else tuple(dict.fromkeys((model.name, *names))),
+        truth=truth_of(model, references, numeric, roles),
     )
 
 

@@ -96,6 +96,23 @@ class ColumnTotals:
 
 
 @dataclass(frozen=True)
+class StreamSnapshot:
+    """A stream of values of one version, watched by a detector; counters since the beginning.
+
+    ``last_detection`` is an event time in seconds since the epoch. ``mean`` is that of the values since the
+    last change. ``warning`` is None where the detector has no such level.
+    """
+
+    stream: str
+    detector: str
+    values: int
+    detections: int
+    last_detection: float | None
+    mean: float | None
+    warning: bool | None
+
+
+@dataclass(frozen=True)
 class VersionSnapshot:
     """One version of a model. ``absent`` says why there is no reference now, as that of a window does."""
 
@@ -109,6 +126,7 @@ class VersionSnapshot:
     windows: tuple[WindowSnapshot, ...]
     reference: Reference | None
     absent: str | None = None
+    streams: tuple[StreamSnapshot, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -194,6 +212,7 @@ __all__ = [
     "ModelSnapshot",
     "Snapshot",
     "SourceSnapshot",
+    "StreamSnapshot",
     "VersionSnapshot",
     "WindowSnapshot",
 ]

@@ -31,6 +31,7 @@ from drift_exporter.config.sources import (
     ObjectsSource,
     PushSource,
 )
+from drift_exporter.config.streams import ConceptDrift, Stream
 
 DOCUMENTS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCUMENTS / "configuration.md").read_text(encoding="utf-8")
@@ -53,6 +54,8 @@ HEADINGS: Mapping[str, type[BaseModel]] = {
     "`models[*].predictions.fields.latency`": Latency,
     "`models[*].columns.<name>`": ColumnOptions,
     "`models[*].drift`": Drift,
+    "`models[*].concept_drift`": ConceptDrift,
+    "`models[*].concept_drift.streams[*]`": Stream,
     "`models[*].labels`": Labels,
     "`models[*].labels.fields`": LabelFields,
 }

@@ -3,8 +3,6 @@
 import contextlib
 import json
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -17,6 +15,8 @@ import requests
 
 from contract.harness import Harness
 from drift_exporter.reference.store import save_reference
+from support import program
+from support.program import Process
 from support.records import FIELDS, write_config
 from support.servers import free_port, until
 from support.tally import LINE_LIMIT, MODEL, SOURCE, Series, Tally, dead_letters, differences, key, parse
@@ -103,16 +103,15 @@ class Subject:
         if problems:
             raise RuntimeError(f"publishing failed; {self.log()}") from problems[0]
 
-    def start(self) -> "subprocess.Popen[bytes]":
-        """Start an exporter; it may be not ready yet."""
-        command = [sys.executable, "-m", "drift_exporter.cli", "serve", "--config", str(self.config)]
-        with (self.folder / "log").open("ab") as log:
-            return subprocess.Popen([*command, "--web.listen-address", self.address], stdout=log, stderr=log)
+    def start(self, *, command: bool = False) -> Process:
+        """Start an exporter, as a command line or forked; it may be not ready yet."""
+        start = program.start_command if command else program.start
+        return start(program.serve(self.config, self.address), self.folder / "log")
 
     @contextlib.contextmanager
-    def running(self) -> Iterator["subprocess.Popen[bytes]"]:
+    def running(self, *, command: bool = False) -> Iterator[Process]:
         """An exporter that is ready, ended by SIGTERM if it still runs at the end; it must end well then."""
-        process = self.start()
+        process = self.start(command=command)
         try:
             until(lambda: self._is_ready(process), PATIENCE, what=f"ready; {self.log()}")
             yield process
@@ -150,8 +149,7 @@ class Subject:
 
     def check_once(self) -> None:
         """``once`` prints the same."""
-        command = [sys.executable, "-m", "drift_exporter.cli", "once", "--config", str(self.config)]
-        result = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False)
+        result = program.run("once", "--config", self.config, timeout=PATIENCE)
         assert (0, b"") == (result.returncode, result.stderr)
         assert {} == self._differences(parse(result.stdout.decode())[0])
 
@@ -196,7 +194,7 @@ class Subject:
         except requests.RequestException:
             return False
 
-    def _is_ready(self, process: "subprocess.Popen[bytes]") -> bool:
+    def _is_ready(self, process: Process) -> bool:
         assert process.poll() is None, f"the exporter ended by itself; {self.log()}"
         return self._answers()
 

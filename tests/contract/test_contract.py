@@ -9,7 +9,6 @@ import os
 import random
 import secrets
 import signal
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +18,8 @@ import requests
 
 from contract.harness import Harness
 from contract.subject import BYTES, LAGS, PATIENCE, UP, Subject
+from support import program
+from support.program import Process
 from support.servers import until
 from support.tally import SOURCE, key
 from support.watch import RECORDS
@@ -64,14 +65,15 @@ def test_all_is_counted_once_whenever_the_exporter_is_killed(make: Make) -> None
     with subject.publishing():
         for _ in range(KILLS):
             process = subject.start()
-            killer = threading.Timer(chance.uniform(0.5, 3.0), process.kill)
-            killer.start()
+            killer = threading.Timer(chance.uniform(0.0, 1.5), process.kill)
             try:
+                program.until_listening(subject.address)
+                killer.start()
                 while killer.is_alive():
                     subject.scrape()
                     killer.join(0.1)
             finally:
-                killer.join()
+                process.kill()
             assert -signal.SIGKILL == process.wait(PATIENCE), subject.log()
             assert [] == subject.watch.problems, subject.log()
     for _ in range(2):
@@ -100,7 +102,7 @@ def test_what_is_malformed_goes_to_the_dead_letters_with_its_place(make: Make) -
 def test_a_backlog_is_read_in_bounded_memory(make: Make) -> None:
     subject = make(memory="64MiB")
     if subject.harness.repeats:
-        with subject.running() as process:
+        with subject.running(command=True) as process:
             for _ in range(20):
                 subject.publish(BACKLOG // 20)
             subject.settled()
@@ -108,7 +110,7 @@ def test_a_backlog_is_read_in_bounded_memory(make: Make) -> None:
     else:
         for _ in range(20):
             subject.publish(BACKLOG // 20)
-        with subject.running() as process:
+        with subject.running(command=True) as process:
             subject.settled()
             peak = _peak(process.pid)
     assert peak < MEMORY, f"{peak:.0f} MiB"
@@ -116,7 +118,7 @@ def test_a_backlog_is_read_in_bounded_memory(make: Make) -> None:
 
 def test_metrics_tell_of_the_source(make: Make) -> None:
     subject = make()
-    with subject.running():
+    with subject.running(command=True):
         subject.publish(300)
         series = subject.settled()
         page = requests.get(subject.url, timeout=10).text
@@ -177,7 +179,7 @@ def test_once_reads_all_there_is(make: Make) -> None:
     subject.check_once()
 
 
-def reload(subject: Subject, process: subprocess.Popen[bytes], team: str) -> None:
+def reload(subject: Subject, process: Process, team: str) -> None:
     """Let the exporter load a configuration in which the model has another team, and wait for that."""
     subject.configure(team=team)
     process.send_signal(signal.SIGHUP)

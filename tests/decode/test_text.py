@@ -167,14 +167,10 @@ LINES = st.lists(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(lines=LINES, ended=st.booleans())
-def test_against_python(lines: list[bytes], *, ended: bool) -> None:
-    decoder = TextDecoder(PLAN, PATTERN)
-    try:
-        records = decode(decoder, b"\n".join(lines) + b"\n" * ended, offset=5)
-    finally:
-        decoder.close()
+def test_against_python(decoder: TextDecoder, lines: list[bytes], *, ended: bool) -> None:
+    records = decode(decoder, b"\n".join(lines) + b"\n" * ended, offset=5)
 
     values, reasons = [], []
     for line in lines:

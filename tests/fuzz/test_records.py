@@ -215,7 +215,7 @@ def readings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Rea
         reading.close()
 
 
-@examples(250)
+@examples(150)
 @given(content=NDJSON, size=st.integers(1, 700))
 def test_every_line_of_ndjson_counts_or_is_rejected(
     readings: dict[str, Reading], content: bytes, size: int
@@ -262,7 +262,7 @@ def test_a_refused_chunk_changes_nothing(readings: dict[str, Reading], content: 
     assert expected == counted(ingest)
 
 
-@examples(200)
+@examples(120)
 @given(content=CSV, size=st.integers(1, 700))
 def test_any_csv(readings: dict[str, Reading], content: bytes, size: int) -> None:
     reading = readings["csv"]
@@ -334,7 +334,7 @@ def test_a_truncated_archive(readings: dict[str, Reading], ending: str, data: st
     after(reading)
 
 
-@examples(100)
+@examples(70)
 @given(data=st.data())
 @pytest.mark.parametrize("ending", PACKED)
 def test_a_damaged_archive(readings: dict[str, Reading], ending: str, data: st.DataObject) -> None:
@@ -359,7 +359,7 @@ def in_footer(content: bytes, changes: list[Damage]) -> bytes:
     return content[: -8 - length] + footer + len(footer).to_bytes(4, "little") + b"PAR1"
 
 
-@examples(60)
+@examples(40)
 @given(data=st.data())
 @pytest.mark.parametrize("part", ["anywhere", "footer", "cut"])
 def test_a_damaged_parquet_file(

@@ -29,6 +29,9 @@ OF_OTHER_SOURCES = (
 )
 """What the demonstration's log files do not have."""
 
+OF_STREAMS = ("model_stream_mean", "model_stream_drift_detections_total")
+"""What the demonstration's configuration does not watch."""
+
 EMPLOYMENT = ANYTHING | {"model": "employment"}
 
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("demo")]
@@ -62,24 +65,33 @@ def test_every_panel_has_an_answer(fed_prometheus: str, path: Path) -> None:
     asked = [
         (title, target)
         for title, target in panel_targets(path)
-        if not any(name in target["expr"] for name in OF_OTHER_SOURCES)
+        if not any(name in target["expr"] for name in (*OF_OTHER_SOURCES, *OF_STREAMS))
     ]
     assert len(asked) > 20
     assert unanswered(fed_prometheus, asked, EMPLOYMENT) == []
 
 
-def test_what_only_other_sources_have_is_asked_of_an_exporter_that_has_it(tmp_path: Path) -> None:
-    overview = next(path for path in DASHBOARDS if path.stem == "models_overview")
+@pytest.mark.parametrize(
+    ("stem", "names", "values"),
+    [
+        ("models_overview", OF_OTHER_SOURCES, ANYTHING),
+        ("model_detail", OF_STREAMS, ANYTHING | {"model": "fraud"}),
+    ],
+)
+def test_what_the_demonstration_lacks_is_asked_of_an_exporter_that_has_it(
+    tmp_path: Path, stem: str, names: tuple[str, ...], values: Mapping[str, str]
+) -> None:
+    path = next(path for path in DASHBOARDS if path.stem == stem)
     asked = [
         (title, target)
-        for title, target in panel_targets(overview)
-        if any(name in target["expr"] for name in OF_OTHER_SOURCES)
+        for title, target in panel_targets(path)
+        if any(name in target["expr"] for name in names)
     ]
-    assert len(OF_OTHER_SOURCES) == len(asked)
+    assert len(names) == len(asked)
     with advancing_target() as target:
         config = prometheus_config({"exporter": [target.address]})
         with prometheus(tmp_path / "prometheus", config) as server:
-            assert unanswered(server.url, asked, ANYTHING) == []
+            assert unanswered(server.url, asked, values) == []
 
 
 @every_dashboard

@@ -19,6 +19,9 @@ from support.faults import CHECKPOINT, EVALUATED, RECORDS, RELOADED, UP, Case, R
 # The tests take free loop devices from each other.
 pytestmark = pytest.mark.xdist_group("disks")
 
+STATE_DISK = 8 * MIB
+"""More than the state's write-ahead log takes, which grows with every evaluation, to 4 MiB."""
+
 ELSEWHERE = {"state_dir": "disk/state", "dead_letter": "letters"}
 
 
@@ -43,7 +46,7 @@ def page(running: Running) -> str:
 def test_the_disk_of_the_state_is_full(tmp_path: Path) -> None:
     case = Case(tmp_path, options=ELSEWHERE)
     case.append()
-    with small_disk(tmp_path / "disk", 4 * MIB) as disk:
+    with small_disk(tmp_path / "disk", STATE_DISK) as disk:
         with case.process() as running:
             running.counted()
             ballast = fill(disk)
@@ -72,7 +75,7 @@ def test_the_disk_of_the_state_is_full(tmp_path: Path) -> None:
 def test_the_disk_of_the_state_is_full_at_start(tmp_path: Path) -> None:
     case = Case(tmp_path, options=ELSEWHERE)
     case.append()
-    with small_disk(tmp_path / "disk", 4 * MIB) as disk:
+    with small_disk(tmp_path / "disk", STATE_DISK) as disk:
         for hint in ("database or disk is full; free some space", "disk I/O error; is the disk full"):
             ballast = fill(disk)
             assert f"disk/state/state.sqlite: {hint}" in case.refused()
@@ -110,7 +113,7 @@ def test_the_disk_of_the_dead_letters_is_full(tmp_path: Path) -> None:
 def test_the_state_folder_is_read_only_at_start(tmp_path: Path) -> None:
     case = Case(tmp_path, options=ELSEWHERE)
     case.append()
-    with small_disk(tmp_path / "disk", 4 * MIB) as disk:
+    with small_disk(tmp_path / "disk", STATE_DISK) as disk:
         with case.process() as running:
             running.counted()
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)

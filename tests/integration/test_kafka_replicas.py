@@ -13,8 +13,6 @@ import contextlib
 import json
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -27,12 +25,14 @@ import requests
 from confluent_kafka import Consumer, TopicPartition
 
 from drift_exporter.reference.store import save_reference
+from support import program
 from support.kafka import QUIET, Broker, running_tansu
+from support.program import Process
 from support.records import FIELDS, NOW, record, usual_reference, write_config
 from support.servers import free_port, until
 from support.tally import Series, key, parse
 
-pytestmark = pytest.mark.xdist_group("kafka")
+pytestmark = pytest.mark.xdist_group("kafka-replicas")
 
 TOPIC, PARTITIONS, GROUP = "predictions", 4, "drift-exporter-fraud"
 KILLS = 4
@@ -58,7 +58,7 @@ class Replica:
     folder: Path
     broker: Broker
     config: Path = field(init=False)
-    process: "subprocess.Popen[bytes] | None" = None
+    process: Process | None = None
     url: str = ""
 
     def __post_init__(self) -> None:
@@ -79,15 +79,12 @@ class Replica:
         }
         self.config = write_config(self.folder, [model], evaluation_interval="200ms")
 
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
+    def start(self, *, command: bool = False) -> None:
+        """Start it, as a command line or forked, and wait until it answers."""
         address = f"127.0.0.1:{free_port()}"
         self.url = f"http://{address}/metrics"
-        command = [sys.executable, "-m", "drift_exporter.cli", "serve", "--config", str(self.config)]
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [*command, "--web.listen-address", address], stdout=log, stderr=log
-            )
+        start = program.start_command if command else program.start
+        self.process = start(program.serve(self.config, address), self.folder / "log")
         until(self.scrape, PATIENCE, what=f"an answer; {self.log()}")
 
     def kill(self) -> None:
@@ -238,7 +235,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         replicas = Replica(tmp_path / "one", broker), Replica(tmp_path / "two", broker)
         try:
             for replica in replicas:
-                replica.start()
+                replica.start(command=True)
                 # The group has given it partitions.
                 until(lambda: LAG in replica.scrape(), PATIENCE, what=replica.log())  # noqa: B023
             yield Scene(broker, replicas, Load(broker))

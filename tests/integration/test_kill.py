@@ -7,8 +7,6 @@ timing, which is that of the machine.
 import os
 import random
 import secrets
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -18,7 +16,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from support import program
 from support.faults import configure
+from support.program import Process
 from support.servers import free_port
 from support.tally import (
     SOURCE,
@@ -36,9 +36,12 @@ pytestmark = pytest.mark.xdist_group("kill")
 KILLS = int(os.environ.get("DRIFT_EXPORTER_KILLS", "200"))
 SEED = int(os.environ.get("DRIFT_EXPORTER_KILL_SEED") or secrets.randbelow(10**6))
 SECONDS = 540.0
-"""For all kills; one takes 1.5 s on average."""
+"""For all kills; one takes 0.8 s on average."""
 
 PATIENCE = 60.0
+DELAYS = {"start": 0.15, "listening": 0.4, "told": 0.7, "write": 1.0}
+"""Seconds until a kill, at most, after what it waits for."""
+
 LAG = key("drift_exporter_source_lag_bytes", source=SOURCE)
 
 
@@ -52,28 +55,26 @@ class Exporters:
     chance: random.Random = field(default_factory=lambda: random.Random(SEED))  # noqa: S311, no secret
     killed: Counter[str] = field(default_factory=Counter)
 
-    def start(self) -> tuple[subprocess.Popen[bytes], str]:
-        """Start one; returns it and the URL of its metrics."""
+    def start(self, *, command: bool = False) -> tuple[Process, str]:
+        """Start one, as a command line or forked; returns it and its address."""
         address = f"127.0.0.1:{free_port()}"
-        serve = ["-m", "drift_exporter.cli", "serve", "--config", str(self.config)]
-        command = [sys.executable, *serve, "--web.listen-address", address]
-        with (self.folder / "log").open("ab") as log:
-            return subprocess.Popen(command, stdout=log, stderr=log), f"http://{address}/metrics"
+        start = program.start_command if command else program.start
+        return start(program.serve(self.config, address), self.folder / "log"), address
 
-    def scrape(self, url: str) -> Series:
+    def scrape(self, address: str) -> Series:
         """One scrape; empty where there is no answer."""
         try:
-            answer = requests.get(url, timeout=5)
+            answer = requests.get(f"http://{address}/metrics", timeout=5)
         except requests.RequestException:
             return {}
         return self.watch.look(answer.text) if answer.ok else {}
 
-    def catch_up(self, process: subprocess.Popen[bytes], url: str) -> Series:
+    def catch_up(self, process: Process, address: str) -> Series:
         """Wait until all that was written is read and durable; returns the scrape that says so."""
         rejected = "drift_exporter_source_rejected_total"
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
-            series = self.scrape(url)
+            series = self.scrape(address)
             lines = sum(value for (name, _), value in series.items() if name == rejected)
             whole = self.watch.tally.records + len(self.watch.tally.malformed)
             if series.get(LAG) == 0 and series[RECORDS] + lines >= whole:
@@ -88,48 +89,61 @@ class Exporters:
 
     def kill_at_random(self) -> None:
         """Start one, kill it at a random moment, scraping it meanwhile."""
-        process, url = self.start()
-        kind = self.chance.choices(["start", "any time", "write"], [1, 7, 3])[0]
-        delay = self.chance.uniform(0, 0.3) if kind == "start" else self.chance.uniform(0.3, 2.5)
-        linger = self.chance.choice([0, 0, 0.001, 0.003]) if kind == "write" else None
-        killer = threading.Thread(target=self._kill, args=(process, delay, linger), daemon=True)
+        process, address = self.start()
+        kind = self.chance.choices(["start", "listening", "told", "write"], [1, 2, 5, 3])[0]
+        told = threading.Event()
+        killer = threading.Thread(target=self._kill, args=(process, kind, address, told), daemon=True)
         killer.start()
         series: Series = {}
         try:
             while killer.is_alive():
-                series = self.scrape(url) or series
+                series = self.scrape(address) or series
+                if RECORDS in series:
+                    told.set()
                 killer.join(0.1)
         finally:
             killer.join()
         assert -9 == process.wait(), f"the exporter ended by itself: {self.log()}"
-        if kind == "any time":
+        if kind in {"listening", "told"}:
             kind = "before metrics" if RECORDS not in series else "idle" if not series[LAG] else "reading"
         self.killed[kind] += 1
 
     def kill_after_catching_up(self, writer: Writer) -> None:
         """Let one read all there is, cut the logs, and kill it soon after."""
-        process, url = self.start()
+        process, address = self.start()
         try:
             with writer.still():
-                self.catch_up(process, url)
+                self.catch_up(process, address)
                 writer.cut()
             if self.chance.random() < 0.7:
                 time.sleep(self.chance.uniform(0, 1.5))
-                self.scrape(url)
+                self.scrape(address)
         finally:
             process.kill()
             process.wait()
         self.killed["after a cut"] += 1
 
-    def _kill(self, process: subprocess.Popen[bytes], delay: float, linger: float | None) -> None:
-        """Kill after ``delay``; with ``linger``, that long after the next change of a file of the state."""
-        time.sleep(delay)
-        if linger is not None:
+    def _kill(self, process: Process, kind: str, address: str, told: threading.Event) -> None:
+        try:
+            self._wait_for(kind, address, told)
+        finally:
+            process.kill()
+
+    def _wait_for(self, kind: str, address: str, told: threading.Event) -> None:
+        """Wait a while after the start, after somebody listens, or after records are ``told`` of.
+
+        With "write" it is until right after a change of a file of the state, too.
+        """
+        if kind != "start":
+            program.until_listening(address)
+        if kind == "told":
+            told.wait(PATIENCE)
+        time.sleep(self.chance.uniform(0, DELAYS[kind]))
+        if kind == "write":
             before, end = self._written(), time.monotonic() + 1.0
             while before == self._written() and time.monotonic() < end:
                 time.sleep(0.0005)
-            time.sleep(linger)
-        process.kill()
+            time.sleep(self.chance.choice([0, 0, 0.001, 0.003]))
 
     def _written(self) -> list[tuple[str, int, int]]:
         found = []
@@ -152,7 +166,7 @@ def test_every_record_is_counted_once_whenever_the_exporter_is_killed(tmp_path: 
     print(f"DRIFT_EXPORTER_KILL_SEED={SEED}")  # noqa: T201, shown where the test fails
     logs = tmp_path / "logs"
     logs.mkdir()
-    writer = Writer(logs, SEED, seconds=1.5 * max(1, KILLS))
+    writer = Writer(logs, SEED, seconds=0.8 * max(1, KILLS))
     watch = Watch(writer.tally)
     exporters = Exporters(tmp_path, configure(tmp_path, writer.tally), watch)
     begun = time.monotonic()
@@ -170,9 +184,9 @@ def test_every_record_is_counted_once_whenever_the_exporter_is_killed(tmp_path: 
             )
 
     for _ in range(2):
-        process, url = exporters.start()
+        process, address = exporters.start(command=True)
         try:
-            series = exporters.catch_up(process, url)
+            series = exporters.catch_up(process, address)
         finally:
             process.kill()
             process.wait()

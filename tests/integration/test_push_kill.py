@@ -4,16 +4,12 @@ DRIFT_EXPORTER_KILLS is the number of kills (200), DRIFT_EXPORTER_KILL_SEED the 
 timing, which is that of the machine.
 """
 
-import contextlib
 import gzip
 import json
 import os
 import random
 import secrets
 import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -25,8 +21,10 @@ import requests
 
 from drift_exporter.reference.bins import categorical_column
 from drift_exporter.reference.store import save_reference
+from support import program
+from support.program import Process
 from support.records import reference, write_config
-from support.servers import free_port
+from support.servers import free_port, until
 from support.tally import SOURCE, Series, key, parse, show
 
 pytestmark = pytest.mark.xdist_group("push-kill")
@@ -38,20 +36,10 @@ SENDERS = 3
 SLOTS = [f"s{number}" for number in range(40)]
 """Requests are told apart by these, so that a loss here is not made up for by a repetition there."""
 
-PROGRAM = """\
-import os, sys
-os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before a fork there may be no threads
-import drift_exporter.serve, drift_exporter.cli as cli
-for _ in sys.stdin:
-    process = os.fork()
-    if not process:
-        os._exit(cli.main(sys.argv[1:]))
-    print(process, flush=True)
-    print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
-"""
-"""Starts one exporter after the other, each a process of its own. What takes long is done once: imports."""
-
 KINDS = {"start": 2, "any time": 4, "spool": 3, "state": 2}
+SECONDS = key("process_cpu_seconds_total")
+"""Differs with every evaluation."""
+
 LAG = key("drift_exporter_source_lag_bytes", source=SOURCE)
 START = 1_735_000_000
 
@@ -125,39 +113,16 @@ class Exporters:
     killed: Counter[str] = field(default_factory=Counter)
     highest: Series = field(default_factory=dict)
     scrapes: int = 0
-    _starter: "subprocess.Popen[str] | None" = None
 
-    def start(self) -> int:
-        """Start one; returns its process."""
-        if self._starter is None:
-            serve = ["serve", "--config", str(self.config), "--web.listen-address", self.address]
-            command = [sys.executable, "-c", PROGRAM, *serve]
-            with (self.folder / "log").open("ab") as log:
-                self._starter = subprocess.Popen(
-                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, bufsize=1
-                )
-        assert self._starter.stdin is not None
-        self._starter.stdin.write("\n")
-        return int(self._line())
+    def start(self, *, command: bool = False) -> Process:
+        """Start one, as a command line or forked."""
+        start = program.start_command if command else program.start
+        return start(program.serve(self.config, self.address), self.folder / "log")
 
-    def wait(self) -> int:
-        """The exit status of the exporter, once it has ended."""
-        return int(self._line())
-
-    def kill(self, process: int) -> None:
+    def kill(self, process: Process) -> None:
         """Kill the exporter and wait for its end."""
-        os.kill(process, signal.SIGKILL)
-        assert -signal.SIGKILL == self.wait(), f"the exporter ended by itself: {self.log()}"
-
-    def end(self) -> None:
-        """Start no more of them."""
-        if self._starter is not None:
-            self._starter.communicate()
-
-    def _line(self) -> str:
-        assert self._starter is not None
-        assert self._starter.stdout is not None
-        return self._starter.stdout.readline()
+        process.kill()
+        assert -signal.SIGKILL == process.wait(), f"the exporter ended by itself: {self.log()}"
 
     def scrape(self) -> Series:
         """One scrape; empty where there is no answer. No counter may have gone back."""
@@ -185,14 +150,20 @@ class Exporters:
                 killer.join(0.1)
         finally:
             killer.join()
-        assert -signal.SIGKILL == self.wait(), f"the exporter ended by itself: {self.log()}"
+        assert -signal.SIGKILL == process.wait(), f"the exporter ended by itself: {self.log()}"
         self.killed[kind] += 1
 
-    def _kill(self, process: int, kind: str) -> None:
+    def _kill(self, process: Process, kind: str) -> None:
+        try:
+            self._wait_for(kind)
+        finally:
+            process.kill()
+
+    def _wait_for(self, kind: str) -> None:
         if kind == "start":
             time.sleep(self.chance.uniform(0.0, 0.4))
         else:
-            self._wait_until_it_listens()
+            program.until_listening(self.address)
             time.sleep(self.chance.uniform(0.0, 0.5))
         if kind in {"spool", "state"}:
             folder = self.folder / "state" / ("spool/fraud" if kind == "spool" else "")
@@ -200,15 +171,6 @@ class Exporters:
             while before == written(folder) and time.monotonic() < end:
                 time.sleep(0.0003)
             time.sleep(self.chance.choice([0.0, 0.0, 0.001, 0.003]))
-        os.kill(process, signal.SIGKILL)
-
-    def _wait_until_it_listens(self) -> None:
-        host, _, port = self.address.partition(":")
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
-                return
-            time.sleep(0.005)
 
     def log(self) -> str:
         """The end of what all exporters have said."""
@@ -260,8 +222,14 @@ def settled(exporters: Exporters, acknowledged: Counter[tuple[str, str]]) -> Cou
         time.sleep(0.05)
         series = exporters.scrape()
     # The lag is newer than the counts where there was nothing to wait for.
-    time.sleep(0.5)
-    return counted(exporters.scrape())
+    for _ in range(2):
+        before = series[SECONDS]
+        series = until(
+            lambda: found if (found := exporters.scrape()).get(SECONDS, before) != before else None,  # noqa: B023
+            PATIENCE,
+            what=f"another evaluation; {exporters.log()}",
+        )
+    return counted(series)
 
 
 @pytest.mark.fault("SIGKILL while records are pushed")
@@ -282,7 +250,7 @@ def test_what_was_acknowledged_is_counted_whenever_the_exporter_is_killed(tmp_pa
     finally:
         end.set()
 
-    process = exporters.start()
+    process = exporters.start(command=True)
     try:
         for thread in threads:
             thread.join(PATIENCE)
@@ -293,13 +261,12 @@ def test_what_was_acknowledged_is_counted_whenever_the_exporter_is_killed(tmp_pa
         actual = settled(exporters, acknowledged)
     finally:
         exporters.kill(process)
-    process = exporters.start()
+    process = exporters.start(command=True)
     try:
         # All of it was durable.
         assert actual == settled(exporters, acknowledged)
     finally:
         exporters.kill(process)
-        exporters.end()
 
     answers = sum((sender.answers for sender in senders), Counter())
     told = f"{exporters.killed}, {exporters.scrapes} scrapes, {answers}, {acknowledged.total()} records"

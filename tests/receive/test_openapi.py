@@ -19,6 +19,8 @@ import yaml
 
 from drift_exporter.receive import endpoint
 from drift_exporter.receive.endpoint import PREFIX
+from support import program
+from support.program import Process
 from support.records import write_config
 from support.servers import free_port, until
 
@@ -78,14 +80,10 @@ def configure(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[str]:
+def serving(folder: Path, start: Callable[[list[str], Path], Process] = program.start) -> Iterator[str]:
     """The URL of an exporter, which must not end by itself nor say anything of a fault."""
     address = f"127.0.0.1:{free_port()}"
-    serve = ["-m", "drift_exporter.cli", "serve", "--config", str(configure(folder))]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, *serve, "--web.listen-address", address], stdout=log, stderr=log
-        )
+    process = start(program.serve(configure(folder), address), folder / "log")
     url = f"http://{address}"
     try:
         until(lambda: is_ready(process, url))
@@ -97,7 +95,7 @@ def serving(folder: Path) -> Iterator[str]:
     assert "Traceback" not in (folder / "log").read_text()
 
 
-def is_ready(process: "subprocess.Popen[bytes]", url: str) -> bool:
+def is_ready(process: Process, url: str) -> bool:
     assert process.poll() is None, "the exporter ended by itself"
     with contextlib.suppress(requests.RequestException):
         return requests.get(f"{url}/-/ready", timeout=10).ok
@@ -137,7 +135,7 @@ def test_the_answers_are_as_described(
 
 def test_it_is_served_and_its_examples_are_taken(tmp_path: Path) -> None:
     content = DESCRIPTION["paths"][PATH]["post"]["requestBody"]["content"]
-    with serving(tmp_path) as url:
+    with serving(tmp_path, program.start_command) as url:
         assert DESCRIPTION == yaml.safe_load(requests.get(f"{url}/v1/openapi.yaml", timeout=10).content)
         for kind in ("application/x-ndjson", "application/json"):
             for example in content[kind]["examples"].values():

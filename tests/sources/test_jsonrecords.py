@@ -96,7 +96,7 @@ def closely(data: bytes, limit: int, *, ended: bool) -> Lines:
         return lines(data, limit, ended=ended)
 
 
-@settings(max_examples=1500)
+@settings(max_examples=1000)
 @given(data=DAMAGED, limit=st.sampled_from([8, 40, LIMIT]), ended=st.booleans())
 @example(data=b'{"a":1,{"a":[{},{}]}}', limit=LIMIT, ended=True)
 def test_arithmetic_and_scanner_find_the_same(data: bytes, limit: int, *, ended: bool) -> None:

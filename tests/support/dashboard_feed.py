@@ -30,6 +30,9 @@ def _version_after(version: VersionSnapshot, n: int) -> VersionSnapshot:
         latency=_times(version.latency, n),
         confidence=_times(version.confidence, n),
         columns=tuple(dataclasses.replace(c, counts=c.counts * n) for c in version.columns),
+        streams=tuple(
+            dataclasses.replace(s, values=s.values * n, detections=s.detections * n) for s in version.streams
+        ),
     )
 
 

@@ -2,8 +2,6 @@
 
 import contextlib
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +14,8 @@ import requests
 
 from drift_exporter.reference.store import save_reference
 from drift_exporter.serve import Exporter
+from support import program
+from support.program import Process
 from support.records import model_config, write_config
 from support.servers import free_port, until
 from support.tally import (
@@ -77,7 +77,7 @@ class Running:
 
     case: "Case"
     scrape: Callable[[], str]
-    process: subprocess.Popen[bytes] | None = None
+    process: Process | None = None
     url: str = ""
 
     def series(self) -> Series:
@@ -202,13 +202,16 @@ class Case:
                 process.send_signal(signal.SIGTERM)
             _reap(process)
 
-    def spawn(self, wrapper: Sequence[str] = ()) -> tuple[subprocess.Popen[bytes], str]:
-        """Start an exporter; returns its process and its address. What it says is in ``log``."""
+    def spawn(self, wrapper: Sequence[str] = ()) -> tuple[Process, str]:
+        """Start an exporter, within a command or forked; returns its process and its address.
+
+        What it says is in ``log``.
+        """
         address = f"127.0.0.1:{free_port()}"
-        serve = ["-m", "drift_exporter.cli", "serve", "--config", str(self.config)]
-        command = [*wrapper, sys.executable, *serve, "--web.listen-address", address]
-        with (self.folder / "log").open("ab") as log:
-            return subprocess.Popen(command, stdout=log, stderr=log), address
+        serve, log = program.serve(self.config, address), self.folder / "log"
+        if wrapper:
+            return program.start_command(serve, log, wrapper), address
+        return program.start(serve, log), address
 
     def refused(self, wrapper: Sequence[str] = ()) -> str:
         """Start an exporter that must not start; returns what it says about that."""
@@ -233,7 +236,7 @@ def _series(text: str) -> Series:
     return parse(text)[0]
 
 
-def _reap(process: subprocess.Popen[bytes]) -> None:
+def _reap(process: Process) -> None:
     """Wait for a process to end, and make it in the end."""
     try:
         process.wait(timeout=PATIENCE)
@@ -253,7 +256,7 @@ def _state(series: Series) -> tuple[bool, float, float, float]:
     return bool(series[UP]), series[EVALUATED], series[LAG], series[LOST]
 
 
-def _is_ready(process: subprocess.Popen[bytes], url: str) -> bool:
+def _is_ready(process: Process, url: str) -> bool:
     assert process.poll() is None, "the exporter ended by itself"
     try:
         return requests.get(url + "/-/ready", timeout=10).ok

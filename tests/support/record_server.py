@@ -41,6 +41,7 @@ def main(file: Path, port: int) -> None:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             number = int(parse_qs(urlsplit(self.path).query).get("cursor", ["0"])[0])

@@ -20,6 +20,7 @@ from drift_exporter.snapshot import (
     Histogram,
     ModelSnapshot,
     Snapshot,
+    StreamSnapshot,
     VersionSnapshot,
     WindowSnapshot,
 )
@@ -135,6 +136,10 @@ def rich_snapshot() -> Snapshot:
         columns=drifted.columns,
         windows=drifted.windows,
         reference=drifted.reference,
+        streams=(
+            StreamSnapshot("wrong", "adwin", 30_000, 1, NOW - HOUR, 0.0625, None),
+            StreamSnapshot("wrong", "ddm", 30_000, 0, None, 0.05, warning=True),
+        ),
     )
     older = version(
         "2.0.3",
@@ -221,6 +226,10 @@ def small_snapshot() -> Snapshot:
             WindowSnapshot("24h", NOW - 24 * HOUR, NOW, 250, drifts, 0.5, 0.984375),
         ),
         reference=reference("churn", (age, prediction)),
+        streams=(
+            StreamSnapshot("wrong", "adwin", 1200, 1, NOW - HOUR, 0.0625, None),
+            StreamSnapshot("error", "ddm", 1250, 0, None, 0.0024, warning=False),
+        ),
     )
     churn = ModelSnapshot(
         name="churn",

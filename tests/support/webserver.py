@@ -17,6 +17,8 @@ def serving(application: Application) -> Iterator[str]:
     The socket listens before the server runs, so a request made at once waits for it and nobody has to poll.
     """
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        # As the exporter itself does it; else an answer waits until the client says that it has its head.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         config = uvicorn.Config(
             application, log_config=None, lifespan="on", ws="none", http="h11", timeout_graceful_shutdown=5
         )

@@ -6,6 +6,7 @@ from typing import Any
 
 from drift_exporter.config.positions import shorten
 from drift_exporter.config.refusal import Part
+from drift_exporter.config.streams import stream_problems
 from drift_exporter.config.values import DEEPEST_FIELD, parse_duration, parse_size, split_path
 from drift_exporter.decode.patterns import group_of, parse_pattern
 
@@ -84,6 +85,7 @@ def _within_model(model: Mapping[str, Any]) -> Iterator[Part]:
             ("reference", "version"),
             "a version is named, and predictions.fields names no field that tells them; add version there",
         )
+    yield from stream_problems(model)
     features = fields.get("features")
     # With a pattern there may be a feature of any name.
     if fields and (features is None or isinstance(features, dict)):

@@ -35,6 +35,7 @@ from drift_exporter.config.references import ReferenceType, RollingReference, Ve
 from drift_exporter.config.refusal import refuse, refuse_parts
 from drift_exporter.config.section import Section
 from drift_exporter.config.sources import LabelSource, Source
+from drift_exporter.config.streams import ConceptDrift
 from drift_exporter.config.values import Window
 
 DEFAULT_TOLERANCE = 0.05
@@ -211,6 +212,7 @@ class Model(Section):
     predictions: Predictions = Field(description="the source and the fields of the model's records")
     columns: Mapping[Text, ColumnOptions] = Field({}, description="type and tolerance of columns")
     drift: Drift = Field(Drift(), description="how drift is judged")
+    concept_drift: ConceptDrift | None = Field(None, description="streams that are watched for changes")
     labels: Labels | None = Field(None, description="labels that come later, in a log of their own")
     segments: Annotated[tuple[Text, ...], NotSupported] | None = Field(
         None, description="columns to split by"

@@ -12,7 +12,7 @@ import numpy as np
 from drift_exporter.decode.lines import broken_line, line_spans, plain_lines, without_broken
 from drift_exporter.decode.logfmt_text import as_ndjson
 from drift_exporter.decode.ndjson import NdjsonDecoder
-from drift_exporter.decode.plan import FieldPath, Names, Plan
+from drift_exporter.decode.plan import FieldPath, Names, Plan, Truth
 from drift_exporter.decode.records import UNBOUNDED, Bounds, Records, Trace
 from drift_exporter.reference.model import IntArray
 from drift_exporter.sources.chunk import RAW_LIMIT, Chunk, Rejection
@@ -118,7 +118,13 @@ def _flat_plan(plan: Plan) -> Plan:
         trace_id=key(plan.trace_id),
         id=key(plan.id),
         model=key(plan.model),
+        truth=None if plan.truth is None else _flat_truth(plan.truth),
     )
+
+
+def _flat_truth(truth: Truth) -> Truth:
+    prediction = None if truth.prediction is None else flat(truth.prediction)
+    return replace(truth, label=flat(truth.label), prediction=prediction)
 
 
 def _led_back(rejections: Sequence[Rejection], translation: Translation) -> list[Rejection]:

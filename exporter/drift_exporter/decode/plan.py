@@ -31,6 +31,9 @@ LONGEST_NAME = 128
 # Codes of a categorical value: 0 missing, 1 not among the known categories, 2 not a scalar, 3 and up known.
 CODE_MISSING, CODE_OTHER, CODE_INVALID, CODE_FIRST = 0, 1, 2, 3
 
+UNKNOWN = 2
+"""Whether a prediction is wrong, or a label positive, where that cannot be told; else it is 0 or 1."""
+
 
 def quote(identifier: str) -> str:
     """Quote an SQL identifier."""
@@ -70,6 +73,23 @@ class CategoricalLeaf:
 
 
 @dataclass(frozen=True)
+class Truth:
+    """What is asked of the record's label: whether it is the ``prediction``, and whether it is positive.
+
+    ``positive`` are the spellings of positive labels; where either is None it is not asked.
+    """
+
+    label: FieldPath
+    prediction: FieldPath | None = None
+    positive: tuple[str, ...] | None = None
+
+    @property
+    def paths(self) -> tuple[FieldPath, ...]:
+        """Paths read for it, as text."""
+        return (self.label,) if self.prediction is None else (self.label, self.prediction)
+
+
+@dataclass(frozen=True)
 class Names:
     """Names that are told apart as they come: where they stand, and which are known.
 
@@ -102,6 +122,7 @@ class Plan:
     versions: tuple[str, ...] = ()
     model: FieldPath | None = None
     models: tuple[str, ...] = ()
+    truth: Truth | None = None
 
     @property
     def version_names(self) -> Names:
@@ -121,7 +142,8 @@ class Plan:
     def text_paths(self) -> tuple[FieldPath, ...]:
         """Paths read as text."""
         single = (self.timestamp, self.version, self.error, self.model, self.id)
-        return (*(leaf.path for leaf in self.categorical), *(p for p in single if p is not None))
+        truth = () if self.truth is None else self.truth.paths
+        return (*(leaf.path for leaf in self.categorical), *(p for p in single if p is not None), *truth)
 
     def paths(self) -> tuple[FieldPath, ...]:
         """All paths but that of the trace id, which is read of few records."""
@@ -172,6 +194,39 @@ def timestamp_sql(text: str, form: str | None = None) -> str:
 def error_sql(text: str) -> str:
     """SQL that is 1 where an error field tells of an error: anything but absent, null, false, 0 and ''."""
     return f"CASE WHEN {text} IS NULL OR lower({text}) IN ('', 'false', '0', 'null') THEN 0 ELSE 1 END"
+
+
+def truth_sql(truth: Truth, text: Callable[[FieldPath], str]) -> list[str]:
+    """Select list of what is asked of the label: ``wrong`` and ``positive``, each 0, 1, or UNKNOWN.
+
+    Two texts are the same class where they are equal, as numbers or truth values if they are ones: 1 is 1.0
+    and true, 0 is 0.0 and false.
+    """
+    label = _class_sql(text(truth.label))
+    select = []
+    if truth.prediction is not None:
+        answer = _class_sql(text(truth.prediction))
+        select.append(
+            f"CASE WHEN {label} IS NULL OR {answer} IS NULL THEN {UNKNOWN} WHEN {label} = {answer} THEN 0 "
+            f"WHEN {_canonical_sql(label)} = {_canonical_sql(answer)} THEN 0 ELSE 1 END::UTINYINT AS wrong"
+        )
+    if truth.positive is not None:
+        known = ", ".join(map(literal, truth.positive))
+        select.append(
+            f"CASE WHEN {label} IS NULL THEN {UNKNOWN} WHEN {label} IN ({known}) THEN 1 ELSE 0 END"
+            "::UTINYINT AS positive"
+        )
+    return select
+
+
+def _class_sql(text: str) -> str:
+    """SQL for a class's text, NULL where there is none: nothing, an empty text, an object or a list."""
+    return f"CASE WHEN {text}[1] IN ('{{', '[', '') THEN NULL ELSE {text} END"
+
+
+def _canonical_sql(text: str) -> str:
+    truth = f"CASE lower({text}) WHEN 'true' THEN '1' WHEN 'false' THEN '0' ELSE {text} END"
+    return f"regexp_replace({truth}, '^(-?[0-9]{{1,15}})\\.0$', '\\1')"
 
 
 def known_spellings(categories: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:
@@ -244,7 +299,9 @@ def select_sql(
     timestamp: Callable[[str], str] | None = None,
     category: Callable[[str, tuple[str, ...]], str] = category_sql,
 ) -> list[str]:
-    """Select list of a plan: n0.. numbers, k0.. codes, ts, version, error, latency, model, low, high.
+    """Select list of a plan: n0.. numbers, k0.. codes, ts, version, error, latency, low, high, model, truth.
+
+    Of the truth come ``wrong`` and ``positive`` (see ``truth_sql``), as far as they are asked for.
 
     ``number`` and ``text`` give the SQL that reaches a path as DOUBLE and as VARCHAR, ``timestamp`` that
     which makes microseconds of the timestamp's (by default as it is written), ``category`` what tells a
@@ -276,6 +333,8 @@ def select_sql(
     if plan.model is not None:
         model = category(f"nullif({text(plan.model)}, '')", plan.models)
         select.append(f"{model} AS model")
+    if plan.truth is not None:
+        select += truth_sql(plan.truth, text)
     return select or ["0::UTINYINT AS nothing"]
 
 

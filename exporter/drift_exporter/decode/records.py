@@ -68,7 +68,8 @@ class Records:
     ``categorical`` follow the plan's leaves; ``latency`` is in seconds, NaN where missing; ``error`` is
     0 or 1. Every array has ``rows`` entries. ``invalid`` counts values of the wrong type by (kind, name);
     they are missing in the arrays. ``shared`` is there where the plan has a ``model``, ``ids`` where it has
-    an ``id``: the low and high halves of the ids' hashes, both 0 where a record has none.
+    an ``id``: the low and high halves of the ids' hashes, both 0 where a record has none. ``wrong`` and
+    ``positive`` are there as far as the plan's ``truth`` asks for them: 0, 1 or UNKNOWN.
     """
 
     rows: int
@@ -83,6 +84,8 @@ class Records:
     shared: Shared | None = None
     ids: tuple[HashArray, HashArray] | None = None
     chosen: Chosen | None = None
+    wrong: NDArray[np.uint8] | None = None
+    positive: NDArray[np.uint8] | None = None
 
     @property
     def accepted(self) -> int:
@@ -116,6 +119,8 @@ class Records:
             categorical=tuple(codes[keep] for codes in self.categorical),
             latency=picked(self.latency),
             error=picked(self.error),
+            wrong=picked(self.wrong),
+            positive=picked(self.positive),
             ids=None,
             chosen=Chosen(np.flatnonzero(keep), self.rows),
         )
@@ -208,6 +213,8 @@ def from_columns(
         categorical=tuple(categorical),
         latency=picked.get("latency"),
         error=picked.get("error"),
+        wrong=picked.get("wrong"),
+        positive=picked.get("positive"),
         invalid=counts,
         rejections=rejections,
         shared=shared,
@@ -252,7 +259,7 @@ def has_empty_rows(columns: Columns) -> bool:
     """Whether there may be a row in which every value is missing."""
     empty: NDArray[np.bool_] | None = None
     for name, values in columns.items():
-        if name in {"error", "nothing"}:
+        if name in {"error", "nothing", "wrong", "positive"}:
             continue
         if name == "ts":
             missing = values == UNREADABLE
@@ -293,6 +300,8 @@ def concatenate(parts: Sequence[Records]) -> Records:
         ),
         latency=joined([part.latency for part in parts]),
         error=joined([part.error for part in parts]),
+        wrong=joined([part.wrong for part in parts]),
+        positive=joined([part.positive for part in parts]),
         invalid=dict(invalid),
         rejections=tuple(rejection for part in parts for rejection in part.rejections),
         shared=_joined([part.shared for part in parts if part.shared is not None]),

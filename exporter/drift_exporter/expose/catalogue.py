@@ -36,6 +36,7 @@ class MetricDefinition:
 _VERSION = ("model", "version")
 _COLUMN = (*_VERSION, "column", "kind")
 _WINDOW = (*_VERSION, "window")
+_STREAM = (*_VERSION, "stream", "detector")
 
 MODEL_INFO = MetricDefinition(
     "model_info",
@@ -164,6 +165,41 @@ COLUMN_UPPER_BOUND = MetricDefinition(
     "the column's own",
     "Inclusive upper bound of a numeric column's bin.",
     (*_COLUMN, "bin"),
+)
+STREAM_DETECTIONS = MetricDefinition(
+    "model_stream_drift_detections_total",
+    "counter",
+    "changes",
+    "Changes of the stream's mean that the detector has found.",
+    _STREAM,
+)
+STREAM_LAST_DETECTION = MetricDefinition(
+    "model_stream_drift_last_detection_timestamp_seconds",
+    "gauge",
+    "seconds since the epoch",
+    "Event time of the record at which the detector last found a change.",
+    _STREAM,
+)
+STREAM_WARNING = MetricDefinition(
+    "model_stream_drift_warning",
+    "gauge",
+    "0 or 1",
+    "1 if the detector suspects a change, 0 if not; only for detectors with a level of warning.",
+    _STREAM,
+)
+STREAM_MEAN = MetricDefinition(
+    "model_stream_mean",
+    "gauge",
+    "the stream's own",
+    "Mean of the stream since the last change that the detector has found.",
+    _STREAM,
+)
+STREAM_VALUES = MetricDefinition(
+    "model_stream_values_total",
+    "counter",
+    "values",
+    "Values of the stream that the detector has seen.",
+    _STREAM,
 )
 BUILD_INFO = MetricDefinition(
     "drift_exporter_build_info",
@@ -360,6 +396,11 @@ METRICS: tuple[MetricDefinition, ...] = (
     COLUMN_BIN,
     COLUMN_REFERENCE,
     COLUMN_UPPER_BOUND,
+    STREAM_DETECTIONS,
+    STREAM_LAST_DETECTION,
+    STREAM_WARNING,
+    STREAM_MEAN,
+    STREAM_VALUES,
     BUILD_INFO,
     RELOAD_SUCCESSFUL,
     RELOAD_TIMESTAMP,

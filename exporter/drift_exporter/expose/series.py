@@ -161,6 +161,15 @@ def _totals(model: str, version: VersionSnapshot) -> Iterator[Series]:
             (catalogue.WINDOW_SAMPLES, (*labels, window.name), window.samples),
             (catalogue.WINDOW_END, (*labels, window.name), window.end),
         )
+    for stream in version.streams:
+        own = (*labels, stream.stream, stream.detector)
+        yield from _present(
+            (catalogue.STREAM_DETECTIONS, own, stream.detections),
+            (catalogue.STREAM_LAST_DETECTION, own, stream.last_detection),
+            (catalogue.STREAM_WARNING, own, None if stream.warning is None else int(stream.warning)),
+            (catalogue.STREAM_MEAN, own, stream.mean),
+            (catalogue.STREAM_VALUES, own, stream.values),
+        )
 
 
 def _column_labels(model: str, version: VersionSnapshot, column: Column) -> tuple[str, ...]:

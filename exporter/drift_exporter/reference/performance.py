@@ -9,7 +9,7 @@ import numpy as np
 from drift_exporter.reference.model import FloatArray, IntArray
 from drift_exporter.reference.moments import Moments
 
-_TRUE = ("1", "1.0", "true", "True", "TRUE", "yes", "Yes", "YES", "y", "Y", "t", "T", "positive")
+TRUE_CLASSES = ("1", "1.0", "true", "True", "TRUE", "yes", "Yes", "YES", "y", "Y", "t", "T", "positive")
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -20,7 +20,7 @@ def positive_class(classes: Sequence[str]) -> str | None:
     """
     if not 1 <= len(classes) <= 2:
         return None
-    told = [name for name in classes if name in _TRUE]
+    told = [name for name in classes if name in TRUE_CLASSES]
     return told[0] if len(told) == 1 else max(classes)
 
 

@@ -11,6 +11,7 @@ from drift_exporter.ingest import ModelIngest
 from drift_exporter.judge.persistence import History
 from drift_exporter.state.counters import read_model_counters, read_version_counters
 from drift_exporter.state.rows import Changes, Counts, Document, Evicted, ModelState, SavedSlice
+from drift_exporter.streams.saved import KEY, from_saved, to_saved
 from drift_exporter.window.ids import NEVER, Block
 from drift_exporter.window.ring import Ring, Slice
 from drift_exporter.window.totals import Totals
@@ -56,7 +57,7 @@ def changes_of(ingest: ModelIngest, *, anew: bool) -> Changes:
     """
     versions, counts, slices, evicted = {}, [], [], []
     for version, totals in ingest.totals.items():
-        versions[version] = _traffic(totals)
+        versions[version] = {**_traffic(totals), KEY: to_saved(ingest.streams.watched.get(version, {}))}
         layout, ring = ingest.layout(version), ingest.rings[version]
         if layout is None:
             continue
@@ -125,6 +126,7 @@ def restore(ingest: ModelIngest, state: ModelState) -> None:
                     )
             ingest.totals[version] = replace(read_version_counters(traffic), columns=columns)
             ingest.rings[version] = Ring(ingest.levels, size, sums_size)
+            ingest.streams.watched[version] = from_saved(traffic)
         _restore_slices(ingest, state)
 
 

@@ -17,6 +17,7 @@ from drift_exporter.sources.position import Fingerprint, Position
 from drift_exporter.state.counters import read_model_counters, read_version_counters
 from drift_exporter.state.rows import Counts, Document, ModelState, SavedSlice
 from drift_exporter.state.schema import APPLICATION, TABLES, VERSION
+from drift_exporter.streams.saved import from_saved
 from drift_exporter.window.ids import Block
 
 FILE = "state.sqlite"
@@ -102,6 +103,7 @@ def to_version(row: Row) -> tuple[str, Document]:
     _, version, _, text, _ = row
     document = to_document(text)
     read_version_counters(document)
+    from_saved(document)
     _verify_row(row)
     return version, document
 

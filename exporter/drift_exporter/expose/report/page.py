@@ -6,6 +6,7 @@ from drift_exporter.expose.report import svg
 from drift_exporter.expose.report.columns import METHODS, badness, card, state
 from drift_exporter.expose.report.document import document
 from drift_exporter.expose.report.markup import Markup, join, named, tag
+from drift_exporter.expose.report.streams import stream_facts
 from drift_exporter.expose.report.verdict import verdict
 from drift_exporter.expose.report.words import (
     EN_DASH,
@@ -167,6 +168,7 @@ def _facts(
         facts.append(("Failed predictions so far", _errors(version.errors, version.predictions)))
     if version.last_timestamp is not None:
         facts.append(("Newest record", moment(version.last_timestamp)))
+    facts += stream_facts(version)
     facts += [
         ("Task, impact", f"{model.task}, {model.impact}"),
         ("Team", named(model.team)),

@@ -1,0 +1,1 @@
+"""Concept drift on streams of values, such as whether each prediction was wrong: detectors with a state."""
