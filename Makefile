@@ -37,6 +37,7 @@ bench: install  ## speed, as ratios in one run
 	$(BIN)/python benchmarks/serving.py
 	$(BIN)/python benchmarks/kafka.py
 	$(BIN)/python benchmarks/push.py
+	$(BIN)/python benchmarks/judging.py
 
 dashboards: install  ## regenerate dashboards/json
 	$(BIN)/python dashboards/generate.py

@@ -46,6 +46,7 @@ def drift_panels(matchers: str) -> list[core.Panel]:
             query(tolerated, table=True),
             query(_share_in_window("missing", c), table=True),
             query(_share_in_window("other", c), table=True),
+            query(highest("model_drift_contribution_ratio", w, BY), table=True),
             transformations=joined(
                 {
                     "column": "Column",
@@ -57,6 +58,7 @@ def drift_panels(matchers: str) -> list[core.Panel]:
                     "Value #D": "Tolerance",
                     "Value #E": "Missing",
                     "Value #F": "Unseen",
+                    "Value #G": "Share of drift",
                 },
                 hide="Value",
             ),
@@ -67,6 +69,7 @@ def drift_panels(matchers: str) -> list[core.Panel]:
                 column("Tolerance", decimals=3),
                 column("Missing", unit="percentunit", decimals=2),
                 column("Unseen", unit="percentunit", decimals=2),
+                column("Share of drift", unit="percentunit", decimals=1),
             ],
             sort=["-Drift / tolerance"],
             size=(12, 10),
@@ -113,6 +116,28 @@ def drift_panels(matchers: str) -> list[core.Panel]:
             size=(12, 10),
         ),
         timeseries(
+            "Which columns explain the drift",
+            "Each drifted feature's share of the model's drift beyond chance and tolerance in the chosen "
+            "window, weighted by its importance where the configuration gives one; the shares of a version "
+            "add up to 1. Empty where no feature has drifted.",
+            query(highest("model_drift_contribution_ratio", w, BY), LEGEND),
+            unit="percentunit",
+            decimals=1,
+            stacked=True,
+            size=(12, 10),
+        ),
+        timeseries(
+            "Interval of the drift score",
+            "The score by the chosen method and the ends of its 95 % confidence interval; the "
+            f"{SHOWN} columns with the highest ones. Ends are there for the methods in drift.intervals.",
+            query(_highest_shown("model_drift_score", f'{w}, method="$method"'), LEGEND),
+            query(_ends("lower", w), f"{LEGEND} lower"),
+            query(_ends("upper", w), f"{LEGEND} upper"),
+            unit="none",
+            decimals=3,
+            size=(12, 10),
+        ),
+        timeseries(
             "PSI over all exporters",
             "From the counters of all exporters together, by the recording rules that come with the "
             "exporter. There are rules for 1h, 24h and 7d.",
@@ -125,6 +150,10 @@ def drift_panels(matchers: str) -> list[core.Panel]:
             size=(24, 8),
         ),
     ]
+
+
+def _ends(end: str, matchers: str) -> str:
+    return _highest_shown(f"model_drift_score_{end}", f'{matchers}, method="$method"')
 
 
 def _share_in_window(name: str, matchers: str) -> str:

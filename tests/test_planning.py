@@ -96,8 +96,31 @@ def test_criteria(tmp_path: Path) -> None:
 
     criteria = criteria_of(model)
 
+    assert criteria.importance is None
     assert {"amount": 0.2, "country": 0.05} == dict(criteria.tolerances)
     assert criteria.minimum_records == 200
+
+
+def test_weights_are_part_of_the_criteria(tmp_path: Path) -> None:
+    model = Setup(tmp_path, drift={"importance": {"amount": 0.4, "country": 0}}).config.models[0]
+
+    assert {"amount": 0.4, "country": 0.0} == dict(criteria_of(model).importance or {})
+
+
+def test_a_weight_for_what_is_no_feature_of_any_reference_is_refused(tmp_path: Path) -> None:
+    model = Setup(tmp_path, drift={"importance": {"amount": 1, "b": 1}}).config.models[0]
+    other = reference(numeric_column("b", "feature", np.arange(3.0)))
+
+    make_plan(model, [usual_reference(), other])
+    # Nothing is known of features before there is a reference.
+    make_plan(model, [])
+    with pytest.raises(ConfigurationError) as caught:
+        make_plan(model, [usual_reference()])
+
+    assert (
+        "drift.importance has a weight for 'b', which is no feature of the reference; one of: amount, country"
+        in (str(caught.value))
+    )
 
 
 @pytest.mark.parametrize(

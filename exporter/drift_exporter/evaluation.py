@@ -128,6 +128,7 @@ def capture(ingest: ModelIngest, durations: Durations) -> Captured:
             problem=None,
             duplicates=None if ingest.ids is None else ingest.duplicates,
             forgotten_ids=None if ingest.ids is None else ingest.ids.forgotten,
+            interval_methods=model.drift.intervals,
             evaluation_duration=durations.histogram(),
         )
         return traffic, compared

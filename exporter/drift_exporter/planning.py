@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from drift_exporter.config.checks import suggest
 from drift_exporter.config.references import RollingReference
 from drift_exporter.config.schema import Fields, Model
 from drift_exporter.config.values import split_path
@@ -47,8 +48,9 @@ def make_plan(
     Where models share the log, ``names`` are those of models to tell apart beside the model's own.
 
     Raises ConfigurationError where a reference has a column that the fields cannot reach, or of another type
-    than the configuration (or another reference) says.
+    than the configuration (or another reference) says, or has none for which the configuration has a weight.
     """
+    check_importance(model, references)
     fields = model.predictions.fields
     roles = role_paths(fields)
     numeric: dict[tuple[Kind, str], NumericLeaf] = {}
@@ -98,6 +100,7 @@ def criteria_of(model: Model) -> Criteria:
         tolerances={name: options.tolerance for name, options in model.columns.items()},
         minimum_records=model.drift.minimum_records,
         persistence=model.drift.persistence,
+        importance=model.drift.importance,
     )
 
 
@@ -108,6 +111,19 @@ def rolling_of(model: Model) -> Rolling | None:
         return None
     season = None if kind.season is None else round(kind.season * MICROSECONDS)
     return Rolling(round(kind.rolling * MICROSECONDS), round(kind.offset * MICROSECONDS), season)
+
+
+def check_importance(model: Model, references: Sequence[Reference]) -> None:
+    """Raise ConfigurationError where a weight is given to a feature that none of the references has."""
+    features = dict.fromkeys(
+        column.name for one in references for column in one.columns if column.kind == "feature"
+    )
+    for name in model.drift.importance or {}:
+        if references and name not in features:
+            raise ConfigurationError(
+                f"model {model.name!r}: drift.importance has a weight for {name!r}, which is no feature of "
+                f"the reference; {suggest(name, features) if features else 'remove it'}"
+            )
 
 
 def _optional(path: str | None) -> FieldPath | None:

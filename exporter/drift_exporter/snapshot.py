@@ -52,7 +52,9 @@ class ColumnDrift:
     """One column in one window, compared to its reference.
 
     ``current`` (len(column.bins),) counts the exported bins, ``ratio`` and ``reference_ratio`` alike.
-    ``scores`` maps a method's name to its value; a method that does not apply is left out.
+    ``scores`` maps a method's name to its value; a method that does not apply is left out. ``intervals``
+    maps it to the lower and the upper end of the score's 95 % confidence interval. ``contribution`` is the
+    column's share of the model's drift, None where it has none.
     ``effective_samples`` is how many independent records the window's records are worth.
     """
 
@@ -65,6 +67,8 @@ class ColumnDrift:
     drifted: bool
     mean: float | None
     effective_samples: float
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    contribution: float | None = None
 
 
 @dataclass(frozen=True)
@@ -144,6 +148,7 @@ class ModelSnapshot:
     ``invalid`` counts by (kind, column). ``problem`` says why the last evaluation failed, None if it did not.
     ``checkpoint`` is None where no state is kept. ``duplicates`` counts records left out since their id came
     before, and ``forgotten_ids`` ids that had to be forgotten too early; None where all records count.
+    ``interval_methods`` are those whose scores' intervals are series.
     """
 
     name: str
@@ -160,6 +165,7 @@ class ModelSnapshot:
     checkpoint: Checkpoint | None = None
     duplicates: int | None = None
     forgotten_ids: int | None = None
+    interval_methods: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -163,6 +163,8 @@ def test_the_list_of_models_links_to_their_reports(url: str) -> None:
 
 def test_the_report_shows_what_the_query_asks_for(url: str) -> None:
     assert "4 of 7 columns have drifted" in get(f"{url}/models/fraud").text
+    shares = get(f"{url}/models/fraud?version=2.1.0&window=24h&order=share").text
+    assert "Columns, by share of the drift" in shares
     calm = get(f"{url}/models/fraud?version=2.0.3&window=7d").text
     assert "No drift beyond what is tolerated in 7 columns" in calm
     assert "Not enough records to tell." in get(f"{url}/models/fraud?version=2.1.0&window=1h").text

@@ -72,6 +72,36 @@ def test_a_score_that_is_not_a_number_is_absent() -> None:
     assert scores == {("fraud", "unversioned", "country", "feature", "psi", "1h"): 0.5}
 
 
+def test_intervals_are_those_of_the_methods_that_are_asked_for() -> None:
+    column = build.categorical_column("country", {"DE": 5, "FR": 5})
+    intervals = {"psi": (0.25, 0.75), "hellinger": (0.125, 0.5)}
+    drift = replace(
+        build.column_drift(column, np.array([9, 1, 0, 0])), intervals=intervals, scores={"psi": 0.5}
+    )
+    one = build.version(columns=[column], windows=[build.window("1h", [drift])])
+    model = replace(build.model(versions=[one]), interval_methods=("hellinger", "ks"))
+    labels = ("fraud", "unversioned", "country", "feature", "hellinger", "1h")
+    assert {labels: 0.125} == values(build.snapshot([model]), catalogue.DRIFT_SCORE_LOWER)
+    assert {labels: 0.5} == values(build.snapshot([model]), catalogue.DRIFT_SCORE_UPPER)
+    without = build.snapshot([replace(model, interval_methods=())])
+    assert {} == values(without, catalogue.DRIFT_SCORE_LOWER) | values(without, catalogue.DRIFT_SCORE_UPPER)
+
+
+def test_a_column_without_a_share_of_the_drift_has_no_series_of_it() -> None:
+    columns = [build.categorical_column(name, {"DE": 5, "FR": 5}) for name in ("country", "city", "street")]
+    shares = (0.75, None, 0.0)
+    drifts = [
+        replace(build.column_drift(column, np.array([9, 1, 0, 0])), contribution=share)
+        for column, share in zip(columns, shares, strict=True)
+    ]
+    one = build.version(columns=columns, windows=[build.window("1h", drifts)])
+    expected = {
+        ("fraud", "unversioned", "country", "feature", "1h"): 0.75,
+        ("fraud", "unversioned", "street", "feature", "1h"): 0.0,
+    }
+    assert expected == values(build.snapshot([build.model(versions=[one])]), catalogue.DRIFT_CONTRIBUTION)
+
+
 def test_the_tolerance_is_said_once_for_all_windows() -> None:
     snapshot = build.rich_snapshot()
     labels = [s.labels for s in series_of(snapshot) if s.metric is catalogue.DRIFT_TOLERANCE]

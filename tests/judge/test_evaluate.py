@@ -77,13 +77,41 @@ def test_each_column_gets_its_own_counts_and_sums() -> None:
         if isinstance(drift.column, NumericColumn):
             own_sums = sums[first_sum : first_sum + drift.column.size - 1]
             first_sum += drift.column.size - 1
-            assert drift_scores(drift.column, own, own_sums) == drift.scores
+            assert drift_scores(drift.column, own, own_sums) == pytest.approx(drift.scores, rel=1e-9)
             assert drift.mean == pytest.approx(1.0 if drift.column.name == "x1" else 0.0, abs=0.15)
         else:
-            assert drift_scores(drift.column, own) == drift.scores
+            assert drift_scores(drift.column, own) == pytest.approx(drift.scores, rel=1e-9)
             assert drift.mean is None
         assert drift.column.export(own).tolist() == drift.current.tolist()
         assert len(drift.column.bins) == len(drift.current)
+
+
+def test_drifted_features_share_the_drift_by_weight_and_every_score_has_an_interval() -> None:
+    reference = reference_of(6)
+    content = window_of(reference, {"x1": 0.6, "x4": -0.6, "x5": 1.0}, seed=4)
+    shares = {}
+    for importance in (None, {"x1": 3.0, "x4": 1.0, "x0": 9.0}):
+        window = judge_window("1h", 0.0, 1.0, reference, *content, SAMPLES, Criteria(importance=importance))
+        shares[importance is None] = {
+            drift.column.name: drift.contribution
+            for drift in window.columns
+            if drift.contribution is not None
+        }
+        for drift in window.columns:
+            assert list(drift.scores) == list(drift.intervals)
+            assert all(low <= drift.scores[m] + 1e-12 for m, (low, _) in drift.intervals.items())
+            assert all(low <= high for low, high in drift.intervals.values())
+    assert {"x1", "x4", "x5"} == set(shares[True]) == set(shares[False])
+    assert sum(shares[True].values()) == pytest.approx(1.0)
+    assert shares[True]["x5"] > shares[True]["x1"] == pytest.approx(shares[True]["x4"], rel=0.4)
+    assert shares[False]["x5"] == 0.0
+    ratio = shares[True]["x1"] / shares[True]["x4"]
+    assert shares[False]["x1"] / shares[False]["x4"] == pytest.approx(3 * ratio)
+
+
+def test_without_drift_nothing_explains_it() -> None:
+    window = judged(reference_of(4), {}, {})
+    assert [None] * 5 == [drift.contribution for drift in window.columns]
 
 
 def test_tolerances_go_by_name() -> None:

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from drift_exporter.judge import evaluate, scores
+from drift_exporter.judge import evaluate, intervals, scores
 
 PAGE = (Path(__file__).parents[2] / "docs" / "statistics.md").read_text(encoding="utf-8")
 
@@ -30,3 +30,11 @@ def test_the_printed_rates_of_false_alarms_keep_the_promise() -> None:
         shares = [float(share) for share in re.findall(r"([\d.]+) %(?= \|)", table.split("\n\n")[0])]
         assert len(shares) >= 70
         assert max(shares) <= 5.0
+
+
+def test_the_printed_coverage_keeps_the_promise() -> None:
+    below = PAGE.split("### How often they hold")[1].split("\n### ")[0]
+    shares = [float(share) for share in re.findall(r"([\d.]+) %(?= \|)", below)]
+    assert len(shares) >= 130
+    assert min(shares) >= 93.0
+    assert f"{100 * intervals.LEVEL:.0f} % confidence interval" in PAGE

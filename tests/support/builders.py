@@ -104,6 +104,7 @@ def model(
         dropped_series=dropped_series or {},
         problem=problem,
         evaluation_duration=histogram(EVALUATION_BOUNDS, [0.004, 0.012, 0.3]),
+        interval_methods=("psi",),
         checkpoint=Checkpoint(NOW - 1, histogram(CHECKPOINT_BOUNDS, [0.002, 0.0025, 0.04])),
     )
 

@@ -104,6 +104,7 @@ def column_drift(
         drifted=confidence**2 >= threshold,
         mean=mean,
         effective_samples=float(n),
+        intervals={method: (0.75 * value, 1.25 * value) for method, value in scores.items()},
     )
 
 

@@ -5,6 +5,7 @@ in numbers that never change.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +96,13 @@ def fraud_window(name: str, records: int, shift: float, columns: Sequence[Column
         column_drift(prediction, count_categories(prediction, {"0": records - positives, "1": positives})),
         column_drift(score, count_numeric(score, rng.beta(1 + shift, 12, records)), mean=0.1),
     )
-    return window(name, drifts)
+    return window(name, _explained(drifts))
+
+
+def _explained(drifts: Sequence[ColumnDrift]) -> list[ColumnDrift]:
+    """With shares of the drift, those of the features' PSI."""
+    parts = [d.scores["psi"] if d.drifted and d.column.kind == "feature" else 0.0 for d in drifts]
+    return [replace(d, contribution=p / sum(parts)) if p else d for d, p in zip(drifts, parts, strict=True)]
 
 
 def _tally(values: NDArray[np.str_]) -> dict[str, int]:
@@ -192,6 +199,8 @@ def small_snapshot() -> Snapshot:
             drifted=True,
             mean=51.5,
             effective_samples=62.5,
+            intervals={"psi": (0.375, 0.9375), "ks": (0.125, 0.5)},
+            contribution=1.0,
         ),
         ColumnDrift(
             prediction,
@@ -243,6 +252,7 @@ def small_snapshot() -> Snapshot:
         dropped_series={"categories": 4},
         problem=None,
         evaluation_duration=Histogram(EVALUATION_BOUNDS, np.array([0, 3, 9, 0, 1] + [0] * 9), 0.1875),
+        interval_methods=("psi",),
     )
     idle = ModelSnapshot(
         "idle",

@@ -86,6 +86,11 @@ def _within_model(model: Mapping[str, Any]) -> Iterator[Part]:
             "a version is named, and predictions.fields names no field that tells them; add version there",
         )
     yield from stream_problems(model)
+    yield from _unknown_names(model, fields)
+
+
+def _unknown_names(model: Mapping[str, Any], fields: Mapping[str, Any]) -> Iterator[Part]:
+    """Columns and weights of what is no feature."""
     features = fields.get("features")
     # With a pattern there may be a feature of any name.
     if fields and (features is None or isinstance(features, dict)):
@@ -94,6 +99,11 @@ def _within_model(model: Mapping[str, Any]) -> Iterator[Part]:
             if name not in known:
                 right = suggest(name, known) if known else "name its field in predictions.fields"
                 yield ("columns", name), f"{shorten(name)} is no feature of this model; {right}"
+        named = _mapping(features)
+        for name in _mapping(_mapping(model.get("drift")).get("importance")):
+            if name not in named:
+                right = suggest(name, named) if named else "name its field in predictions.fields.features"
+                yield ("drift", "importance", name), f"{shorten(name)} is no feature of this model; {right}"
 
 
 def _record_paths(fields: Mapping[str, Any]) -> dict[tuple[str, ...], str]:

@@ -176,6 +176,8 @@ async def _report(sources: _Sources, scope: Scope) -> Answer:
             404, f"There is no model {name!r} in the configuration. See /models for those there are."
         )
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    version, window = (query.get(key, [None])[-1] for key in ("version", "window"))
-    page = await asyncio.to_thread(report_page, model, snapshot.created, version=version, window=window)
+    version, window, order = (query.get(key, [None])[-1] for key in ("version", "window", "order"))
+    page = await asyncio.to_thread(
+        report_page, model, snapshot.created, version=version, window=window, order=order
+    )
     return Answer(200, page.encode("utf-8", "replace"), http.HTML, policy=POLICY)

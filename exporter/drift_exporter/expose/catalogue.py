@@ -124,6 +124,20 @@ DRIFT_SCORE = MetricDefinition(
     "Distance between the column in the window and its reference, by the named method.",
     (*_COLUMN, "method", "window"),
 )
+DRIFT_SCORE_LOWER = MetricDefinition(
+    "model_drift_score_lower",
+    "gauge",
+    "the method's own",
+    "Lower end of the 95 % confidence interval of the drift score.",
+    (*_COLUMN, "method", "window"),
+)
+DRIFT_SCORE_UPPER = MetricDefinition(
+    "model_drift_score_upper",
+    "gauge",
+    "the method's own",
+    "Upper end of the 95 % confidence interval of the drift score.",
+    (*_COLUMN, "method", "window"),
+)
 DRIFT_TOLERANCE = MetricDefinition(
     "model_drift_tolerance",
     "gauge",
@@ -143,6 +157,13 @@ DRIFT_EFFECTIVE_SAMPLES = MetricDefinition(
     "gauge",
     "records",
     "How many independent records the window's records are worth to the column's confidence.",
+    (*_COLUMN, "window"),
+)
+DRIFT_CONTRIBUTION = MetricDefinition(
+    "model_drift_contribution_ratio",
+    "gauge",
+    "ratio in [0, 1]",
+    "The drifted feature's share of the model's drift in the window; a window's features add up to 1.",
     (*_COLUMN, "window"),
 )
 COLUMN_BIN = MetricDefinition(
@@ -390,9 +411,12 @@ METRICS: tuple[MetricDefinition, ...] = (
     WINDOW_SAMPLES,
     WINDOW_END,
     DRIFT_SCORE,
+    DRIFT_SCORE_LOWER,
+    DRIFT_SCORE_UPPER,
     DRIFT_TOLERANCE,
     DRIFT_CONFIDENCE,
     DRIFT_EFFECTIVE_SAMPLES,
+    DRIFT_CONTRIBUTION,
     COLUMN_BIN,
     COLUMN_REFERENCE,
     COLUMN_UPPER_BOUND,

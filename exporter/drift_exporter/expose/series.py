@@ -133,7 +133,7 @@ def model_parts(snapshot: Snapshot) -> Iterator[Part]:
     for i, model in enumerate(snapshot.models):
         for j, version in enumerate(model.versions):
             yield Part(model.name, (0, 0, i, j), tuple(_totals(model.name, version)))
-            drift = _drift(model.name, version)
+            drift = _drift(model, version)
             totals = {(c.column.kind, c.column.name): c for c in version.columns}
             keys = sorted(dict.fromkeys([*totals, *drift]), key=lambda key: _ROLES_FIRST[key[0]])
             for position, key in enumerate(keys):
@@ -176,7 +176,7 @@ def _column_labels(model: str, version: VersionSnapshot, column: Column) -> tupl
     return (model, version.version, column.name, column.kind)
 
 
-def _drift(model: str, version: VersionSnapshot) -> dict[tuple[Kind, str], list[Series]]:
+def _drift(model: ModelSnapshot, version: VersionSnapshot) -> dict[tuple[Kind, str], list[Series]]:
     parts: dict[tuple[Kind, str], list[Series]] = {}
     for window in version.windows:
         for key, series in _window_drift(model, version, window):
@@ -191,18 +191,26 @@ def _drift(model: str, version: VersionSnapshot) -> dict[tuple[Kind, str], list[
 
 
 def _window_drift(
-    model: str, version: VersionSnapshot, window: WindowSnapshot
+    model: ModelSnapshot, version: VersionSnapshot, window: WindowSnapshot
 ) -> Iterator[tuple[tuple[Kind, str], Series]]:
     for drift in window.columns:
-        labels = _column_labels(model, version, drift.column)
+        labels = _column_labels(model.name, version, drift.column)
+        intervals = [
+            ((*labels, method, window.name), drift.intervals[method])
+            for method in model.interval_methods
+            if method in drift.intervals
+        ]
         for series in _present(
             *(
                 (catalogue.DRIFT_SCORE, (*labels, method, window.name), score)
                 for method, score in drift.scores.items()
             ),
+            *((catalogue.DRIFT_SCORE_LOWER, labelled, lower) for labelled, (lower, _) in intervals),
+            *((catalogue.DRIFT_SCORE_UPPER, labelled, upper) for labelled, (_, upper) in intervals),
             (catalogue.DRIFT_TOLERANCE, (*labels, "psi"), drift.tolerance),
             (catalogue.DRIFT_CONFIDENCE, (*labels, window.name), drift.confidence),
             (catalogue.DRIFT_EFFECTIVE_SAMPLES, (*labels, window.name), drift.effective_samples),
+            (catalogue.DRIFT_CONTRIBUTION, (*labels, window.name), drift.contribution),
         ):
             yield (drift.column.kind, drift.column.name), series
 

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from drift_exporter.judge.calibration import effects_in_window
+from drift_exporter.judge.compared import compare
 from drift_exporter.judge.confidence import drift_statistic, p_values
+from drift_exporter.judge.intervals import all_intervals
 from drift_exporter.judge.multiple import benjamini_hochberg, dataset_p_value
 from drift_exporter.judge.persistence import Confidences
-from drift_exporter.judge.scores import drift_scores
+from drift_exporter.judge.ranking import contributions, excess_psi, weights_of
+from drift_exporter.judge.scores import all_scores
 from drift_exporter.reference.model import Column, FloatArray, IntArray, NumericColumn, Reference
 from drift_exporter.snapshot import ColumnDrift, WindowSnapshot
 
@@ -24,13 +27,15 @@ class Criteria:
 
     ``tolerances`` maps a column's name to its tolerated PSI; others get ``default_tolerance``. Windows of
     fewer than ``minimum_records`` are not judged. A shift counts once ``persistence`` evaluations in a row
-    found it.
+    found it. ``importance`` maps a feature's name to its weight in what explains a shift, 0 for the others;
+    without it all weigh the same.
     """
 
     tolerances: Mapping[str, float] = field(default_factory=dict)
     default_tolerance: float = DEFAULT_TOLERANCE
     minimum_records: int = 50
     persistence: int = 1
+    importance: Mapping[str, float] | None = None
 
 
 def judge_window(  # noqa: PLR0913, PLR0917 - a window is name, start and end; its content counts, sums, samples
@@ -67,47 +72,50 @@ def judge_window(  # noqa: PLR0913, PLR0917 - a window is name, start and end; i
     nothing = WindowSnapshot(name, start, end, samples, (), None, None)
     if samples < criteria.minimum_records or not reference.columns:
         return nothing
-    all_counts, all_sums = _split(reference.columns, counts, sums)
-    judged = [i for i, column in enumerate(reference.columns) if _is_there(column, all_counts[i])]
+    compared = compare(reference, counts, sums)
+    exported = compared.shares.columns.parts(compared.shares.current)
+    judged = [i for i, column in enumerate(reference.columns) if _is_there(column, exported[i])]
     if not judged:
         return nothing
     columns = [reference.columns[i] for i in judged]
-    column_counts, column_sums = [all_counts[i] for i in judged], [all_sums[i] for i in judged]
     column_tolerances = [
         criteria.tolerances.get(column.name, criteria.default_tolerance) for column in columns
     ]
-    exported = [column.export(own) for column, own in zip(columns, column_counts, strict=True)]
-    effects = effects_in_window(reference.calibration, len(reference.columns), end - start, samples)[judged]
+    effects = effects_in_window(reference.calibration, len(reference.columns), end - start, samples)
     statistics = [
         drift_statistic(
             column.exported_counts,
-            current,
-            effect,
+            exported[i],
+            float(effects[i]),
             quantiles=isinstance(column, NumericColumn),
             tolerance=tolerance,
         )
-        for column, current, effect, tolerance in zip(
-            columns, exported, effects.tolist(), column_tolerances, strict=True
-        )
+        for i, column, tolerance in zip(judged, columns, column_tolerances, strict=True)
     ]
     p = p_values(statistics, column_tolerances)
     confidence = 1.0 - p
     held = p if earlier is None else _held(p, columns, earlier)
     adjusted_confidence = 1.0 - benjamini_hochberg(held)
     drifted = (adjusted_confidence >= DRIFTED_CONFIDENCE) & (earlier is not None)
+    weights = weights_of(columns, criteria.importance)
+    shares = contributions(excess_psi(statistics, column_tolerances), drifted, weights)
+    scores, intervals = all_scores(compared), all_intervals(compared, effects)
+    means = compared.means().tolist()
     drifts = tuple(
         ColumnDrift(
             column=column,
-            current=exported[i],
-            scores=drift_scores(column, column_counts[i], column_sums[i]),
+            current=exported[place],
+            scores=scores[place],
             tolerance=column_tolerances[i],
             confidence=float(confidence[i]),
             adjusted_confidence=float(adjusted_confidence[i]),
             drifted=bool(drifted[i]),
-            effective_samples=samples / float(effects[i]),
-            mean=_mean(column_counts[i], column_sums[i]),
+            effective_samples=samples / float(effects[place]),
+            mean=None if math.isnan(means[place]) else means[place],
+            intervals=intervals[place],
+            contribution=None if math.isnan(shares[i]) else float(shares[i]),
         )
-        for i, column in enumerate(columns)
+        for i, (place, column) in enumerate(zip(judged, columns, strict=True))
     )
     return WindowSnapshot(
         name=name,
@@ -132,31 +140,6 @@ def _held(p: FloatArray, columns: Sequence[Column], earlier: Sequence[Confidence
     return p
 
 
-def _split(
-    columns: tuple[Column, ...], counts: IntArray, sums: FloatArray
-) -> tuple[list[IntArray], list[FloatArray | None]]:
-    sizes = [column.size for column in columns]
-    fine_bins = [column.size - 1 if isinstance(column, NumericColumn) else 0 for column in columns]
-    if len(counts) != sum(sizes) or len(sums) != sum(fine_bins):
-        raise ValueError(
-            f"{len(counts)} counts and {len(sums)} sums do not fit the reference's columns, "
-            f"which have {sum(sizes)} and {sum(fine_bins)}"
-        )
-    own_counts = np.split(counts, np.cumsum(sizes[:-1]))
-    own_sums = np.split(sums, np.cumsum(fine_bins[:-1]))
-    return own_counts, [own if size else None for own, size in zip(own_sums, fine_bins, strict=True)]
-
-
-def _is_there(column: Column, counts: IntArray) -> bool:
+def _is_there(column: Column, exported: IntArray) -> bool:
     """Whether a column can be judged: labels come late, and none at all is not drift but no news yet."""
-    return column.kind != "label" or bool(counts[:-1].any())
-
-
-def _mean(counts: IntArray, sums: FloatArray | None) -> float | None:
-    """Mean of a numeric column's values, None where there is no value or no finite mean."""
-    if sums is None:
-        return None
-    values = int(counts[:-1].sum())
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = float(sums.sum())
-    return total / values if values and math.isfinite(total) else None
+    return column.kind != "label" or bool(exported[:-1].any())

@@ -15,10 +15,13 @@ categories as they are for a categorical one, always with ``other`` (categorical
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from drift_exporter.reference.stacked import Stacked
 
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
@@ -71,7 +74,8 @@ class NumericColumn:
         return np.append(self.edges, np.inf)
 
     @cached_property
-    def _starts(self) -> IntArray:
+    def starts(self) -> IntArray:
+        """Where each exported bin (len(bins),) begins in a vector of ``size``."""
         inner = np.searchsorted(self.fine_edges, self.edges) + 1
         return np.concatenate([[0], inner, [len(self.fine_edges) + 1]]).astype(np.int64)
 
@@ -82,7 +86,7 @@ class NumericColumn:
 
     def export(self, counts: NDArray[np.integer]) -> IntArray:
         """Counts of the exported bins (..., len(bins)) from counts (..., size)."""
-        return np.add.reduceat(np.asarray(counts, dtype=np.int64), self._starts, axis=-1)
+        return np.add.reduceat(np.asarray(counts, dtype=np.int64), self.starts, axis=-1)
 
 
 @dataclass(frozen=True)
@@ -192,3 +196,10 @@ class Reference:
     def by_name(self) -> Mapping[tuple[Kind, str], Column]:
         """Columns by kind and name (a feature may be called like a role)."""
         return {(c.kind, c.name): c for c in self.columns}
+
+    @cached_property
+    def stacked(self) -> "Stacked":
+        """All columns in one array each."""
+        from drift_exporter.reference.stacked import stack  # noqa: PLC0415 (it needs the classes above)
+
+        return stack(self.columns)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from drift_exporter.expose.report.overview import landing_page, models_page
 from drift_exporter.expose.report.page import report_page
+from drift_exporter.expose.report.words import EN_DASH
 from drift_exporter.snapshot import ColumnDrift, ModelSnapshot
 from support import snapshots as build
 
@@ -90,6 +91,35 @@ def test_columns_come_worst_first_in_the_table_and_in_the_cards() -> None:
     assert not [a for tag, a in page.elements if tag == "details" and "id" in a]
     order = re.findall(r'href="#column-\d+"><bdi>(\w+)</bdi>', report_page(fraud(), build.NOW))
     assert order == ["country", "age", "score", "amount", "prediction", "merchant", "cards_held"]
+
+
+def test_columns_can_be_ordered_by_their_share_of_the_drift() -> None:
+    page = report(fraud(), version="2.1.0", window="24h", order="share")
+    html = report_page(fraud(), build.NOW, version="2.1.0", window="24h", order="share")
+    order = re.findall(r'href="#column-\d+"><bdi>(\w+)</bdi>', html)
+    assert order == ["country", "age", "amount", "score", "prediction", "merchant", "cards_held"]
+    assert "Columns, by share of the drift" in page.text
+    chosen = [a["href"] for tag, a in page.elements if tag == "a" and a.get("aria-current") == "page"]
+    assert chosen[-1] == "?version=2.1.0&window=24h&order=share"
+    assert "?version=2.1.0&window=24h" in page.links
+    details = [attributes for tag, attributes in page.elements if tag == "details"]
+    assert ["open" in attributes for attributes in details] == [True] * 4 + [False] * 3
+
+
+def test_without_shares_there_is_no_order_by_them() -> None:
+    page = report(fraud(), version="2.0.3", window="7d", order="share")
+    assert "Columns, worst first" in page.text
+    assert "Share of drift" not in page.text
+    assert not [link for link in page.links if "order=" in link]
+
+
+def test_every_score_has_its_interval_beside_it() -> None:
+    text = report(build.small_snapshot().models[0]).text
+    assert f"PSI0.6250.375 {EN_DASH} 0.938" in text
+    assert f"Kolmogorov{EN_DASH}Smirnov0.250.125 {EN_DASH} 0.5" in text
+    # The other column's score has none.
+    assert f"PSI0.0156{EN_DASH}" in text
+    assert "Share of the model's drift100 %" in text
 
 
 def test_drifted_columns_are_unfolded() -> None:

@@ -8,6 +8,8 @@ from drift_exporter.expose.report import svg
 from drift_exporter.expose.report.markup import Markup, clip, named, tag
 from drift_exporter.expose.report.words import (
     ARROW,
+    EN_DASH,
+    THIN,
     bin_labels,
     count,
     is_special,
@@ -22,6 +24,7 @@ from drift_exporter.snapshot import ColumnDrift
 
 _MOST_BINS = 15
 _WORTH_SAYING = 0.01
+INTERVAL = f"95{THIN}% interval"
 
 METHODS = {
     "psi": ("PSI", "population stability index, symmetric in the two; 0 is no difference"),
@@ -104,6 +107,11 @@ def badness(drift: ColumnDrift) -> tuple[bool, float, float, str]:
     """Sort key: drifted columns first, then by how many times the tolerated score is exceeded."""
     excess = drift.scores.get("psi", 0.0) / drift.tolerance if drift.tolerance > 0 else 0.0
     return (not drift.drifted, -excess, -drift.confidence, drift.column.name)
+
+
+def by_share(drift: ColumnDrift) -> tuple[bool, float, tuple[bool, float, float, str]]:
+    """Sort key: the columns that explain most of the model's drift first, those without a share last."""
+    return (drift.contribution is None, -(drift.contribution or 0.0), badness(drift))
 
 
 def uncertain(drift: ColumnDrift) -> bool:
@@ -189,7 +197,8 @@ def _row(one: Bin, scale: float, *, drifted: bool) -> Markup:
 
 def _scores(drift: ColumnDrift) -> Markup:
     scores = [
-        _fact(METHODS.get(method, (method, ""))[0], score(value)) for method, value in drift.scores.items()
+        _fact(METHODS.get(method, (method, ""))[0], score(value), _interval(drift, method))
+        for method, value in drift.scores.items()
     ]
     facts = [
         _fact("PSI tolerated", number(drift.tolerance)),
@@ -198,6 +207,8 @@ def _scores(drift: ColumnDrift) -> Markup:
         _fact("Records it rests on, if they were independent", count(round(drift.effective_samples))),
         _fact("Records", count(int(drift.current.sum()))),
     ]
+    if drift.contribution is not None:
+        facts.append(_fact("Share of the model's drift", percent(drift.contribution)))
     column = drift.column
     changes = [
         _fact(b.label.capitalize(), percent(b.reference), percent(b.current))
@@ -209,10 +220,15 @@ def _scores(drift: ColumnDrift) -> Markup:
         changes.append(_fact("Mean", number(column.mean), now))
     return tag(
         "div",
-        _table(("Score", "now"), scores),
+        _table(("Score", "now", INTERVAL), scores),
         tag("div", _table(("Confidence", "now"), facts), _table(("Values", "reference", "now"), changes)),
         class_="scores",
     )
+
+
+def _interval(drift: ColumnDrift, method: str) -> str:
+    ends = drift.intervals.get(method)
+    return EN_DASH if ends is None else f"{score(ends[0])} {EN_DASH} {score(ends[1])}"
 
 
 def _table(header: tuple[str, ...], rows: list[Markup]) -> Markup:

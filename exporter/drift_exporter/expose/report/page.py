@@ -3,7 +3,7 @@
 from urllib.parse import urlencode
 
 from drift_exporter.expose.report import svg
-from drift_exporter.expose.report.columns import METHODS, badness, card, state
+from drift_exporter.expose.report.columns import METHODS, badness, by_share, card, state
 from drift_exporter.expose.report.document import document
 from drift_exporter.expose.report.markup import Markup, join, named, tag
 from drift_exporter.expose.report.streams import stream_facts
@@ -22,21 +22,25 @@ from drift_exporter.expose.report.words import (
 from drift_exporter.snapshot import ColumnDrift, ModelSnapshot, VersionSnapshot, WindowSnapshot
 
 _UNFOLDED_AT_LEAST = 2
+SHARE = "share"
+"""The order of columns by their share of the model's drift."""
 
 
-def report_page(
+def report_page(  # noqa: PLR0913 (what is shown, and how)
     model: ModelSnapshot,
     created: float,
     *,
     version: str | None = None,
     window: str | None = None,
+    order: str | None = None,
     alone: bool = False,
 ) -> str:
     """The report as one HTML document.
 
     ``version`` and ``window`` choose what is shown; without them (or with ones that do not exist, which is
-    then said) it is the version with the newest record and the shortest window that has scores. With
-    ``alone`` the page stands for itself, as a file: no links to other pages.
+    then said) it is the version with the newest record and the shortest window that has scores. Columns come
+    worst first; ``order`` ``share`` puts those first that explain most of the model's drift. With ``alone``
+    the page stands for itself, as a file: no links to other pages.
     """
     shown = _pick_version(model, version)
     window_shown = None if shown is None else _pick_window(shown, window)
@@ -50,7 +54,11 @@ def report_page(
             body += _choices(model, shown, window_shown)
         body.append(_facts(model, shown, window_shown, created))
         if window_shown is not None and window_shown.columns:
-            body += _columns(window_shown)
+            shared = any(column.contribution is not None for column in window_shown.columns)
+            by_drift = shared and order == SHARE
+            if shared and not alone:
+                body.append(_orders(shown, window_shown, by_drift=by_drift))
+            body += _columns(window_shown, shared=shared, by_drift=by_drift)
     title = f"Drift of {model.name}" + ("" if window_shown is None else f", {window_shown.name}")
     return document(title, *body, root=None if alone else "../")
 
@@ -126,6 +134,15 @@ def _choices(model: ModelSnapshot, version: VersionSnapshot, window: WindowSnaps
     return rows
 
 
+def _orders(version: VersionSnapshot, window: WindowSnapshot, *, by_drift: bool) -> Markup:
+    links = [
+        _choice("worst first", version.version, window.name, current=not by_drift),
+        _choice("by share of the drift", version.version, window.name, current=by_drift, order=SHARE),
+    ]
+    label = tag("span", "Columns", class_="quiet")
+    return tag("nav", label, *links, class_="choices", aria_label="Order of the columns")
+
+
 def _drifted_suffix(window: WindowSnapshot) -> str:
     if not window.columns:
         return ": no scores"
@@ -133,8 +150,11 @@ def _drifted_suffix(window: WindowSnapshot) -> str:
     return f": {drifted} drifted" if drifted else ""
 
 
-def _choice(text: str, version: str, window: str | None, *, current: bool, more: str = "") -> Markup:
+def _choice(  # noqa: PLR0913 - where a link leads, and how it looks
+    text: str, version: str, window: str | None, *, current: bool, more: str = "", order: str | None = None
+) -> Markup:
     query = {"version": version} | ({} if window is None else {"window": window})
+    query |= {} if order is None else {"order": order}
     return tag(
         "a",
         named(text, 40),
@@ -181,23 +201,25 @@ def _errors(errors: int, predictions: int) -> str:
     return f"{count(errors)} ({percent(errors / predictions)})" if predictions else count(errors)
 
 
-def _columns(window: WindowSnapshot) -> list[Markup]:
-    columns = sorted(window.columns, key=badness)
+def _columns(window: WindowSnapshot, *, shared: bool, by_drift: bool) -> list[Markup]:
+    columns = sorted(window.columns, key=by_share if by_drift else badness)
     drifted = sum(column.drifted for column in columns)
-    rows = [_summary_row(column, f"column-{i}") for i, column in enumerate(columns)]
+    rows = [_summary_row(column, f"column-{i}", shared=shared) for i, column in enumerate(columns)]
     header = tag(
         "tr",
         tag("th", "Column", scope="col"),
         tag("th", "Confidence", scope="col"),
         tag("th", "PSI", scope="col", class_="number"),
         tag("th", "Tolerated", scope="col", class_="number wide"),
+        tag("th", "Share of drift", scope="col", class_="number") if shared else None,
         tag("th", "State", scope="col"),
     )
     table = tag("table", tag("thead", header), tag("tbody", *rows), class_="list")
     unfolded = max(drifted, _UNFOLDED_AT_LEAST)
     cards = [card(column, f"column-{i}", unfolded=i < unfolded) for i, column in enumerate(columns)]
+    heading = "Columns, by share of the drift" if by_drift else "Columns, worst first"
     return [
-        tag("h2", "Columns, worst first", id="columns"),
+        tag("h2", heading, id="columns"),
         tag("div", table, class_="card"),
         tag("h2", "Reference against now"),
         tag("div", *cards, class_="cards"),
@@ -206,7 +228,7 @@ def _columns(window: WindowSnapshot) -> list[Markup]:
     ]
 
 
-def _summary_row(drift: ColumnDrift, anchor: str) -> Markup:
+def _summary_row(drift: ColumnDrift, anchor: str, *, shared: bool) -> Markup:
     psi = drift.scores.get("psi")
     sure = sureness(drift.adjusted_confidence)
     return tag(
@@ -220,8 +242,13 @@ def _summary_row(drift: ColumnDrift, anchor: str) -> Markup:
         ),
         tag("td", EN_DASH if psi is None else score(psi), class_="number"),
         tag("td", number(drift.tolerance, 3), class_="number wide"),
+        tag("td", _share(drift), class_="number") if shared else None,
         tag("td", state(drift)),
     )
+
+
+def _share(drift: ColumnDrift) -> str:
+    return EN_DASH if drift.contribution is None else percent(drift.contribution)
 
 
 def _legend(columns: list[ColumnDrift]) -> Markup:
@@ -234,6 +261,12 @@ def _legend(columns: list[ColumnDrift]) -> Markup:
                 "Confidence answers: how sure is it that the shift is larger than what is tolerated? "
                 "It grows with the size of the shift and with the number of records, so few records "
                 "raise no alarm, and many records raise none over trifles.",
+            ),
+            tag(
+                "p",
+                "The interval of a score says where it would lie, 95 times in 100, had there been records "
+                "without end. The share of drift says how much of the model's drift, beyond chance and what "
+                "is tolerated, a drifted feature accounts for, weighted by its importance if configured.",
             ),
             tag(
                 "p",
