@@ -418,6 +418,49 @@ def test_bins_that_do_not_fit_a_new_configuration_are_laid_anew(
         new.close()
 
 
+def test_streams_are_measured_by_the_performance_of_the_first_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learning, "ENOUGH", 100)
+    fields = {"timestamp": "ts", "version": "version", "prediction": "prediction", "label": "label"}
+    own = Setup(
+        tmp_path,
+        references=None,
+        reference={"rolling": "1d"},
+        task="regression",
+        fields=fields,
+        concept_drift={"streams": [{"stream": "wrong", "detector": "adwin"}]},
+    )
+
+    def rows(first: float, last: float) -> list[dict[str, object]]:
+        plain = traffic(first, last, prediction=5)
+        return [row | {"label": i % 7} for i, row in enumerate(plain)]
+
+    (own.logs / "a.ndjson").write_bytes(ndjson(*({**row, "label": 5} for row in rows(1, 0.9))))
+    store = Store(own.config.state_dir)
+    model = made(own, store)
+    model.restore()
+    model.read()
+    exact, _ = model.evaluate()
+    assert exact.problem is not None
+    assert "which this reference does not have" in exact.problem
+    assert model.ingest.references == {}
+    assert [] == list((own.config.state_dir / "references").iterdir())
+    # A pause of as many records again, before it is tried with others.
+    (own.logs / "b.ndjson").write_bytes(ndjson(*rows(0.9, 0.8)))
+    model.read()
+    (own.logs / "c.ndjson").write_bytes(ndjson(*rows(0.8, 0.7)))
+    model.read()
+    found, _ = model.evaluate()
+    model.close()
+    store.close()
+
+    assert None is found.problem
+    assert ["wrong"] == [stream.stream for stream in found.versions[0].streams]
+    assert found.versions[0].streams[0].values == 150
+    assert model.ingest.references[None].performance["mean_absolute_error"] > 0
+
+
 @pytest.mark.fault("bins that cannot be laid from the records")
 def test_bins_that_cannot_be_laid_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning, "ENOUGH", 100)

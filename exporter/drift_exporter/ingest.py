@@ -152,10 +152,13 @@ class ModelIngest:
         with self.lock:
             before, self.references = self.references, {None: reference}
             try:
+                streams = ModelStreams(self.model, self.references)
                 self._plan_versions(self.plan.versions)
             except ConfigurationError:
                 self.references = before
                 raise
+            streams.adopt(self.streams)
+            self.streams = streams
             self.compared.clear()
             for version, totals in self.totals.items():
                 layout = self.layout(version)

@@ -30,6 +30,7 @@ from drift_exporter.evaluation import Captured, Durations, capture, judge_model
 from drift_exporter.ingest import ModelIngest
 from drift_exporter.multivariate import Multivariate, load_multivariate
 from drift_exporter.reference.loading import lay_anew, load_references
+from drift_exporter.reference.model import Reference
 from drift_exporter.reference.store import save_reference
 from drift_exporter.sharing import unconfigured
 from drift_exporter.snapshot import (
@@ -295,21 +296,31 @@ class ModelRuntime:
         """Lay the bins once there are records enough; this chunk is the first that is counted by them."""
         before, reference = learner.problem, learner.add(chunk)
         try:
-            if reference is not None and self.learned is not None and self.store is not None:
-                save_reference(reference, self.learned)
+            if reference is not None:
+                self._use(reference)
         except ReferenceFileError as error:
-            learner.problem, reference = str(error), None
+            # They are saved with the next chunk.
+            learner.problem = str(error)
+        except ConfigurationError as error:
+            learner.fail(str(error))
+            if self.learned is not None and self.store is not None:
+                with contextlib.suppress(OSError):
+                    self.learned.unlink()
         if learner.problem not in {None, before}:
             log.error("model %s: %s", self.model.name, learner.problem)
-        if reference is not None:
-            self.ingest.use(reference)
-            self._end_learning()
-            log.info(
-                "model %s: the bins of %d columns are laid from %d records",
-                self.model.name,
-                len(reference.columns),
-                reference.rows,
-            )
+
+    def _use(self, reference: Reference) -> None:
+        # What is counted by them must find them again.
+        if self.learned is not None and self.store is not None:
+            save_reference(reference, self.learned)
+        self.ingest.use(reference)
+        self._end_learning()
+        log.info(
+            "model %s: the bins of %d columns are laid from %d records",
+            self.model.name,
+            len(reference.columns),
+            reference.rows,
+        )
 
     def _end_learning(self) -> None:
         if self.learner is not None:

@@ -12,6 +12,7 @@ temporary file beside the output.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +88,21 @@ def build_reference(  # noqa: PLR0913 - what the command line offers, and the cl
     check_rows(own, first, len(discovery.specs))
     rejected = decoding.rejected.told(decoding.accepted)
     notes = [*([] if rejected is None else [rejected]), *discovery.notes]
-    columns = make_columns(discovery.specs, first, notes)
+    reference = replace(
+        assemble(own, discovery.specs, first, notes, clock()), sample=sample_path(output).name, seed=seed
+    )
+    reference = count_again(config, own, reference, first, reader)
+    _write_sample(reference, first, sample_path(output))
+    save_reference(reference, output)
+    return reference
+
+
+def assemble(
+    model: Model, specs: Sequence[Spec], first: FirstPass, notes: Sequence[str], created: float
+) -> Reference:
+    """The reference from all that was found in the first pass, without a sample."""
+    told = [*notes]
+    columns = _columns(specs, first, told)
     extra = first.numeric.values[len(first.numeric_specs) :, : first.numeric.used]
     score = next((i for i, spec in enumerate(first.numeric_specs) if spec.kind == "score"), None)
     performance, said = first.labels.metrics(
@@ -96,24 +111,18 @@ def build_reference(  # noqa: PLR0913 - what the command line offers, and the cl
     )
     if first.rows > first.numeric.used and "roc_auc" in performance:
         said = (*said, f"performance: roc_auc is that of {first.numeric.used} rows, drawn uniformly")
-    reference = Reference(
-        model=own.name,
+    return Reference(
+        model=model.name,
         rows=first.rows,
         columns=columns,
-        created=clock(),
+        created=created,
         fingerprint=fingerprint(columns),
         start=None if first.start is None else first.start / 1e6,
         end=None if first.end is None else first.end / 1e6,
         # Sums depend on the order of adding them; what is stored does not.
         performance={name: float(f"{value:.12g}") for name, value in performance.items()},
-        notes=(*notes, *said),
-        sample=sample_path(output).name,
-        seed=seed,
+        notes=(*told, *said),
     )
-    reference = count_again(config, own, reference, first, reader)
-    _write_sample(reference, first, sample_path(output))
-    save_reference(reference, output)
-    return reference
 
 
 def _silent(_done: int, _total: int) -> None:
@@ -181,7 +190,7 @@ def check_rows(model: Model, first: FirstPass, columns: int) -> None:
         )
 
 
-def make_columns(specs: Sequence[Spec], first: FirstPass, notes: list[str]) -> tuple[Column, ...]:
+def _columns(specs: Sequence[Spec], first: FirstPass, notes: list[str]) -> tuple[Column, ...]:
     """Columns with their counts; adds to the notes what there is to say of them."""
     columns: list[Column] = []
     for spec in specs:

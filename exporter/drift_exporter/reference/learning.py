@@ -19,9 +19,8 @@ from drift_exporter.config.sources import pattern_of
 from drift_exporter.database import connect
 from drift_exporter.decode.plan import literal
 from drift_exporter.errors import DriftExporterError
-from drift_exporter.reference.build import check_rejected, check_rows, make_columns
+from drift_exporter.reference.build import assemble, check_rejected, check_rows
 from drift_exporter.reference.discover import discover, which_records
-from drift_exporter.reference.document import fingerprint
 from drift_exporter.reference.inputs import Passes
 from drift_exporter.reference.model import Reference
 from drift_exporter.reference.reading import Decoding, FirstPass, make_reference_plan
@@ -78,18 +77,7 @@ def lay_bins(
             first.add(chunk, records, texts)
         check_rejected(model, decoding)
     check_rows(model, first, len(discovery.specs))
-    notes = [*discovery.notes]
-    columns = make_columns(discovery.specs, first, notes)
-    return Reference(
-        model=model.name,
-        rows=first.rows,
-        columns=columns,
-        created=clock(),
-        fingerprint=fingerprint(columns),
-        start=None if first.start is None else first.start / 1e6,
-        end=None if first.end is None else first.end / 1e6,
-        notes=tuple(notes),
-    )
+    return assemble(model, discovery.specs, first, discovery.notes, clock())
 
 
 class BinsLearner:
@@ -122,11 +110,11 @@ class BinsLearner:
                 self._keep(chunk)
                 self._try()
             except (DriftExporterError, duckdb.Error, OSError) as error:
-                self._fail(str(error).splitlines()[0])
+                self.fail(str(error).splitlines()[0])
             except Exception as error:
                 # Reading must go on; it is told like the others.
                 log.exception("model %s: laying the bins failed", self._model.name)
-                self._fail(f"{type(error).__name__}: {error}")
+                self.fail(f"{type(error).__name__}: {error}")
         return self.reference
 
     def _keep(self, chunk: Chunk) -> None:
@@ -156,15 +144,16 @@ class BinsLearner:
             self.reference, self.problem = reference, None
             self.close()
         elif full:
-            self._fail(
+            self.fail(
                 f"only {rows} of {lines} records, which take {self._size() >> 20} MiB, are the "
                 f"model's, and {LEAST} are needed"
             )
         else:
             self._due = math.ceil(1.1 * lines * min(_FASTEST, max(1.0, ENOUGH / max(rows, 1))))
 
-    def _fail(self, why: str) -> None:
+    def fail(self, why: str) -> None:
         """Begin anew, with a pause that is longer each time."""
+        self.reference = None
         self.problem = (
             f"the bins of its reference cannot be laid from its records: {why}; name a file with them, made "
             "by drift-exporter reference build: reference: {..., bins: FILE}"
