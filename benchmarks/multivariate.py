@@ -124,7 +124,7 @@ def alarm_table(runs: int) -> str:
     for number, shift in enumerate(SHIFTS):
         drawn = 5 * runs if shift is STEADY else runs
         by_size = [alarms(shift, size, drawn, 100 * number + size, METHODS) for size in SIZES]
-        cells = [", ".join(f"{100 * found[method]:.0f}" for found in by_size) for method in METHODS]
+        cells = [", ".join(f"{100 * found[method]:.3g}" for found in by_size) for method in METHODS]
         lines.append(f"| {shift.name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
