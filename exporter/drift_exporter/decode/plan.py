@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift_exporter.errors import ConfigurationError
-from drift_exporter.reference.model import Kind
+from drift_exporter.reference.model import Derivation, Kind
 
 FieldPath = tuple[str, ...]
 CodeArray = NDArray[np.uint16]
@@ -70,6 +70,14 @@ class CategoricalLeaf:
 
 
 @dataclass(frozen=True)
+class DerivedLeaf:
+    """A text or an embedding: becomes as many float64 as there are measures of it, NaN where missing."""
+
+    path: FieldPath
+    derivation: Derivation
+
+
+@dataclass(frozen=True)
 class Names:
     """Names that are told apart as they come: where they stand, and which are known.
 
@@ -91,6 +99,7 @@ class Plan:
 
     numeric: tuple[NumericLeaf, ...] = ()
     categorical: tuple[CategoricalLeaf, ...] = ()
+    derived: tuple[DerivedLeaf, ...] = ()
     timestamp: FieldPath | None = None
     timestamp_format: str | None = None
     version: FieldPath | None = None
@@ -113,6 +122,11 @@ class Plan:
         """Models of all records."""
         return Names(self.model, self.models)
 
+    @property
+    def measures(self) -> tuple[tuple[DerivedLeaf, str], ...]:
+        """Leaf and name of each derived numeric column; they stand behind the numeric leaves."""
+        return tuple((leaf, column) for leaf in self.derived for column in leaf.derivation.columns)
+
     def number_paths(self) -> tuple[FieldPath, ...]:
         """Paths read as numbers, latency last."""
         paths = [leaf.path for leaf in self.numeric]
@@ -121,7 +135,8 @@ class Plan:
     def text_paths(self) -> tuple[FieldPath, ...]:
         """Paths read as text."""
         single = (self.timestamp, self.version, self.error, self.model, self.id)
-        return (*(leaf.path for leaf in self.categorical), *(p for p in single if p is not None))
+        leaves = [*(leaf.path for leaf in self.categorical), *(leaf.path for leaf in self.derived)]
+        return (*leaves, *(p for p in single if p is not None))
 
     def paths(self) -> tuple[FieldPath, ...]:
         """All paths but that of the trace id, which is read of few records."""

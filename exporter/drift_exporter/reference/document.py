@@ -12,11 +12,14 @@ import numpy as np
 from drift_exporter.reference.model import (
     CategoricalColumn,
     Column,
+    Derivation,
     FloatArray,
     IntArray,
     Kind,
     NumericColumn,
     Reference,
+    Subspace,
+    Vocabulary,
 )
 
 FORMAT = "drift-exporter-reference"
@@ -33,19 +36,24 @@ class Flaw(Exception):  # noqa: N818 - a finding; the reader makes an error of i
     """What is wrong within a document."""
 
 
-def fingerprint(columns: Sequence[Column]) -> str:
-    """SHA-256 over the bins of all columns, in their order: names, kinds, edges, categories."""
-    bins = [
+def fingerprint(columns: Sequence[Column], derivations: Sequence[Derivation] = ()) -> str:
+    """SHA-256 over the bins of all columns, in their order: names, kinds, edges, categories.
+
+    And over what columns are derived by, where there is any.
+    """
+    bins: list[object] = [
         [column.kind, column.name, "numeric", column.edges.tolist(), column.fine_edges.tolist()]
         if isinstance(column, NumericColumn)
         else [column.kind, column.name, "categorical", list(column.categories)]
         for column in columns
     ]
+    bins += [derivation.digest for derivation in derivations]
     return hashlib.sha256(json.dumps(bins, separators=(",", ":")).encode()).hexdigest()
 
 
 def to_document(reference: Reference) -> dict[str, Any]:
     """A reference as JSON values. ``*_utc`` and ``above`` are for people: nothing reads them back."""
+    derived = [write_derivation(derivation) for derivation in reference.derivations]
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -66,6 +74,7 @@ def to_document(reference: Reference) -> dict[str, Any]:
             _numeric(column) if isinstance(column, NumericColumn) else _categorical(column)
             for column in reference.columns
         ],
+        **({"derived": derived} if derived else {}),
     }
 
 
@@ -151,6 +160,9 @@ def from_document(document: Mapping[str, Any]) -> Reference:
     keys = [(column.kind, column.name) for column in columns]
     if len(set(keys)) != len(keys):
         raise Flaw("a column stands in it twice")
+    derivations = tuple(read_derivation(item) for item in document.get("derived", []))
+    if len({(derivation.kind, derivation.name) for derivation in derivations}) != len(derivations):
+        raise Flaw("what columns are derived of stands in it twice")
     return Reference(
         model=_text(document["model"], "model"),
         rows=rows,
@@ -163,14 +175,12 @@ def from_document(document: Mapping[str, Any]) -> Reference:
         notes=tuple(_text(note, "a note") for note in document["notes"]),
         sample=None if document["sample"] is None else _text(document["sample"], "sample"),
         seed=int(document["seed"]),
+        derivations=derivations,
     )
 
 
 def _column(item: Mapping[str, Any], rows: int) -> Column:
-    name = _text(item["name"], "a column's name")
-    if item["kind"] not in _KINDS:
-        raise Flaw(f"column {name!r} is of kind {item['kind']!r}")
-    kind = _KINDS[item["kind"]]
+    name, kind = _name_and_kind(item)
     column: Column
     if item["type"] == "numeric":
         column = _read_numeric(item, name, kind)
@@ -183,6 +193,41 @@ def _column(item: Mapping[str, Any], rows: int) -> Column:
             f"the counts of column {name!r} add up to {column.counts.sum()}, and there are {rows} rows"
         )
     return column
+
+
+def _name_and_kind(item: Mapping[str, Any]) -> tuple[str, Kind]:
+    name = _text(item["name"], "a column's name")
+    if item["kind"] not in _KINDS:
+        raise Flaw(f"column {name!r} is of kind {item['kind']!r}")
+    return name, _KINDS[item["kind"]]
+
+
+def write_derivation(derivation: Derivation) -> dict[str, Any]:
+    """What columns are derived by as JSON values."""
+    found: dict[str, Any] = {"name": derivation.name, "kind": derivation.kind, "type": derivation.type}
+    if isinstance(derivation, Vocabulary):
+        return {**found, "words": list(derivation.words)}
+    return {
+        **found,
+        "centroid": derivation.centroid.tolist(),
+        "components": derivation.components.tolist(),
+    }
+
+
+def read_derivation(item: Mapping[str, Any]) -> Derivation:
+    """The same from JSON values. Raises as ``from_document``."""
+    name, kind = _name_and_kind(item)
+    if item["type"] == "text":
+        return Vocabulary(name, kind, tuple(_text(word, f"a word of {name!r}") for word in item["words"]))
+    if item["type"] != "embedding":
+        raise Flaw(f"column {name!r} is of type {item['type']!r}")
+    centroid = _floats(item["centroid"])
+    components = [_floats(row) for row in item["components"]]
+    if any(len(component) != len(centroid) for component in components):
+        raise Flaw(f"a component of column {name!r} has another dimension than the centroid")
+    if not len(centroid) or not all(np.isfinite(vector).all() for vector in (centroid, *components)):
+        raise Flaw(f"the centroid and components of column {name!r} are no vectors of finite numbers")
+    return Subspace(name, kind, centroid, np.array(components).reshape(-1, len(centroid)))
 
 
 def _read_numeric(item: Mapping[str, Any], name: str, kind: Kind) -> NumericColumn:
