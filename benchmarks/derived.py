@@ -29,8 +29,8 @@ from drift_exporter.judge.confidence import drift_statistic, p_values
 from drift_exporter.judge.evaluate import DEFAULT_TOLERANCE, DRIFTED_CONFIDENCE
 from drift_exporter.judge.scores import psi
 from drift_exporter.reference.bins import numeric_column
-from drift_exporter.reference.build import build_reference, stored
-from drift_exporter.reference.learning import WordLearner
+from drift_exporter.reference.build import build_reference
+from drift_exporter.reference.learning import WordLearner, stored
 from drift_exporter.reference.model import Derivation, FloatArray, Vocabulary
 from drift_exporter.reference.subspace import fit_subspace
 from drift_exporter.sources.chunk import Chunk

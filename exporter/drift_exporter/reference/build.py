@@ -20,20 +20,19 @@ from drift_exporter.config.schema import Config, Model
 from drift_exporter.config.sources import pattern_of
 from drift_exporter.count.counting import count_columns
 from drift_exporter.count.layout import make_layout
-from drift_exporter.decode.plan import CODE_FIRST, CODE_MISSING, CODE_OTHER, Plan
+from drift_exporter.decode.plan import CODE_FIRST, CODE_MISSING, CODE_OTHER
 from drift_exporter.errors import ReferenceFileError
 from drift_exporter.reference.bins import numeric_column
-from drift_exporter.reference.discover import Discovery, Spec, discover, which_records
+from drift_exporter.reference.discover import Discovery, Spec, derived_leaves, discover, which_records
 from drift_exporter.reference.document import fingerprint
 from drift_exporter.reference.inputs import Input, Progress, Reader, find_inputs
+from drift_exporter.reference.learning import stored
 from drift_exporter.reference.model import (
     CategoricalColumn,
     Column,
-    Derivation,
     Kind,
     NumericColumn,
     Reference,
-    Vocabulary,
 )
 from drift_exporter.reference.reading import Decoding, FirstPass, make_reference_plan
 from drift_exporter.reference.sample import TIMESTAMP, sample_names, sample_path, write_sample
@@ -69,7 +68,7 @@ def build_reference(  # noqa: PLR0913 - what the command line offers, and the cl
     _check_output(output, files)
     reader = Reader(files, config.limits.line, progress or _silent, passes=2)
     discovery = _discover(config, own, reader, seed)
-    plan = make_reference_plan(own, discovery.specs, discovery.derived)
+    plan = make_reference_plan(own, discovery.specs)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         first = FirstPass(
@@ -99,7 +98,7 @@ def build_reference(  # noqa: PLR0913 - what the command line offers, and the cl
     )
     if first.rows > first.numeric.used and "roc_auc" in performance:
         said = (*said, f"performance: roc_auc is that of {first.numeric.used} rows, drawn uniformly")
-    derivations = tuple(stored(leaf.derivation) for leaf in discovery.derived)
+    derivations = tuple(stored(leaf.derivation) for leaf in derived_leaves(discovery.specs))
     reference = Reference(
         model=own.name,
         rows=first.rows,
@@ -111,22 +110,15 @@ def build_reference(  # noqa: PLR0913 - what the command line offers, and the cl
         # Sums depend on the order of adding them; what is stored does not.
         performance={name: float(f"{value:.12g}") for name, value in performance.items()},
         notes=(*notes, *said),
+        derivations=derivations,
         sample=sample_path(output).name,
         seed=seed,
-        derivations=derivations,
     )
     if first.rows > first.numeric.used:
-        reference = _count_all(config, own, reference, (first, plan), reader)
+        reference = _count_all(config, own, reference, first, reader)
     _write_sample(reference, first, sample_path(output))
     save_reference(reference, output)
     return reference
-
-
-def stored(derivation: Derivation) -> Derivation:
-    """What numbers are derived by, without what is for the reference's own rows."""
-    if isinstance(derivation, Vocabulary):
-        return replace(derivation, rare=frozenset())
-    return replace(derivation, folds=())
 
 
 def _silent(_done: int, _total: int) -> None:
@@ -240,19 +232,20 @@ def _constant(column: Column) -> str | None:
 
 
 def _count_all(
-    config: Config, model: Model, reference: Reference, found: tuple[FirstPass, Plan], reader: Reader
+    config: Config, model: Model, reference: Reference, first: FirstPass, reader: Reader
 ) -> Reference:
     """The reference with its bins counted over all rows, by the code that counts when serving."""
-    first, plan = found
+    specs = (*first.numeric_specs, *first.categorical_specs)
+    plan = make_reference_plan(model, specs)
     layout = make_layout(reference, plan)
     counts = np.zeros(layout.size, dtype=np.int64)
     sums = np.zeros(layout.sums_size)
     with Decoding(config, plan, pattern_of(model.predictions.source)) as decoding:
         for _, records in decoding.records(reader):
             group = np.zeros(records.rows, dtype=np.int64)
-            counted = count_columns(layout, records.numeric, records.categorical, group, 1)
-            counts += counted.counts[0]
-            sums += counted.sums[0]
+            found = count_columns(layout, records.numeric, records.categorical, group, 1)
+            counts += found.counts[0]
+            sums += found.sums[0]
     moments = {
         (spec.kind, spec.name): moment
         for spec, moment in zip(first.numeric_specs, first.moments, strict=True)

@@ -15,7 +15,7 @@ from drift_exporter.planning import feature_path, role_paths
 from drift_exporter.reference.fields import Which
 from drift_exporter.reference.inputs import Reader, place
 from drift_exporter.reference.learning import Learner, make_learner
-from drift_exporter.reference.model import Kind
+from drift_exporter.reference.model import Derivation, Kind
 from drift_exporter.reference.survey import Found, Survey
 
 _SHOWN = 40
@@ -25,8 +25,8 @@ _SHOWN = 40
 class Spec:
     """A column to be: where it is read from, whether it is numeric, and its categories, most frequent first.
 
-    ``distinct`` is the number of all its categories, kept ones or not. ``derived`` numbers are not read but
-    measured of what stands at the path.
+    ``distinct`` is the number of all its categories, kept ones or not. With a ``derivation`` numbers are not
+    read but measured of what stands at the path.
     """
 
     kind: Kind
@@ -36,20 +36,16 @@ class Spec:
     categories: tuple[str, ...] = ()
     distinct: int = 0
     configured: bool = False
-    derived: bool = False
+    derivation: Derivation | None = None
 
 
 @dataclass(frozen=True)
 class Discovery:
-    """Columns, what there is to say of them, and how many rows there are at most.
-
-    Columns that are derived stand last; ``derived`` is what numbers are derived by.
-    """
+    """Columns, derived ones last, what there is to say of them, and how many rows there are at most."""
 
     specs: tuple[Spec, ...]
     notes: tuple[str, ...]
     rows: int
-    derived: tuple[DerivedLeaf, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,13 +105,12 @@ def discover(config: Config, model: Model, reader: Reader, seed: int = 0) -> Dis
         spec, note = _decide(config, model, field, survey.found.get(field.path, Found()), survey.rows)
         specs += [] if spec is None else [spec]
         notes += [] if note is None else [note]
-    leaves = []
     for field in derived:
-        leaf, said = _derived(field, learners[field.path], survey.found[field.path], survey.rows)
-        leaves.append(leaf)
+        derivation, said = _derived(field, learners[field.path], survey.found[field.path], survey.rows)
         notes += said
         specs += [
-            Spec(field.kind, name, field.path, numeric=True, derived=True) for name in leaf.derivation.columns
+            Spec(field.kind, name, field.path, numeric=True, derivation=derivation)
+            for name in derivation.columns
         ]
     twice = [key for key, count in Counter((spec.kind, spec.name) for spec in specs).items() if count > 1]
     if twice:
@@ -123,7 +118,7 @@ def discover(config: Config, model: Model, reader: Reader, seed: int = 0) -> Dis
             f"column {twice[0][1]!r} is there twice: as a field, and as what is measured of another; rename "
             "the feature in predictions.fields.features"
         )
-    return Discovery(tuple(specs), tuple(notes), survey.rows, tuple(leaves))
+    return Discovery(tuple(specs), tuple(notes), survey.rows)
 
 
 def _learners(
@@ -137,7 +132,7 @@ def _learners(
     return {paths[name]: make_learner(str(kind), seed) for name, kind in types.items() if name in paths}
 
 
-def _derived(field: _Field, learner: Learner, found: Found, rows: int) -> tuple[DerivedLeaf, tuple[str, ...]]:
+def _derived(field: _Field, learner: Learner, found: Found, rows: int) -> tuple[Derivation, tuple[str, ...]]:
     """By what numbers are derived of a field, and what there is to say of it."""
     derivation, notes = learner.learned(field.name, field.kind)
     if derivation is None or not found.present:
@@ -147,7 +142,17 @@ def _derived(field: _Field, learner: Learner, found: Found, rows: int) -> tuple[
             f"column {field.name!r} cannot be measured (field {'.'.join(field.path)}{shown}): {why}; correct "
             f"predictions.fields, or columns.{field.name}.type"
         )
-    return DerivedLeaf(field.path, derivation), notes
+    return derivation, notes
+
+
+def derived_leaves(specs: Sequence[Spec]) -> tuple[DerivedLeaf, ...]:
+    """What columns are derived of, in the order of the columns."""
+    found = {
+        spec.derivation.digest: DerivedLeaf(spec.path, spec.derivation)
+        for spec in specs
+        if spec.derivation is not None
+    }
+    return tuple(found.values())
 
 
 def which_records(model: Model) -> Which:

@@ -173,9 +173,9 @@ def from_document(document: Mapping[str, Any]) -> Reference:
         end=_optional(document["end"]),
         performance={str(name): float(value) for name, value in document["performance"].items()},
         notes=tuple(_text(note, "a note") for note in document["notes"]),
+        derivations=derivations,
         sample=None if document["sample"] is None else _text(document["sample"], "sample"),
         seed=int(document["seed"]),
-        derivations=derivations,
     )
 
 

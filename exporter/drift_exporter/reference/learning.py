@@ -6,6 +6,7 @@ by what is learned without it: for words that is exact, for vectors rows are lef
 """
 
 from collections import Counter
+from dataclasses import replace
 from typing import Protocol
 
 import duckdb
@@ -144,6 +145,13 @@ class VectorLearner:
 def _gathered(connection: duckdb.DuckDBPyConnection, select: list[str]) -> dict[str, np.ndarray]:
     query = f"SELECT {', '.join(select)} FROM (SELECT * FROM records ORDER BY r)"  # noqa: S608 - our own names
     return {name: values[0] for name, values in connection.execute(query).fetchnumpy().items()}
+
+
+def stored(derivation: Derivation) -> Derivation:
+    """What numbers are derived by, without what is for the reference's own rows."""
+    if isinstance(derivation, Vocabulary):
+        return replace(derivation, rare=frozenset())
+    return replace(derivation, folds=())
 
 
 def make_learner(column_type: str, seed: int) -> Learner:

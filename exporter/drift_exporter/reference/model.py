@@ -227,9 +227,9 @@ class Reference:
     end: float | None = None
     performance: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    derivations: tuple[Derivation, ...] = ()
     sample: str | None = None
     seed: int = 0
-    derivations: tuple[Derivation, ...] = ()
 
     @cached_property
     def by_name(self) -> Mapping[tuple[Kind, str], Column]:

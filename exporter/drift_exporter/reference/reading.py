@@ -16,12 +16,11 @@ from drift_exporter.decode.plan import (
     CODE_FIRST,
     CODE_OTHER,
     CategoricalLeaf,
-    DerivedLeaf,
     NumericLeaf,
     Plan,
 )
 from drift_exporter.decode.records import Decoder, Records
-from drift_exporter.reference.discover import Spec, which_records
+from drift_exporter.reference.discover import Spec, derived_leaves, which_records
 from drift_exporter.reference.inputs import Reader, place
 from drift_exporter.reference.labels import LabelStudy
 from drift_exporter.reference.model import IntArray
@@ -105,7 +104,7 @@ class Decoding:
         return decoder
 
 
-def make_reference_plan(model: Model, specs: Sequence[Spec], derived: Sequence[DerivedLeaf] = ()) -> Plan:
+def make_reference_plan(model: Model, specs: Sequence[Spec]) -> Plan:
     """Plan that reads the columns and the timestamp of the model's records.
 
     Numeric columns are those of the specs, in their order, where the derived ones stand last.
@@ -115,9 +114,9 @@ def make_reference_plan(model: Model, specs: Sequence[Spec], derived: Sequence[D
         numeric=tuple(
             NumericLeaf(spec.path, spec.name, spec.kind)
             for spec in specs
-            if spec.numeric and not spec.derived
+            if spec.numeric and spec.derivation is None
         ),
-        derived=tuple(derived),
+        derived=derived_leaves(specs),
         categorical=tuple(
             CategoricalLeaf(spec.path, spec.name, spec.kind, spec.categories)
             for spec in specs
@@ -149,7 +148,7 @@ class FirstPass:
         self.codes: list[IntArray] = [
             np.zeros(CODE_FIRST + len(spec.categories), dtype=np.int64) for spec in self.categorical_specs
         ]
-        read = tuple(spec for spec in self.numeric_specs if not spec.derived)
+        read = tuple(spec for spec in self.numeric_specs if spec.derivation is None)
         self.labels = LabelStudy(model.task, read, self.categorical_specs)
         self._keys = Keys(seed)
         fields = len(self.numeric_specs)
