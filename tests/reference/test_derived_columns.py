@@ -24,6 +24,8 @@ from drift_exporter.reference.show import show_reference
 from drift_exporter.reference.store import load_reference, save_reference
 from drift_exporter.runtime import make_model
 from support.logs import make_config, write_log
+from support.records import Setup, ndjson
+from support.states import run
 from support.texts import ENGLISH, GERMAN, MEDICAL, measures_of_text, measures_of_vector, write_texts
 
 TEXT_COLUMNS = [f"prompt.{measure}" for measure in TEXT_MEASURES]
@@ -330,19 +332,37 @@ def test_what_shifts_is_found_and_nothing_else(folder: Path, shift: str) -> None
     assert len(confidence) >= 9
 
 
-def test_counts_go_on_after_a_reload_and_a_restart(folder: Path) -> None:
-    rows = usual_rows(300, seed=4)
-    log = write_log(rows[:200], folder / "live" / "state.ndjson")
+def test_counts_go_on_after_a_reload(folder: Path) -> None:
+    log = write_log(usual_rows(200, seed=4), folder / "live" / "state.ndjson")
     config = load_config(folder / "config.yml")
-    first = make_model(config.models[0], config, clock=lambda: 1767323445.0)
-    first.read()
-    second = make_model(config.models[0], config, clock=lambda: 1767323445.0)
-    second.ingest.adopt(first.ingest)
-    totals = second.ingest.totals["unversioned"].columns
-    assert 200 * 11 == int(totals.sum())
-    first.close()
-    second.close()
+    old, new = (make_model(config.models[0], config, clock=lambda: 1767323445.0) for _ in range(2))
+    old.read()
+    new.ingest.adopt(old.ingest)
+    assert 200 * 11 == int(new.ingest.totals["unversioned"].columns.sum())
+    old.close()
+    new.close()
     log.unlink()
+
+
+def test_counts_go_on_after_a_restart_while_the_words_are_the_same(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    built = load_reference(folder / "loans.json")
+    setup = Setup(tmp_path, references=built, fields=FIELDS, columns=TYPES)
+    log = setup.logs / "a.ndjson"
+    now = 1767323445.0
+    for rows in (100, 150):
+        log.write_bytes(ndjson(*usual_rows(200, seed=4)[:rows]))
+        model = run(setup, now)
+        assert rows * 11 == int(model.ingest.totals["unversioned"].columns.sum())
+    words, subspace = built.derivations
+    assert isinstance(words, Vocabulary)
+    others = (replace(words, words=words.words[1:]), subspace)
+    changed = replace(built, derivations=others, fingerprint=fingerprint(built.columns, others))
+    save_reference(changed, tmp_path / "reference.json")
+    model = run(setup, now)
+    assert 0 == int(model.ingest.totals["unversioned"].columns.sum())
+    assert "has other bins than before" in caplog.text
 
 
 def test_what_is_counted_is_what_python_measures(folder: Path) -> None:
