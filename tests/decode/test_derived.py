@@ -282,6 +282,32 @@ def test_any_text_in_csv(decoders: Mapping[str, Any], texts: list[str]) -> None:
     np.testing.assert_allclose(np.stack(records.numeric[1:8]), expected, rtol=1e-12)
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.none() | st.lists(st.floats(width=64), min_size=11, max_size=13), min_size=1, max_size=4))
+@example([[0.0] * 12, [-0.0] * 12, [5e-324] * 12, [1.7e308] * 12, None])
+def test_any_vector_in_ndjson_and_csv(decoders: Mapping[str, Any], vectors: list[list[float] | None]) -> None:
+    rows = [{"ts": 1767323045, "features": {"vector": vector}} for vector in vectors]
+    header, data = as_csv(rows)
+    chunks = (
+        Chunk("log", "ndjson", 0, as_ndjson(rows)),
+        Chunk("log.csv", "csv", len(header), data, header=header),
+    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        truth = np.array([measures_of_vector(vector, CENTROID, COMPONENTS) for vector in vectors]).T
+    usable = np.isfinite(truth[1])
+    wrong = sum(vector is not None for vector in vectors) - int(np.count_nonzero(usable))
+    for chunk in chunks:
+        records = decoders[chunk.format].decode(chunk)
+        assert ({("feature", "vector"): wrong} if wrong else {}) == dict(records.invalid)
+        found = np.stack(records.numeric[8:])
+        np.testing.assert_array_equal(np.isfinite(found[1]), usable)
+        # Where squares vanish or lengths are beyond all others, digits do.
+        usual = usable & (truth[1] > 1e-100) & (truth[1] < 1e100)
+        np.testing.assert_allclose(found[0, usual], truth[0, usual], atol=1e-9)
+        np.testing.assert_allclose(found[1, usual], truth[1, usual], rtol=1e-9)
+        assert (np.abs(found[2] - truth[2])[usual] <= 1e-7 * (1 + truth[1, usual])).all()
+
+
 def test_words_of_the_truth_are_words() -> None:
     text = "Don't größe 漢字 e\u0301t X1"
     assert ["don", "t", "größe", "漢", "字", "e\u0301t", "x1"] == words_in(text)

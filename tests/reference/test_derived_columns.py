@@ -1,6 +1,7 @@
 """Text and embedding columns the whole way: build, file, plan, once, and what is found in them."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -217,6 +218,19 @@ def test_an_answer_may_be_a_text(tmp_path: Path) -> None:
     ]
     assert {"label", "prediction"} == {column.kind for column in reference.columns}
     assert {} == reference.performance
+
+
+def test_a_feature_may_be_called_like_an_answer_that_is_a_text(tmp_path: Path) -> None:
+    fields = {"prediction": "answer", "features": {"prediction": "features.draft"}}
+    config = make_config(tmp_path, fields=fields, columns={"prediction": {"type": "text"}})
+    texts = zip(write_texts(60), write_texts(60, GERMAN), strict=True)
+    rows = [{"answer": answer, "features": {"draft": draft}} for answer, draft in texts]
+    reference = build(config, write_log(rows, tmp_path / "log.ndjson"))
+    assert {"feature": 7, "prediction": 7} == Counter(column.kind for column in reference.columns)
+    answers, drafts = reference.derivations
+    assert isinstance(answers, Vocabulary)
+    assert isinstance(drafts, Vocabulary)
+    assert ("the", "der") == (answers.words[0], drafts.words[0])
 
 
 def test_show_tells_what_was_learned(tmp_path: Path) -> None:

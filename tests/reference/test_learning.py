@@ -75,7 +75,7 @@ def test_what_is_remembered_is_bounded(
 def test_own_texts_have_as_many_unseen_words_as_new_ones(connection: duckdb.DuckDBPyConnection) -> None:
     words = tuple(f"w{number}" for number in range(3000))
     differences, without = [], []
-    for seed in range(8):
+    for seed in range(5):
         texts = write_texts(400, words, seed=seed, length=20, rare=0.02)
         old: list[str | None] = [*texts[:200]]
         learned = words_learned(connection, old)

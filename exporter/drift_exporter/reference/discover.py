@@ -125,11 +125,9 @@ def _learners(
     model: Model, named: Sequence[_Field], pattern: FieldPath | None, seed: int
 ) -> dict[FieldPath, Learner]:
     """What learns by which numbers are derived, by path."""
-    types = {name: options.type for name, options in model.columns.items() if options.type in MEASURES}
-    paths = {field.name: field.path for field in named}
-    if pattern is not None:
-        paths = {name: (*pattern, name) for name in types} | paths
-    return {paths[name]: make_learner(str(kind), seed) for name, kind in types.items() if name in paths}
+    below = [] if pattern is None else [_Field("feature", name, (*pattern, name)) for name in model.columns]
+    types = {field.path: _wanted(model, field) for field in (*named, *below)}
+    return {path: make_learner(kind, seed) for path, kind in types.items() if kind in MEASURES}
 
 
 def _derived(field: _Field, learner: Learner, found: Found, rows: int) -> tuple[Derivation, tuple[str, ...]]:

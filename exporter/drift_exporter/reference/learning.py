@@ -154,6 +154,6 @@ def stored(derivation: Derivation) -> Derivation:
     return replace(derivation, folds=())
 
 
-def make_learner(column_type: str, seed: int) -> Learner:
+def make_learner(column_type: str | None, seed: int) -> Learner:
     """Make the learner of a column of type ``text`` or ``embedding``."""
     return WordLearner() if column_type == "text" else VectorLearner(seed)
