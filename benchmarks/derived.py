@@ -1,6 +1,6 @@
 """What text and embedding columns cost, and whether a reference's own rows are measured like new ones.
 
-Run it: python benchmarks/derived.py. It prints the two tables of docs/statistics.md.
+Run it: python benchmarks/derived.py. It prints the three tables of docs/statistics.md.
 
 The first is records per CPU second, decoded, measured and counted. Records have a timestamp, a number and, by
 row of the table, a text of 100 words or a vector of 384 numbers. CPU seconds of this process for one chunk,
@@ -9,11 +9,15 @@ the smallest of several rounds; the reference is built before.
 The second compares windows of 1,000 new texts or vectors, drawn as the reference's were, to the reference:
 the mean PSI, and the share of windows with confidence of at least 0.95. Once the reference's own rows are
 measured by what was learned of all of them, once by what was learned without them.
+
+The third is how often a shift is found: the share of windows in which any measure of the column has
+confidence of at least 0.95, adjusted for the number of its measures, against a reference of 5,000 rows.
 """
 
 import argparse
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,11 +31,12 @@ from drift_exporter.decode.vectors import embedding_measures
 from drift_exporter.ingest import ModelIngest
 from drift_exporter.judge.confidence import drift_statistic, p_values
 from drift_exporter.judge.evaluate import DEFAULT_TOLERANCE, DRIFTED_CONFIDENCE
+from drift_exporter.judge.multiple import benjamini_hochberg
 from drift_exporter.judge.scores import psi
 from drift_exporter.reference.bins import numeric_column
 from drift_exporter.reference.build import build_reference
 from drift_exporter.reference.learning import WordLearner, stored
-from drift_exporter.reference.model import Derivation, FloatArray, Vocabulary
+from drift_exporter.reference.model import Derivation, FloatArray, IntArray, NumericColumn, Vocabulary
 from drift_exporter.reference.subspace import fit_subspace
 from drift_exporter.sources.chunk import Chunk
 
@@ -41,6 +46,7 @@ CONTENTS = ("a number", "and a text of 100 words", "and an embedding of 384 numb
 ROUNDS = 5
 REFERENCES, WINDOWS, WINDOW = 5, 4, 1_000
 REFERENCE_SIZES = (300, 1_000, 10_000)
+SHIFT_REFERENCE, SHIFT_WINDOWS, WINDOW_SIZES = 5_000, 50, (100, 300, 1_000)
 
 Row = dict[str, object]
 
@@ -58,20 +64,90 @@ def make_rows(count: int, content: str, seed: int) -> list[Row]:
     return rows
 
 
-def make_texts(count: int, random: np.random.Generator) -> list[str]:
-    """Texts of 100 words each, of 20,000 that are as frequent as Zipf's law has it."""
+def make_words() -> list[str]:
+    """A language: its words, the most frequent first."""
     letters = np.random.default_rng(0).choice(list("etaoinshrdlucmfw"), (VOCABULARY, 12))
     sizes = np.random.default_rng(1).integers(2, 12, VOCABULARY)
-    words = ["".join(word[:size]) for word, size in zip(letters, sizes, strict=True)]
+    return ["".join(word[:size]) for word, size in zip(letters, sizes, strict=True)]
+
+
+def make_texts(count: int, random: np.random.Generator) -> list[str]:
+    """Texts of 100 words each, of 20,000 that are as frequent as Zipf's law has it."""
+    return write_texts(np.full(count, WORDS), random)
+
+
+def write_texts(
+    sizes: IntArray, random: np.random.Generator, *, new: float = 0.0, foreign: float = 0.0
+) -> list[str]:
+    """Texts of so many words; the shares of words that are ``new``, and of texts that are ``foreign``."""
+    words = make_words()
     after = np.cumsum(1 / np.arange(1, VOCABULARY + 1))
-    chosen = np.searchsorted(after, random.uniform(0, after[-1], (count, WORDS))).tolist()
-    return [" ".join(words[number] for number in row).capitalize() + "." for row in chosen]
+    found = []
+    for size, other in zip(sizes.tolist(), (random.random(len(sizes)) < foreign).tolist(), strict=True):
+        chosen = np.searchsorted(after, random.uniform(0, after[-1], size)).tolist()
+        odd = (random.random(size) < (1.0 if other else new)).tolist()
+        text = [
+            f"q{words[number][::-1]}" if one else words[number]
+            for number, one in zip(chosen, odd, strict=True)
+        ]
+        found.append(" ".join(text).capitalize() + ".")
+    return found
 
 
 def make_vectors(count: int, random: np.random.Generator) -> FloatArray:
     """Vectors of 384 numbers around a centroid; their variance falls from one direction to the next."""
     vectors: FloatArray = random.normal(size=(count, DIMENSION)) * np.arange(1, DIMENSION + 1) ** -0.5 + 0.3
     return vectors
+
+
+def _share(shift: str) -> float:
+    """The first number of a shift's name, in percent."""
+    return float(shift.partition(": ")[2].partition(" %")[0]) / 100
+
+
+def shifted_texts(shift: str) -> Callable[[int, np.random.Generator], list[str]]:
+    """What writes texts of 20 to 180 words, mostly, with a shift."""
+    longer = 1.2 if "longer" in shift else 1.0
+    foreign = _share(shift) if "language" in shift else 0.0
+    new = 0.03 if "new" in shift else 0.0
+
+    def make(count: int, random: np.random.Generator) -> list[str]:
+        sizes = np.maximum(1, np.round(random.lognormal(np.log(60 * longer), 0.5, count))).astype(np.int64)
+        return write_texts(sizes, random, new=new, foreign=foreign)
+
+    return make
+
+
+def shifted_vectors(shift: str) -> Callable[[int, np.random.Generator], FloatArray]:
+    """What makes vectors with a shift."""
+
+    def make(count: int, random: np.random.Generator) -> FloatArray:
+        vectors = make_vectors(count, random)
+        if "centroid" in shift:
+            vectors[:, 99] += 0.5
+        if "strange" in shift:
+            odd = random.random(count) < _share(shift)
+            vectors[odd] += 0.2 * random.choice([-1.0, 1.0], (int(odd.sum()), DIMENSION))
+        if "turned" in shift:
+            first, last = vectors[:, 0] - 0.3, vectors[:, 199] - 0.3
+            vectors[:, 0], vectors[:, 199] = 0.3 + 0.9 * first - 0.44 * last, 0.3 + 0.44 * first + 0.9 * last
+        return vectors
+
+    return make
+
+
+SHIFTS: dict[str, Callable[[str], Callable[[int, np.random.Generator], list[str] | FloatArray]]] = {
+    "texts: none": shifted_texts,
+    "texts: 20 % longer": shifted_texts,
+    "texts: 5 % in another language": shifted_texts,
+    "texts: 15 % in another language": shifted_texts,
+    "texts: 3 % of the words new": shifted_texts,
+    "vectors: none": shifted_vectors,
+    "vectors: the centroid moved by a fifth of the vectors' spread": shifted_vectors,
+    "vectors: 5 % strange ones": shifted_vectors,
+    "vectors: 15 % strange ones": shifted_vectors,
+    "vectors: the first direction turned by 26 degrees": shifted_vectors,
+}
 
 
 def write(rows: list[Row], folder: Path, name: str) -> Path:
@@ -128,15 +204,20 @@ def seconds(config: Config, folder: Path, log: Path, rows: int) -> float:
     return min(found)
 
 
-def measure(derivation: Derivation, values: list[str] | FloatArray) -> FloatArray:
-    """What unseen words, or the reconstruction error, are of each value (rows,)."""
+def measures(derivation: Derivation, values: list[str] | FloatArray) -> tuple[FloatArray, ...]:
+    """All that is measured of each value, each (rows,)."""
     if isinstance(derivation, Vocabulary):
         sizes = np.array([len(value.encode()) for value in values], dtype=np.int64)
         content = "".join(f"{value}\n" for value in values).encode()
-        return text_measures(derivation, content, sizes, sizes)[1]
+        return text_measures(derivation, content, sizes, sizes)
     lengths = np.full(len(values), DIMENSION, dtype=np.int64)
     given = np.ones(len(values), dtype=np.uint8)
-    return embedding_measures(derivation, np.asarray(values).ravel(), lengths, given)[0][2]
+    return embedding_measures(derivation, np.asarray(values).ravel(), lengths, given)[0]
+
+
+def measure(derivation: Derivation, values: list[str] | FloatArray) -> FloatArray:
+    """What unseen words, or the reconstruction error, are of each value (rows,)."""
+    return measures(derivation, values)[1 if isinstance(derivation, Vocabulary) else 2]
 
 
 def learn(values: list[str] | FloatArray) -> Derivation:
@@ -189,6 +270,34 @@ def print_bias() -> None:
             print(f"| {name} | {size:,} | {by_all} | {by_others} |")
 
 
+def is_found(columns: list[NumericColumn], found: tuple[FloatArray, ...]) -> bool:
+    """Whether any measure of a window has shifted."""
+    statistics = []
+    for column, values in zip(columns, found, strict=True):
+        counts = np.bincount(np.searchsorted(column.edges, values), minlength=len(column.edges) + 1)
+        statistics.append(drift_statistic(column.exported_counts, np.append(counts, 0), quantiles=True))
+    p = p_values(statistics, [DEFAULT_TOLERANCE] * len(statistics))
+    return bool((1 - benjamini_hochberg(p) >= DRIFTED_CONFIDENCE).any())
+
+
+def print_shifts() -> None:
+    """Print the third table."""
+    print(f"| shift | {' | '.join(f'n = {size:,}' for size in WINDOW_SIZES)} |")
+    print(f"|---|{'---:|' * len(WINDOW_SIZES)}")
+    for shift, shifted in SHIFTS.items():
+        random = np.random.default_rng(7)
+        rows = shifted("none")(SHIFT_REFERENCE, random)
+        derivation = learn(rows)
+        columns = [numeric_column("m", "feature", values) for values in measures(derivation, rows)]
+        cells = []
+        for size in WINDOW_SIZES:
+            windows = [
+                measures(stored(derivation), shifted(shift)(size, random)) for _ in range(SHIFT_WINDOWS)
+            ]
+            cells.append(f"{100 * np.mean([is_found(columns, window) for window in windows]):.0f} %")
+        print(f"| {shift} | {' | '.join(cells)} |")
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -207,6 +316,8 @@ def main() -> None:
         print(f"| {content} | {' | '.join(cells)} |")
     print()
     print_bias()
+    print()
+    print_shifts()
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def test_own_texts_have_as_many_unseen_words_as_new_ones(connection: duckdb.Duck
         new = np.mean([measures_of_text(text, learned.words)[1] for text in texts[200:]])
         differences.append(np.mean([measures_of_text(text, own)[1] for text in old]) - new)
         without.append(np.mean([measures_of_text(text, learned.words)[1] for text in old]) - new)
-    assert abs(np.mean(differences)) < 0.005
+    assert abs(np.mean(differences)) < 0.012
     # What it would be if each text was measured by its own words too.
     assert np.mean(without) < -0.02
 
