@@ -192,13 +192,15 @@ def test_records_beside_rejected_ones(tmp_path: Path, kind: str) -> None:
     np.testing.assert_allclose(np.stack(records.numeric[1:]), expected_of(good), rtol=1e-7, atol=1e-9)
 
 
-def test_strangers_are_not_measured() -> None:
+@pytest.mark.parametrize("kind", ["ndjson", "logfmt"])
+def test_strangers_are_not_measured(kind: str) -> None:
     rows = make_rows(30)
     for i, row in enumerate(rows):
         row["model"] = "fraud" if i % 3 else "other"
     rows[0]["features"]["vector"] = [1.0]
     plan = replace(PLAN, model=("model",), models=("fraud", "other"))
-    records = decode(Chunk("log", "ndjson", 0, as_ndjson(rows)), plan)
+    data = as_ndjson(rows) if kind == "ndjson" else as_logfmt(rows)
+    records = decode(Chunk("log", kind, 0, data), plan)
     assert (20, {}) == (records.rows, dict(records.invalid))
     own = [row for i, row in enumerate(rows) if i % 3]
     np.testing.assert_allclose(np.stack(records.numeric[1:]), expected_of(own), rtol=1e-7, atol=1e-9)

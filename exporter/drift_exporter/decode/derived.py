@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drift_exporter.decode.plan import FieldPath, Plan
+from drift_exporter.decode.plan import FieldPath, Plan, literal
 from drift_exporter.decode.texts import text_measures
 from drift_exporter.decode.vectors import embedding_measures
 from drift_exporter.reference.model import FloatArray, IntArray, Vocabulary
@@ -35,12 +35,18 @@ def query_sql(
     names = [item.rpartition(" AS ")[2] for item in select]
     gathered = [f"coalesce(list({name}), []) AS {name}" for name in names]
     derived = []
+
+    def own(value: str) -> str:
+        # What is in the records of others is not measured.
+        name = None if plan.model is None else text(plan.model)
+        return value if name is None else f"CASE WHEN {name} = {literal(plan.models[0])} THEN {value} END"
+
     for i, leaf in enumerate(plan.derived):
         if isinstance(leaf.derivation, Vocabulary):
-            derived.append(f"{text(leaf.path)} AS t{i}")
+            derived.append(f"{own(text(leaf.path))} AS t{i}")
             gathered += texts_sql(f"t{i}", i)
         else:
-            derived.append(f"{(vector or text)(leaf.path)} AS e{i}")
+            derived.append(f"{own((vector or text)(leaf.path))} AS e{i}")
             gathered += vectors_sql(f"e{i}", i)
     return f"SELECT {', '.join(gathered)} FROM (SELECT {', '.join([*select, *derived])} FROM {source})"
 
