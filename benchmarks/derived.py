@@ -35,7 +35,7 @@ from drift_exporter.judge.multiple import benjamini_hochberg
 from drift_exporter.judge.scores import psi
 from drift_exporter.reference.bins import numeric_column
 from drift_exporter.reference.build import build_reference
-from drift_exporter.reference.learning import WordLearner, stored
+from drift_exporter.reference.deriving import WordLearner, stored
 from drift_exporter.reference.model import Derivation, FloatArray, IntArray, NumericColumn, Vocabulary
 from drift_exporter.reference.subspace import fit_subspace
 from drift_exporter.sources.chunk import Chunk

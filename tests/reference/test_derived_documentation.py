@@ -10,7 +10,7 @@ import pytest
 from drift_exporter.cli import main
 from drift_exporter.config import check_config
 from drift_exporter.decode.measures import EMBEDDING_MEASURES, TEXT_MEASURES, measure_name
-from drift_exporter.reference import learning, subspace
+from drift_exporter.reference import deriving, subspace
 from drift_exporter.reference.store import load_reference
 from support.texts import write_texts
 
@@ -57,6 +57,6 @@ def test_the_table_has_every_measure() -> None:
 
 
 def test_the_numbers_are_those_of_the_code() -> None:
-    assert f"the {learning.WORDS:,} most frequent words" in SECTION
+    assert f"the {deriving.WORDS:,} most frequent words" in SECTION
     assert f"{subspace.EXPLAINED:.0%}".replace("%", " %") + " of the variance" in SECTION
     assert f"{subspace.COMPONENTS} at most" in SECTION

@@ -24,10 +24,9 @@ from drift_exporter.count.layout import make_layout
 from drift_exporter.decode.plan import CODE_FIRST, CODE_MISSING, CODE_OTHER
 from drift_exporter.errors import ReferenceFileError
 from drift_exporter.reference.bins import numeric_column
-from drift_exporter.reference.discover import Discovery, Spec, derived_leaves, discover, which_records
+from drift_exporter.reference.discover import Discovery, Spec, derivations_of, discover, which_records
 from drift_exporter.reference.document import fingerprint
 from drift_exporter.reference.inputs import Input, Progress, Reader, find_inputs
-from drift_exporter.reference.learning import stored
 from drift_exporter.reference.model import (
     CategoricalColumn,
     Column,
@@ -99,7 +98,7 @@ def build_reference(  # noqa: PLR0913 - what the command line offers, and the cl
     )
     if first.rows > first.numeric.used and "roc_auc" in performance:
         said = (*said, f"performance: roc_auc is that of {first.numeric.used} rows, drawn uniformly")
-    derivations = tuple(stored(leaf.derivation) for leaf in derived_leaves(discovery.specs))
+    derivations = derivations_of(discovery.specs)
     reference = Reference(
         model=own.name,
         rows=first.rows,

@@ -12,9 +12,9 @@ from drift_exporter.decode.measures import MEASURES
 from drift_exporter.decode.plan import DerivedLeaf, FieldPath
 from drift_exporter.errors import ReferenceFileError
 from drift_exporter.planning import feature_path, role_paths
+from drift_exporter.reference.deriving import Learner, make_learner, stored
 from drift_exporter.reference.fields import Which
 from drift_exporter.reference.inputs import Reader, place
-from drift_exporter.reference.learning import Learner, make_learner
 from drift_exporter.reference.model import Derivation, Kind
 from drift_exporter.reference.survey import Found, Survey
 
@@ -151,6 +151,11 @@ def derived_leaves(specs: Sequence[Spec]) -> tuple[DerivedLeaf, ...]:
         if spec.derivation is not None
     }
     return tuple(found.values())
+
+
+def derivations_of(specs: Sequence[Spec]) -> tuple[Derivation, ...]:
+    """By what numbers are derived, as it is stored."""
+    return tuple(stored(leaf.derivation) for leaf in derived_leaves(specs))
 
 
 def which_records(model: Model) -> Which:

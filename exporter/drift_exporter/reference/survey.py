@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from drift_exporter.decode.patterns import group_of
 from drift_exporter.decode.plan import FieldPath, check_paths
 from drift_exporter.errors import ReferenceFileError
+from drift_exporter.reference.deriving import Learner
 from drift_exporter.reference.fields import ChunkTable, Which
-from drift_exporter.reference.learning import Learner
 from drift_exporter.reference.tables import make_table
 from drift_exporter.sources.chunk import Chunk
 

@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 from drift_exporter.decode.vectors import FOLDS, embedding_measures, fold_of
-from drift_exporter.reference import learning
-from drift_exporter.reference.learning import VectorLearner, WordLearner
+from drift_exporter.reference import deriving
+from drift_exporter.reference.deriving import VectorLearner, WordLearner
 from drift_exporter.reference.model import FloatArray, Subspace, Vocabulary
 from drift_exporter.reference.subspace import fit_subspace, principal_axes
 from support.texts import ENGLISH, measures_of_text, words_in, write_texts
@@ -49,8 +49,8 @@ def test_words_of_two_texts_are_known(connection: duckdb.DuckDBPyConnection) -> 
 def test_counts_are_those_of_python(
     connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(learning, "_BLOCK", 700)
-    monkeypatch.setattr(learning, "WORDS", 40)
+    monkeypatch.setattr(deriving, "_BLOCK", 700)
+    monkeypatch.setattr(deriving, "WORDS", 40)
     texts: list[str | None] = [*write_texts(300, (*ENGLISH, "漢字", "größe")), None]
     counts = Counter(word for text in texts if text for word in set(words_in(text)))
     learned = words_learned(connection, texts[:100], texts[100:])
@@ -64,7 +64,7 @@ def test_counts_are_those_of_python(
 def test_what_is_remembered_is_bounded(
     connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(learning, "_COUNTED", 100)
+    monkeypatch.setattr(deriving, "_COUNTED", 100)
     chunks: list[list[str | None]] = [
         [f"often word{number} {'z' * 65}" for number in range(first, first + 90)]
         for first in range(0, 900, 90)
@@ -159,7 +159,7 @@ def test_own_vectors_are_as_far_off_as_new_ones(rows: int) -> None:
 
 
 def test_a_sample_of_vectors(connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(learning, "_VECTORS", 150)
+    monkeypatch.setattr(deriving, "_VECTORS", 150)
     learner = VectorLearner(seed=1)
     vectors = low_rank(400, 6, 2)
     for part in np.array_split(vectors, 3):
