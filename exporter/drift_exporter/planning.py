@@ -113,6 +113,7 @@ def criteria_of(model: Model) -> Criteria:
     return Criteria(
         tolerances=tolerances | {name: options.tolerance for name, options in model.columns.items()},
         minimum_records=model.drift.minimum_records,
+        persistence=model.drift.persistence,
     )
 
 

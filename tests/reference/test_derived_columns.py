@@ -146,7 +146,7 @@ def test_the_fingerprint_holds_what_was_learned(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"words": ["a", 5]}, "a word of 'prompt' is 5"),
+        ({"words": ["a", 5]}, "a word of column 'prompt' is 5"),
         ({"type": "sound"}, "is of type 'sound'"),
         ({"type": "embedding", "centroid": [], "components": []}, "no vectors of finite numbers"),
         ({"type": "embedding", "centroid": ["nan"], "components": []}, "no vectors of finite numbers"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from drift_exporter.reference.derivations import read_derivation, write_derivation
 from drift_exporter.reference.model import (
     CategoricalColumn,
     Column,
@@ -18,8 +19,7 @@ from drift_exporter.reference.model import (
     Kind,
     NumericColumn,
     Reference,
-    Subspace,
-    Vocabulary,
+    WindowCalibration,
 )
 
 FORMAT = "drift-exporter-reference"
@@ -70,12 +70,33 @@ def to_document(reference: Reference) -> dict[str, Any]:
         "sample": reference.sample,
         "seed": reference.seed,
         "fingerprint": reference.fingerprint,
+        **_calibration(reference),
         "columns": [
             _numeric(column) if isinstance(column, NumericColumn) else _categorical(column)
             for column in reference.columns
         ],
         **({"derived": derived} if derived else {}),
     }
+
+
+def _calibration(reference: Reference) -> dict[str, Any]:
+    """How much windows vary, where that is known; the values of columns in the columns' order."""
+    if not reference.calibration:
+        return {}
+    windows = [
+        {
+            "seconds": _number(one.length),
+            "windows": one.windows,
+            "records": _number(one.records),
+            "from_blocks": one.blocks,
+            "design_effects": one.design_effects.tolist(),
+            "judged": one.judged,
+            "alarms": one.alarms.tolist(),
+            "alarms_uncalibrated": one.plain_alarms.tolist(),
+        }
+        for one in reference.calibration
+    ]
+    return {"calibration": windows}
 
 
 def _numeric(column: NumericColumn) -> dict[str, Any]:
@@ -160,7 +181,7 @@ def from_document(document: Mapping[str, Any]) -> Reference:
     keys = [(column.kind, column.name) for column in columns]
     if len(set(keys)) != len(keys):
         raise Flaw("a column stands in it twice")
-    derivations = tuple(read_derivation(item) for item in document.get("derived", []))
+    derivations = tuple(read_derivation(item, *_name_and_kind(item)) for item in document.get("derived", ()))
     if len({(derivation.kind, derivation.name) for derivation in derivations}) != len(derivations):
         raise Flaw("what columns are derived of stands in it twice")
     return Reference(
@@ -176,7 +197,27 @@ def from_document(document: Mapping[str, Any]) -> Reference:
         derivations=derivations,
         sample=None if document["sample"] is None else _text(document["sample"], "sample"),
         seed=int(document["seed"]),
+        calibration=tuple(_read_calibration(item, len(columns)) for item in document.get("calibration", ())),
     )
+
+
+def _read_calibration(item: Mapping[str, Any], columns: int) -> WindowCalibration:
+    length = float(item["seconds"])
+    found = WindowCalibration(
+        length=length,
+        windows=_count(item["windows"], "a number of windows"),
+        records=float(item["records"]),
+        blocks=bool(item["from_blocks"]),
+        design_effects=_floats(item["design_effects"]),
+        judged=_count(item["judged"], "a number of windows"),
+        alarms=_counts(item["alarms"], "calibration"),
+        plain_alarms=_counts(item["alarms_uncalibrated"], "calibration"),
+    )
+    if not {columns} == {len(found.design_effects), len(found.alarms), len(found.plain_alarms)}:
+        raise Flaw(f"the calibration of windows of {length:g} seconds is not of {columns} columns")
+    if not (length > 0 and found.records > 0 and (found.design_effects >= 1).all()):
+        raise Flaw(f"the calibration of windows of {length:g} seconds has values that cannot be")
+    return found
 
 
 def _column(item: Mapping[str, Any], rows: int) -> Column:
@@ -200,34 +241,6 @@ def _name_and_kind(item: Mapping[str, Any]) -> tuple[str, Kind]:
     if item["kind"] not in _KINDS:
         raise Flaw(f"column {name!r} is of kind {item['kind']!r}")
     return name, _KINDS[item["kind"]]
-
-
-def write_derivation(derivation: Derivation) -> dict[str, Any]:
-    """What columns are derived by as JSON values."""
-    found: dict[str, Any] = {"name": derivation.name, "kind": derivation.kind, "type": derivation.type}
-    if isinstance(derivation, Vocabulary):
-        return {**found, "words": list(derivation.words)}
-    return {
-        **found,
-        "centroid": derivation.centroid.tolist(),
-        "components": derivation.components.tolist(),
-    }
-
-
-def read_derivation(item: Mapping[str, Any]) -> Derivation:
-    """The same from JSON values. Raises as ``from_document``."""
-    name, kind = _name_and_kind(item)
-    if item["type"] == "text":
-        return Vocabulary(name, kind, tuple(_text(word, f"a word of {name!r}") for word in item["words"]))
-    if item["type"] != "embedding":
-        raise Flaw(f"column {name!r} is of type {item['type']!r}")
-    centroid = _floats(item["centroid"])
-    components = [_floats(row) for row in item["components"]]
-    if any(len(component) != len(centroid) for component in components):
-        raise Flaw(f"a component of column {name!r} has another dimension than the centroid")
-    if not len(centroid) or not all(np.isfinite(vector).all() for vector in (centroid, *components)):
-        raise Flaw(f"the centroid and components of column {name!r} are no vectors of finite numbers")
-    return Subspace(name, kind, centroid, np.array(components).reshape(-1, len(centroid)))
 
 
 def _read_numeric(item: Mapping[str, Any], name: str, kind: Kind) -> NumericColumn:
