@@ -325,7 +325,7 @@ class ModelIngest:
         if "_decoder" in self.__dict__:
             self._decoder.close()
         budget = divide(self.limits.memory)
-        bounds = Bounds(budget.rows_of(len(self.plan.paths())), budget.reader)
+        bounds = Bounds(budget.rows_of(len(self.plan.paths()) + len(self.plan.measures)), budget.reader)
         self._decoder = make_decoder(self._format, self.plan, self.limits.line, bounds, self._pattern)
         self._layouts = {
             version: make_layout(reference, self.plan) for version, reference in self.references.items()
@@ -340,7 +340,8 @@ class ModelIngest:
         if layout is None:
             wrong = {
                 (leaf.kind, leaf.name): infinite
-                for leaf, values in zip(self.plan.numeric, records.numeric, strict=True)
+                # Measures behind them are finite.
+                for leaf, values in zip(self.plan.numeric, records.numeric, strict=False)
                 if (infinite := int(np.count_nonzero(np.isinf(values[mine]))))
             }
             none = np.zeros(0, dtype=np.int64)

@@ -6,10 +6,19 @@ from drift_exporter.config.checks import suggest
 from drift_exporter.config.references import RollingReference
 from drift_exporter.config.schema import Fields, Model
 from drift_exporter.config.values import split_path
-from drift_exporter.decode.plan import CategoricalLeaf, FieldPath, NumericLeaf, Plan
+from drift_exporter.decode.measures import MEASURES, measure_name
+from drift_exporter.decode.plan import CategoricalLeaf, DerivedLeaf, FieldPath, NumericLeaf, Plan
 from drift_exporter.errors import ConfigurationError
 from drift_exporter.judge.evaluate import Criteria
-from drift_exporter.reference.model import Column, Kind, NumericColumn, Reference
+from drift_exporter.reference.model import (
+    Column,
+    Derivation,
+    Kind,
+    NumericColumn,
+    Reference,
+    Subspace,
+    Vocabulary,
+)
 from drift_exporter.streams.reading import add_leaves, truth_of
 from drift_exporter.window.history import Rolling
 from drift_exporter.window.slices import MICROSECONDS
@@ -58,6 +67,8 @@ def make_plan(
     for reference in references:
         for column in reference.columns:
             key = (column.kind, column.name)
+            if key in reference.derived:
+                continue
             path = _path_of(model, column, roles)
             if isinstance(column, NumericColumn):
                 numeric[key] = NumericLeaf(path, column.name, column.kind)
@@ -69,6 +80,11 @@ def make_plan(
                     f"model {model.name!r}: column {column.name!r} is numeric in one reference and "
                     "categorical in another; build them anew with the same columns.*.type"
                 )
+    derived = {
+        derivation.digest: DerivedLeaf(_path_of(model, derivation, roles), derivation)
+        for reference in references
+        for derivation in reference.derivations
+    }
     score = roles.get(("score", "score"))
     if score is not None and ("score", "score") not in categories:
         numeric.setdefault(("score", "score"), NumericLeaf(score, "score", "score"))
@@ -79,6 +95,7 @@ def make_plan(
             CategoricalLeaf(_column_path(fields, key, roles), key[1], key[0], tuple(known))
             for key, known in categories.items()
         ),
+        derived=tuple(derived.values()),
         timestamp=_optional(fields.timestamp),
         timestamp_format=fields.timestamp_format,
         version=_optional(fields.version),
@@ -95,9 +112,14 @@ def make_plan(
 
 
 def criteria_of(model: Model) -> Criteria:
-    """By what the model's windows are judged."""
+    """By what the model's windows are judged. What a column is measured by shares its tolerance."""
+    tolerances = {
+        measure_name(name, measure): options.tolerance
+        for name, options in model.columns.items()
+        for measure in MEASURES.get(options.type or "", ())
+    }
     return Criteria(
-        tolerances={name: options.tolerance for name, options in model.columns.items()},
+        tolerances=tolerances | {name: options.tolerance for name, options in model.columns.items()},
         minimum_records=model.drift.minimum_records,
         persistence=model.drift.persistence,
         importance=model.drift.importance,
@@ -126,6 +148,12 @@ def rolling_of(model: Model) -> Rolling | None:
     return Rolling(round(kind.rolling * MICROSECONDS), round(kind.offset * MICROSECONDS), season)
 
 
+def _type_of(column: Column | Derivation) -> str:
+    if isinstance(column, Vocabulary | Subspace):
+        return column.type
+    return "numeric" if isinstance(column, NumericColumn) else "categorical"
+
+
 def _optional(path: str | None) -> FieldPath | None:
     return None if path is None else split_path(path)
 
@@ -137,7 +165,7 @@ def _column_path(fields: Fields, key: tuple[Kind, str], roles: Paths) -> FieldPa
     return path
 
 
-def _path_of(model: Model, column: Column, roles: Paths) -> FieldPath:
+def _path_of(model: Model, column: Column | Derivation, roles: Paths) -> FieldPath:
     fields = model.predictions.fields
     path = (
         feature_path(fields, column.name)
@@ -150,7 +178,7 @@ def _path_of(model: Model, column: Column, roles: Paths) -> FieldPath:
             f"model {model.name!r}: the reference has the {column.kind} {column.name!r}, which "
             f"predictions.fields.{where} does not lead to; name it there or build the reference anew"
         )
-    found = "numeric" if isinstance(column, NumericColumn) else "categorical"
+    found = _type_of(column)
     wanted = model.columns[column.name].type if column.name in model.columns else None
     if wanted is not None and wanted != found:
         raise ConfigurationError(

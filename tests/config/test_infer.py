@@ -501,3 +501,23 @@ def test_lines_of_text_need_a_pattern(tmp_path: Path) -> None:
 
     with pytest.raises(DecodeError, match="format: text and a pattern"):
         infer_config([log])
+
+
+def test_texts_and_vectors_are_pointed_at(tmp_path: Path) -> None:
+    def with_text(i: int) -> dict[str, Any]:
+        vector = [i / (k + 1) for k in range(16)]
+        return {
+            "ts": START.timestamp() + i,
+            "prompt": f"Where is my order {i}?",
+            "vector": vector,
+            "x": i / 7,
+        }
+
+    text = infer_config([ndjson(tmp_path / "a.ndjson", with_text)])
+    assert "#   prompt is free text: " in text
+    assert "#   vector holds 16 numbers a record: name it in features, with type: embedding" in text
+    assert {"x": "x"} == parsed(text, tmp_path).predictions.fields.features
+    log = tmp_path / "b.csv"
+    lines = [f'{i / 7},"{[float(k) for k in range(16)]}"' for i in range(50)]
+    log.write_text("\n".join(["x,vector", *lines]))
+    assert "#   vector holds 16 numbers a record: " in infer_config([log])

@@ -8,6 +8,7 @@ from drift_exporter.config.positions import shorten
 from drift_exporter.config.refusal import Part
 from drift_exporter.config.streams import stream_problems
 from drift_exporter.config.values import DEEPEST_FIELD, parse_duration, parse_size, split_path
+from drift_exporter.decode.measures import MEASURES, measure_name
 from drift_exporter.decode.patterns import group_of, parse_pattern
 
 ROLE_COLUMNS = ("prediction", "score", "label")
@@ -100,7 +101,15 @@ def _unknown_names(model: Mapping[str, Any], fields: Mapping[str, Any]) -> Itera
     # With a pattern there may be a feature of any name.
     if fields and (features is None or isinstance(features, dict)):
         known = [*_mapping(features), *(role for role in ROLE_COLUMNS if role in fields)]
-        for name in _mapping(model.get("columns")):
+        columns = _mapping(model.get("columns"))
+        measured = [(name, _mapping(options).get("type")) for name, options in columns.items()]
+        known += [
+            measure_name(name, measure)
+            for name, kind in measured
+            if name in known and isinstance(kind, str)
+            for measure in MEASURES.get(kind, ())
+        ]
+        for name in columns:
             if name not in known:
                 right = suggest(name, known) if known else "name its field in predictions.fields"
                 yield ("columns", name), f"{shorten(name)} is no feature of this model; {right}"

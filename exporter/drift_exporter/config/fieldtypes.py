@@ -24,7 +24,6 @@ from drift_exporter.config.values import (
     split_path,
 )
 
-FUTURE_COLUMNS = ("text", "embedding")
 _LONGEST_NAME = 128
 _LONGEST_PATTERN = 4096
 
@@ -260,10 +259,4 @@ def reference_form(value: object) -> str:
     return "<map>" if isinstance(value, dict) else "<file>"
 
 
-def _column_type(value: object) -> object:
-    if value in FUTURE_COLUMNS:
-        raise refuse(f"{shorten(str(value))} is not supported by this version; one of: numeric, categorical")
-    return value
-
-
-ColumnType = Annotated[Literal["numeric", "categorical"], BeforeValidator(_column_type)]
+ColumnType = Literal["numeric", "categorical", "text", "embedding"]

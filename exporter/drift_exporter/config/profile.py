@@ -1,5 +1,6 @@
 """What the values of each field of a sample look like."""
 
+import json
 import math
 import re
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,8 @@ FEW = 20
 MANY = 50
 """From more distinct texts than this on, a field is no set of categories."""
 _MOST_DISTINCT = 100_000
+_SHORTEST_VECTOR = 8
+_SENTENCE = 3
 _DATE = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?(?:Z|[+-]\d\d(?::?\d\d)?))?)?", re.IGNORECASE
 )
@@ -35,6 +38,7 @@ class Profile:
     wholes: int = 0
     others: int = 0
     times: dict[str, int] = field(default_factory=dict)
+    vectors: dict[int, int] = field(default_factory=dict)
     distinct: set[Any] = field(default_factory=set)
     low: float = math.inf
     high: float = -math.inf
@@ -57,6 +61,19 @@ class Profile:
         return self.present > 0 and self.others * 2 < self.present
 
     @property
+    def dimension(self) -> int | None:
+        """How many numbers each of most values holds, where these are vectors; None where they are not."""
+        length = max(self.vectors, key=self.vectors.__getitem__, default=0)
+        usual = length >= _SHORTEST_VECTOR and self.vectors[length] * 2 > self.present
+        return length if usual else None
+
+    @property
+    def free_text(self) -> bool:
+        """Whether most values are texts of several words, and there are many."""
+        sentences = sum(isinstance(value, str) and value.count(" ") >= _SENTENCE for value in self.distinct)
+        return sentences * 2 > len(self.distinct) and (self.unique or len(self.distinct) > MANY)
+
+    @property
     def time_form(self) -> str | None:
         """How most values tell a time; None where they do not."""
         form = max(self.times, key=self.times.__getitem__, default=None)
@@ -72,7 +89,10 @@ class Profile:
         if value is None or (text_numbers and value in _MISSING):
             return
         self.present += 1
-        if isinstance(value, list | dict | bytes):
+        length = _vector_length(value, text_numbers=text_numbers)
+        if length:
+            self.vectors[length] = self.vectors.get(length, 0) + 1
+        if isinstance(value, list | tuple | dict | bytes):
             self.others += 1
             return
         if len(self.distinct) < _MOST_DISTINCT:
@@ -106,6 +126,20 @@ def _leaves(record: Record, at: Keys) -> Iterator[tuple[Keys, Any]]:
             yield from _leaves(value, (*at, str(key)))
         else:
             yield (*at, str(key)), value
+
+
+def _vector_length(value: Any, *, text_numbers: bool) -> int:  # noqa: ANN401 (a value of any type)
+    """How many numbers a list holds, also one that is written as text where all is; 0 where it is none."""
+    if text_numbers and isinstance(value, str) and value.startswith("["):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return 0
+    if not isinstance(value, list | tuple) or any(
+        _number(item, text_numbers=False) is None for item in value
+    ):
+        return 0
+    return len(value)
 
 
 def _number(value: Any, *, text_numbers: bool) -> float | None:  # noqa: ANN401 (a value of any type)

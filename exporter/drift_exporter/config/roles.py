@@ -63,6 +63,7 @@ _UNITS = {"mi": "ms", "ms": "ms", "us": "us", "na": "ns", "ns": "ns", "s": "s", 
 _CONTAINERS = ("features", "feature", "inputs", "input", "feature_values", "instance", "attributes")
 _PROBABILITY = re.compile(r"(?:y_pred_)?(?:proba|probability|prob|score)_\w+|\w+_(?:proba|probability)")
 _IDENTIFIES = "identifies a record: nearly every value is another one"
+_FREE_TEXT = "is free text: to judge its length, words and characters, name it in features, with type: text"
 _IDENTIFIER = re.compile(r"(?:\w+_)?(?:id|uuid|guid|key)")
 
 
@@ -127,9 +128,16 @@ def _unusable(profile: Profile) -> str | None:
     if not _writable(profile.path):
         return "has a name that cannot be written in a configuration"
     if profile.present:
-        return None if profile.scalar else "is a list"
+        return None if profile.scalar else _embedding(profile) or "is a list"
     # Errors are rare, so that a sample may well have none.
     return None if snake_case(profile.path[-1]) in _NAMES["error"] else "has no value in the sample"
+
+
+def _embedding(profile: Profile) -> str | None:
+    """What to do with a field of vectors; None if it is none."""
+    if profile.dimension is None:
+        return None
+    return f"holds {profile.dimension:,} numbers a record: name it in features, with type: embedding"
 
 
 def _writable(keys: Keys) -> bool:
@@ -251,6 +259,10 @@ def _no_feature(profile: Profile, *, inside: bool) -> str | None:
 def _no_category(profile: Profile) -> str | None:
     if profile.time_form is not None:
         return "is a time"
+    if (embedding := _embedding(profile)) is not None:
+        return embedding
+    if profile.free_text:
+        return _FREE_TEXT
     if profile.unique:
         return _IDENTIFIES
     count = len(profile.distinct)

@@ -140,7 +140,7 @@ class ColumnOptions(Section):
     """How one column is treated."""
 
     type: ColumnType | None = Field(
-        None, description="numeric or categorical; default: as found in the reference"
+        None, description="numeric, categorical, text or embedding; default: as found in the reference"
     )
     tolerance: PositiveNumber = Field(DEFAULT_TOLERANCE, description="PSI up to which a shift is tolerated")
 

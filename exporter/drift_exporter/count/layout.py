@@ -52,6 +52,10 @@ class Layout:
 def make_layout(reference: Reference, plan: Plan) -> Layout:
     """Lay out a reference's columns; the plan must have a leaf for each."""
     numeric_leaves = {(leaf.kind, leaf.name): i for i, leaf in enumerate(plan.numeric)}
+    own = {derivation.digest for derivation in reference.derivations}
+    for i, (derived, name) in enumerate(plan.measures, len(plan.numeric)):
+        if derived.derivation.digest in own:
+            numeric_leaves[derived.derivation.kind, name] = i
     categorical_leaves = {(leaf.kind, leaf.name): i for i, leaf in enumerate(plan.categorical)}
     numeric: list[NumericSlot] = []
     categorical: list[CategoricalSlot] = []

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from drift_exporter.database import QUERY_ERRORS, connect
+from drift_exporter.decode.derived import query_sql
 from drift_exporter.decode.lines import gather
 from drift_exporter.decode.plan import (
     FieldPath,
@@ -74,7 +75,7 @@ class CsvDecoder:
             return self._salvage(chunk)
         self._memory.write(self._header_like(chunk.data), chunk.data)
         try:
-            columns = fetch(self._connection.execute(self._query))
+            columns = fetch(self._connection.execute(self._query), self.plan)
         except QUERY_ERRORS:
             return self._salvage(chunk)
         bad = unreadable_rows(columns)
@@ -186,7 +187,7 @@ class CsvDecoder:
         select = select_sql(self.plan, number, text)
         if flags:
             select += wrong_number_flags(self.plan, text, number)
-        return f"SELECT {', '.join(select)} FROM {reader}"
+        return query_sql(self.plan, select, reader, text)
 
     def _salvage(self, chunk: Chunk) -> Records:
         """Read a chunk that has something wrong in it."""
@@ -217,7 +218,7 @@ class CsvDecoder:
         header = self._header_like(b"")
         self._memory.write(header, gather(data, starts, ends))
         try:
-            columns: Columns = fetch(self._connection.execute(self._lenient))
+            columns: Columns = fetch(self._connection.execute(self._lenient), self.plan)
             rejected = self._rejects()
         except QUERY_ERRORS as error:
             columns, rejected = {}, [(0, str(error).splitlines()[0])]

@@ -111,6 +111,7 @@ def _flat_plan(plan: Plan) -> Plan:
         plan,
         numeric=tuple(replace(leaf, path=flat(leaf.path)) for leaf in plan.numeric),
         categorical=tuple(replace(leaf, path=flat(leaf.path)) for leaf in plan.categorical),
+        derived=tuple(replace(leaf, path=flat(leaf.path)) for leaf in plan.derived),
         timestamp=key(plan.timestamp),
         version=key(plan.version),
         error=key(plan.error),

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift_exporter.database import QUERY_ERRORS, connect
+from drift_exporter.decode.derived import VECTOR, query_sql
 from drift_exporter.decode.lines import gather, line_spans
 from drift_exporter.decode.ndjson_sql import inspect_sql, inspections, reader_sql, wrong_values_sql
 from drift_exporter.decode.plan import (
@@ -52,7 +53,7 @@ from drift_exporter.decode.records import (
 )
 from drift_exporter.decode.rejections import reason_of, rejection_of
 from drift_exporter.decode.timestamps import check_form
-from drift_exporter.reference.model import IntArray, Kind
+from drift_exporter.reference.model import IntArray, Kind, Subspace
 from drift_exporter.sources.chunk import Chunk
 from drift_exporter.sources.memory import MemoryFile
 
@@ -80,18 +81,19 @@ class NdjsonDecoder:
         check_form(self._connection, plan.timestamp_format)
         self._memory = MemoryFile()
         self._line_limit = line_limit
-        self._strict_queries: dict[tuple[str, bool, bool], str] = {}
+        self._strict_queries: dict[tuple[str, bool, bool, bool], str] = {}
         # Positions among the known values are found fastest, and tell all as long as there are no others.
         self._known = known_values(plan)
         self._all_known = bool(self._known)
         self._statements: dict[str, str] = {}
-        # Timestamps in RFC 3339 are read fastest by the JSON reader itself, which refuses numbers.
-        usual = plan.timestamp is not None and plan.timestamp_format is None
-        self._typed_timestamp = usual and plan.timestamp not in (
-            *plan.number_paths(),
-            *(leaf.path for leaf in plan.categorical),
-            *(path for path in (plan.version, plan.error, plan.model) if path is not None),
-        )
+        # Timestamps in RFC 3339 are read fastest by the JSON reader itself, which refuses numbers; so are
+        # vectors, which it refuses as text. What was refused once is not tried again.
+        self._vectors = _vector_paths(plan)
+        self._ways = [
+            (typed, vectors)
+            for vectors in ((True, False) if self._vectors else (False,))
+            for typed in ((True, False) if _has_usual_timestamp(plan) else (False,))
+        ]
         lenient = reader_sql(self._memory.path, self._types, line_limit, lenient=True)
         self._lenient = self._query(lenient, "TRY_CAST", null_column=True)
 
@@ -121,12 +123,12 @@ class NdjsonDecoder:
             file = chunk.memory
         else:
             file.write(chunk.data)
-        for typed in (True, False) if self._typed_timestamp else (False,):
+        for tried, (typed, vectors) in enumerate(self._ways):
             try:
-                columns = self._run(self._strict(file.path, typed=typed))
+                columns = self._run(self._strict(file.path, typed=typed, vectors=vectors), self.plan)
             except QUERY_ERRORS:
                 continue
-            self._typed_timestamp = typed
+            self._ways = self._ways[tried:]
             self._bounds.check(chunk, len(next(iter(columns.values()))))
             if not self._all_known:
                 return columns
@@ -154,19 +156,21 @@ class NdjsonDecoder:
             return False
         return has_empty_rows(columns) and _NULL_LINE.search(chunk.content) is not None
 
-    def _strict(self, path: str, *, typed: bool) -> str:
-        """Query that reads a file strictly."""
-        query = self._strict_queries.get((path, typed, self._all_known))
+    def _strict(self, path: str, *, typed: bool, vectors: bool) -> str:
+        """Query that reads a file strictly, the timestamp and vectors as such or as text."""
+        query = self._strict_queries.get((path, typed, vectors, self._all_known))
         if query is None:
             types = dict(self._types)
             if typed and self.plan.timestamp is not None:
                 types[self.plan.timestamp] = "TIMESTAMPTZ"
+            if vectors:
+                types |= dict.fromkeys(self._vectors, VECTOR)
             reader = reader_sql(path, types, self._line_limit, lenient=False)
             # One more than may be tells that there are more, before there is memory for all.
             limit = "" if self._bounds.rows is None else f" LIMIT {self._bounds.rows + 1}"
             category = position_sql if self._all_known else category_sql
-            query = self._query(reader, "CAST", typed=typed, category=category) + limit
-            self._strict_queries[path, typed, self._all_known] = query
+            query = self._query(reader + limit, "CAST", typed=typed, category=category)
+            self._strict_queries[path, typed, vectors, self._all_known] = query
         return query
 
     def unknown(self, chunk: Chunk, names: Names) -> tuple[str, ...]:
@@ -248,7 +252,8 @@ class NdjsonDecoder:
                 suspicion = f"(CASE WHEN nullif({name}, '') <> {own} THEN 0 ELSE {suspicion} END)::UTINYINT"
             select.append(f"{suspicion} AS suspicious")
         leaves = [f"{reach(path)} AS {alias}" for path, alias in aliases.items()] or ["1 AS l0"]
-        return f"SELECT {', '.join(select)} FROM (SELECT {', '.join(leaves)} FROM {reader})"
+        source = f"(SELECT {', '.join(leaves)} FROM {reader})"
+        return query_sql(self.plan, select, source, aliases.__getitem__)
 
     def _salvage_all(self, chunk: Chunk) -> Records:
         """Read a chunk that has something wrong in it, a piece at a time, which bounds the memory for it."""
@@ -317,9 +322,9 @@ class NdjsonDecoder:
 
     def _read_leniently(self) -> Columns:
         """Columns of the file in memory; what is bad is NULL, and ``suspicious`` tells how much of a row."""
-        return self._run(self._lenient)
+        return self._run(self._lenient, self.plan)
 
-    def _run(self, query: str) -> Columns:
+    def _run(self, query: str, plan: Plan | None = None) -> Columns:
         """Run a query on the file in memory. Planning one takes as long as reading thousands of records."""
         name = self._statements.get(query)
         if name is None:
@@ -330,7 +335,7 @@ class NdjsonDecoder:
             name = f"statement{len(self._statements)}"
             self._connection.execute(f"PREPARE {name} AS {query}")
             self._statements[query] = name
-        return fetch(self._connection.execute(f"EXECUTE {name}"))
+        return fetch(self._connection.execute(f"EXECUTE {name}"), plan)
 
     def _few(self, columns: Mapping[str, T]) -> Iterator[dict[str, T]]:
         """As many columns at a time as there is memory for: each holds its own copy of the parsed lines."""
@@ -391,14 +396,30 @@ class NdjsonDecoder:
             wrong = int(np.count_nonzero((seen["wl"] == 1) & ~not_counted))
             if wrong:
                 invalid["prediction", "latency"] = wrong
-        for i, categorical_leaf in enumerate(self.plan.categorical):
+        for i, leaf in enumerate((*self.plan.categorical, *(leaf.derivation for leaf in self.plan.derived))):
             # The whole object around the field was not an object.
             wrong = int(np.count_nonzero((seen[f"p{i}"] == 1) & ~not_counted))
             if wrong:
-                invalid[categorical_leaf.kind, categorical_leaf.name] = wrong
+                invalid[leaf.kind, leaf.name] = wrong
         keep = np.ones(len(spans[0]), dtype=bool)
         keep[suspicious[rejected]] = False
         return from_columns(self.plan, columns, keep, invalid, rejections)
+
+
+def _has_usual_timestamp(plan: Plan) -> bool:
+    """Whether the timestamp is in no form of its own, and nothing else stands where it does."""
+    return (
+        plan.timestamp is not None
+        and plan.timestamp_format is None
+        and plan.paths().count(plan.timestamp) == 1
+    )
+
+
+def _vector_paths(plan: Plan) -> list[FieldPath]:
+    """Where vectors stand that are read as nothing else."""
+    paths = plan.paths()
+    vectors = [leaf.path for leaf in plan.derived if isinstance(leaf.derivation, Subspace)]
+    return [path for path in dict.fromkeys(vectors) if paths.count(path) == vectors.count(path)]
 
 
 def _suspicion_sql(aliases: Mapping[FieldPath, str]) -> str:

@@ -41,8 +41,9 @@ def inspections(plan: Plan, doubtful: Sequence[int]) -> dict[str, str]:
     """What can be wrong with a line, by name, as SQL that is true where it is.
 
     ``malformed``, ``not_object``, ``no_timestamp``; ``w0``.. a number that is none (of the ``doubtful``
-    numeric leaves only), ``p0``.. a category below something that is not an object, ``wl`` a latency that is
-    no number. Every one of these parses the line anew, so it is for few lines.
+    numeric leaves only), ``p0``.. a category, then what numbers are derived from, below something that is not
+    an object, ``wl`` a latency that is no number. Every one of these parses the line anew, so it is for few
+    lines.
     """
     found = {
         "malformed": "json IS NULL",
@@ -50,7 +51,8 @@ def inspections(plan: Plan, doubtful: Sequence[int]) -> dict[str, str]:
         "no_timestamp": "false" if plan.timestamp is None else _absent(plan.timestamp),
     }
     found |= {f"w{i}": _not_a_number(plan.numeric[i].path) for i in doubtful}
-    found |= {f"p{i}": _bad_parent(leaf.path) for i, leaf in enumerate(plan.categorical)}
+    paths = [*(leaf.path for leaf in plan.categorical), *(leaf.path for leaf in plan.derived)]
+    found |= {f"p{i}": _bad_parent(path) for i, path in enumerate(paths)}
     if plan.latency is not None:
         found["wl"] = _not_a_number(plan.latency)
     return found

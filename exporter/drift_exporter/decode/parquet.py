@@ -8,6 +8,7 @@ import duckdb
 import numpy as np
 
 from drift_exporter.database import connect
+from drift_exporter.decode.derived import query_sql
 from drift_exporter.decode.plan import (
     FieldPath,
     Names,
@@ -76,7 +77,9 @@ class ParquetDecoder:
         try:
             columns = self._read_strictly(chunk, leaves)
         except duckdb.ConversionException:
-            columns = fetch(self._connection.execute(self._sql(rows, leaves, "TRY_CAST", flags=True)))
+            columns = fetch(
+                self._connection.execute(self._sql(rows, leaves, "TRY_CAST", flags=True)), self.plan
+            )
             keep = np.ones(len(next(iter(columns.values()))), dtype=bool)
             keep[unreadable_rows(columns)] = False
             invalid = dict(wrong_numbers(self.plan, columns, keep))
@@ -100,7 +103,7 @@ class ParquetDecoder:
             self._connection.execute("PREPARE strict AS " + self._sql(rows, leaves, "CAST", flags=False))
             self._prepared = chunk.path
         stretch = f"{chunk.offset}, {chunk.offset + chunk.rows}"
-        return fetch(self._connection.execute(f"EXECUTE strict({stretch})"))
+        return fetch(self._connection.execute(f"EXECUTE strict({stretch})"), self.plan)
 
     def unknown(self, chunk: Chunk, names: Names) -> tuple[str, ...]:
         """Names in a chunk that are not known yet, most frequent first."""
@@ -185,6 +188,10 @@ class ParquetDecoder:
             nested = path in leaves and leaves[path].is_nested
             return f"{cast}({text(path) if nested else value(path)} AS DOUBLE)"
 
+        def vector(path: FieldPath) -> str:
+            is_list = path in leaves and leaves[path].kind.endswith("]")
+            return leaves[path].sql if is_list else text(path)
+
         timestamp = None
         when = self.plan.timestamp
         if when is not None and when in leaves and leaves[when].kind.startswith("TIMESTAMP"):
@@ -194,7 +201,7 @@ class ParquetDecoder:
         select = select_sql(self.plan, number, text, timestamp)
         if flags:
             select += wrong_number_flags(self.plan, value, number)
-        return f"SELECT {', '.join(select)} FROM {rows}"
+        return query_sql(self.plan, select, rows, text, vector)
 
     def _rejections(
         self, chunk: Chunk, rows: str, leaves: dict[FieldPath, _Leaf], bad: IntArray

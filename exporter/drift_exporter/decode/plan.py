@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift_exporter.errors import ConfigurationError
-from drift_exporter.reference.model import Kind
+from drift_exporter.reference.model import Derivation, Kind
 
 FieldPath = tuple[str, ...]
 CodeArray = NDArray[np.uint16]
@@ -90,6 +90,14 @@ class Truth:
 
 
 @dataclass(frozen=True)
+class DerivedLeaf:
+    """A text or an embedding: becomes as many float64 as there are measures of it, NaN where missing."""
+
+    path: FieldPath
+    derivation: Derivation
+
+
+@dataclass(frozen=True)
 class Names:
     """Names that are told apart as they come: where they stand, and which are known.
 
@@ -111,6 +119,7 @@ class Plan:
 
     numeric: tuple[NumericLeaf, ...] = ()
     categorical: tuple[CategoricalLeaf, ...] = ()
+    derived: tuple[DerivedLeaf, ...] = ()
     timestamp: FieldPath | None = None
     timestamp_format: str | None = None
     version: FieldPath | None = None
@@ -134,6 +143,11 @@ class Plan:
         """Models of all records."""
         return Names(self.model, self.models)
 
+    @property
+    def measures(self) -> tuple[tuple[DerivedLeaf, str], ...]:
+        """Leaf and name of each derived numeric column; they stand behind the numeric leaves."""
+        return tuple((leaf, column) for leaf in self.derived for column in leaf.derivation.columns)
+
     def number_paths(self) -> tuple[FieldPath, ...]:
         """Paths read as numbers, latency last."""
         paths = [leaf.path for leaf in self.numeric]
@@ -143,7 +157,8 @@ class Plan:
         """Paths read as text."""
         single = (self.timestamp, self.version, self.error, self.model, self.id)
         truth = () if self.truth is None else self.truth.paths
-        return (*(leaf.path for leaf in self.categorical), *(p for p in single if p is not None), *truth)
+        leaves = [*(leaf.path for leaf in self.categorical), *(leaf.path for leaf in self.derived)]
+        return (*leaves, *(p for p in single if p is not None), *truth)
 
     def paths(self) -> tuple[FieldPath, ...]:
         """All paths but that of the trace id, which is read of few records."""

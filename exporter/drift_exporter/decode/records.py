@@ -9,6 +9,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from drift_exporter.decode.derived import derive, filled
 from drift_exporter.decode.plan import (
     CODE_FIRST,
     CODE_INVALID,
@@ -64,12 +65,12 @@ class Chosen:
 class Records:
     """Accepted records of one chunk, in the order of the file; in a log that models share, our own ones.
 
-    ``timestamps`` are microseconds since the epoch, None where none is configured; ``numeric`` and
-    ``categorical`` follow the plan's leaves; ``latency`` is in seconds, NaN where missing; ``error`` is
-    0 or 1. Every array has ``rows`` entries. ``invalid`` counts values of the wrong type by (kind, name);
-    they are missing in the arrays. ``shared`` is there where the plan has a ``model``, ``ids`` where it has
-    an ``id``: the low and high halves of the ids' hashes, both 0 where a record has none. ``wrong`` and
-    ``positive`` are there as far as the plan's ``truth`` asks for them: 0, 1 or UNKNOWN.
+    ``timestamps`` are microseconds since the epoch, None where none is configured; ``numeric`` (the plan's
+    measures last) and ``categorical`` follow the plan's leaves; ``latency`` is in seconds, NaN where missing;
+    ``error`` is 0 or 1. Every array has ``rows`` entries. ``invalid`` counts values of the wrong type by
+    (kind, name); they are missing in the arrays. ``shared`` is there where the plan has a ``model``, ``ids``
+    where it has an ``id``: the low and high halves of the ids' hashes, both 0 where a record has none.
+    ``wrong`` and ``positive`` are there as far as the plan's ``truth`` asks for them: 0, 1 or UNKNOWN.
     """
 
     rows: int
@@ -172,14 +173,15 @@ class Decoder(Protocol):
         ...
 
 
-def fetch(result: duckdb.DuckDBPyConnection) -> Columns:
-    """Columns of a query as plan.select_sql makes it; a number that is NULL becomes NaN."""
-    return {
-        name: values.filled(np.nan if values.dtype.kind == "f" else 0)
-        if isinstance(values, np.ma.MaskedArray)
-        else values
-        for name, values in result.fetchnumpy().items()
-    }
+def fetch(result: duckdb.DuckDBPyConnection, plan: Plan | None = None) -> Columns:
+    """Columns of a query as plan.select_sql makes it; a number that is NULL becomes NaN.
+
+    With a plan those of a query of derived.query_sql.
+    """
+    columns = result.fetchnumpy()
+    if plan is not None and plan.derived:
+        return derive(plan, {name: values[0] for name, values in columns.items()})
+    return {name: filled(values) for name, values in columns.items()}
 
 
 def from_columns(
@@ -205,11 +207,17 @@ def from_columns(
             codes = np.where(wrong, np.uint16(CODE_MISSING), codes)
             counts[leaf.kind, leaf.name] = counts.get((leaf.kind, leaf.name), 0) + found
         categorical.append(codes)
+    for i, derived in enumerate(plan.derived):
+        found = int(np.count_nonzero(picked[f"x{i}"]))
+        if found:
+            key = (derived.derivation.kind, derived.derivation.name)
+            counts[key] = counts.get(key, 0) + found
+    numbers = [f"n{i}" for i in range(len(plan.numeric))] + [f"d{i}" for i in range(len(plan.measures))]
     return Records(
         rows=len(first),
         timestamps=picked.get("ts"),
         versions=picked.get("version"),
-        numeric=tuple(picked[f"n{i}"] for i in range(len(plan.numeric))),
+        numeric=tuple(picked[name] for name in numbers),
         categorical=tuple(categorical),
         latency=picked.get("latency"),
         error=picked.get("error"),

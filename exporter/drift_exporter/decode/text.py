@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 
 from drift_exporter.database import QUERY_ERRORS, connect
+from drift_exporter.decode.derived import query_sql
 from drift_exporter.decode.lines import broken_line, gather, line_spans, plain_lines, without_broken
 from drift_exporter.decode.patterns import group_of, parse_pattern
 from drift_exporter.decode.plan import (
@@ -181,18 +182,18 @@ class TextDecoder:
             select.append(f"({names[self.plan.timestamp]} IS NULL)::UTINYINT AS no_timestamp")
         if lenient:
             select += wrong_number_flags(self.plan, names.__getitem__, number)
-        return f"SELECT {', '.join(select)} FROM ({self._values(paths)})"
+        return query_sql(self.plan, select, f"({self._values(paths)})", names.__getitem__)
 
     def _read(self, body: bytes) -> tuple[Columns, list[int], bool]:
         """Columns of the lines, numbers of those among them that are not text, and whether leniently."""
         self._memory.write(_without_returns(body))
         try:
-            return fetch(self._connection.execute(self._strict)), [], False
+            return fetch(self._connection.execute(self._strict), self.plan), [], False
         except QUERY_ERRORS as error:
             if isinstance(error, duckdb.OutOfMemoryException):
                 raise
         broken = self._write(body)
-        return fetch(self._connection.execute(self._lenient)), broken, True
+        return fetch(self._connection.execute(self._lenient), self.plan), broken, True
 
     def _write(self, body: bytes) -> list[int]:
         """Have the lines in memory, blanks for those that are not UTF-8; gives the numbers of these."""

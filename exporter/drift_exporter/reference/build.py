@@ -7,7 +7,8 @@ when serving.
 
 Memory is bounded by a decoded chunk of 8 MiB (or 131,072 rows of Parquet), 10,000 texts of each categorical
 column, and a million numbers of one numeric column at a time; all columns of that sample (8 MB each) are in a
-temporary file beside the output.
+temporary file beside the output. Beside that are 200,000 words of each text column, and 64 MiB of the vectors
+of each embedding column.
 """
 
 import time
@@ -22,7 +23,7 @@ from drift_exporter.config.sources import pattern_of
 from drift_exporter.decode.plan import CODE_FIRST, CODE_MISSING, CODE_OTHER
 from drift_exporter.errors import ReferenceFileError
 from drift_exporter.reference.bins import numeric_column
-from drift_exporter.reference.discover import Discovery, Spec, discover, which_records
+from drift_exporter.reference.discover import Discovery, Spec, derivations_of, discover, which_records
 from drift_exporter.reference.document import fingerprint
 from drift_exporter.reference.inputs import Input, Progress, Reader, find_inputs
 from drift_exporter.reference.model import (
@@ -66,7 +67,7 @@ def build_reference(  # noqa: PLR0913 - what the command line offers, and the cl
     files = find_inputs(inputs, source.decoded_as)
     _check_output(output, files)
     reader = Reader(files, config.limits.line, progress or _silent, passes=2)
-    discovery = _discover(config, own, reader)
+    discovery = _discover(config, own, reader, seed)
     plan = make_reference_plan(own, discovery.specs)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -111,17 +112,19 @@ def assemble(
     )
     if first.rows > first.numeric.used and "roc_auc" in performance:
         said = (*said, f"performance: roc_auc is that of {first.numeric.used} rows, drawn uniformly")
+    derivations = derivations_of(specs)
     return Reference(
         model=model.name,
         rows=first.rows,
         columns=columns,
         created=created,
-        fingerprint=fingerprint(columns),
+        fingerprint=fingerprint(columns, derivations),
         start=None if first.start is None else first.start / 1e6,
         end=None if first.end is None else first.end / 1e6,
         # Sums depend on the order of adding them; what is stored does not.
         performance={name: float(f"{value:.12g}") for name, value in performance.items()},
         notes=(*told, *said),
+        derivations=derivations,
     )
 
 
@@ -145,10 +148,10 @@ def _check_output(output: Path, files: Sequence[Input]) -> None:
             )
 
 
-def _discover(config: Config, model: Model, reader: Reader) -> Discovery:
+def _discover(config: Config, model: Model, reader: Reader, seed: int) -> Discovery:
     """The columns. Where they cannot be found because most records cannot be read, that is the error."""
     try:
-        return discover(config, model, reader)
+        return discover(config, model, reader, seed)
     except ReferenceFileError:
         with Decoding(
             config, make_reference_plan(model, ()), pattern_of(model.predictions.source)

@@ -1,18 +1,21 @@
 """Which columns there are, and of which type: from the configuration and from what the survey found."""
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from drift_exporter.config.schema import Config, Fields, Model
 from drift_exporter.config.sources import pattern_of
 from drift_exporter.config.values import split_path
-from drift_exporter.decode.plan import FieldPath
+from drift_exporter.decode.measures import MEASURES
+from drift_exporter.decode.plan import DerivedLeaf, FieldPath
 from drift_exporter.errors import ReferenceFileError
 from drift_exporter.planning import feature_path, role_paths
+from drift_exporter.reference.deriving import Learner, make_learner, stored
 from drift_exporter.reference.fields import Which
 from drift_exporter.reference.inputs import Passes, place
-from drift_exporter.reference.model import Kind
+from drift_exporter.reference.model import Derivation, Kind
 from drift_exporter.reference.survey import Found, Survey
 
 _SHOWN = 40
@@ -22,7 +25,8 @@ _SHOWN = 40
 class Spec:
     """A column to be: where it is read from, whether it is numeric, and its categories, most frequent first.
 
-    ``distinct`` is the number of all its categories, kept ones or not.
+    ``distinct`` is the number of all its categories, kept ones or not. With a ``derivation`` numbers are not
+    read but measured of what stands at the path.
     """
 
     kind: Kind
@@ -32,11 +36,12 @@ class Spec:
     categories: tuple[str, ...] = ()
     distinct: int = 0
     configured: bool = False
+    derivation: Derivation | None = None
 
 
 @dataclass(frozen=True)
 class Discovery:
-    """Columns, what there is to say of them, and how many rows there are at most."""
+    """Columns, derived ones last, what there is to say of them, and how many rows there are at most."""
 
     specs: tuple[Spec, ...]
     notes: tuple[str, ...]
@@ -50,8 +55,8 @@ class _Field:
     path: FieldPath
 
 
-def discover(config: Config, model: Model, reader: Passes) -> Discovery:
-    """Look at all rows of the input, and decide on the columns.
+def discover(config: Config, model: Model, reader: Passes, seed: int = 0) -> Discovery:
+    """Look at all rows of the input, and decide on the columns. Samples of them depend on the ``seed``.
 
     Raises ReferenceFileError where a column that the configuration names holds no value or values of another
     type, or where no column is left.
@@ -70,7 +75,8 @@ def discover(config: Config, model: Model, reader: Passes) -> Discovery:
         return "categorical" if "categorical" in types else types.pop() if len(types) == 1 else None
 
     lines = pattern_of(model.predictions.source)
-    survey = Survey(config.limits.line, which, wanted, lines)
+    learners = _learners(model, named, pattern, seed)
+    survey = Survey(config.limits.line, which, wanted, lines, learners)
     try:
         for chunk in reader.chunks():
             survey.add(chunk, by_path, pattern, roles)
@@ -94,11 +100,62 @@ def discover(config: Config, model: Model, reader: Passes) -> Discovery:
             )
     specs, notes = [], []
     named = named if survey.rows else []
-    for field in named:
+    derived = [field for field in named if _wanted(model, field) in MEASURES]
+    for field in (field for field in named if field not in derived):
         spec, note = _decide(config, model, field, survey.found.get(field.path, Found()), survey.rows)
         specs += [] if spec is None else [spec]
         notes += [] if note is None else [note]
+    for field in derived:
+        derivation, said = _derived(field, learners[field.path], survey.found[field.path], survey.rows)
+        notes += said
+        specs += [
+            Spec(field.kind, name, field.path, numeric=True, derivation=derivation)
+            for name in derivation.columns
+        ]
+    twice = [key for key, count in Counter((spec.kind, spec.name) for spec in specs).items() if count > 1]
+    if twice:
+        raise ReferenceFileError(
+            f"column {twice[0][1]!r} is there twice: as a field, and as what is measured of another; rename "
+            "the feature in predictions.fields.features"
+        )
     return Discovery(tuple(specs), tuple(notes), survey.rows)
+
+
+def _learners(
+    model: Model, named: Sequence[_Field], pattern: FieldPath | None, seed: int
+) -> dict[FieldPath, Learner]:
+    """What learns by which numbers are derived, by path."""
+    below = [] if pattern is None else [_Field("feature", name, (*pattern, name)) for name in model.columns]
+    types = {field.path: _wanted(model, field) for field in (*named, *below)}
+    return {path: make_learner(kind, seed) for path, kind in types.items() if kind in MEASURES}
+
+
+def _derived(field: _Field, learner: Learner, found: Found, rows: int) -> tuple[Derivation, tuple[str, ...]]:
+    """By what numbers are derived of a field, and what there is to say of it."""
+    derivation, notes = learner.learned(field.name, field.kind)
+    if derivation is None or not found.present:
+        why = "; ".join(notes) if found.present else f"it has no value in all {rows} rows of the input"
+        shown = f", such as {_show(found)}" if found.example is not None else ""
+        raise ReferenceFileError(
+            f"column {field.name!r} cannot be measured (field {'.'.join(field.path)}{shown}): {why}; correct "
+            f"predictions.fields, or columns.{field.name}.type"
+        )
+    return derivation, notes
+
+
+def derived_leaves(specs: Sequence[Spec]) -> tuple[DerivedLeaf, ...]:
+    """What columns are derived of, in the order of the columns."""
+    found = {
+        spec.derivation.digest: DerivedLeaf(spec.path, spec.derivation)
+        for spec in specs
+        if spec.derivation is not None
+    }
+    return tuple(found.values())
+
+
+def derivations_of(specs: Sequence[Spec]) -> tuple[Derivation, ...]:
+    """By what numbers are derived, as it is stored."""
+    return tuple(stored(leaf.derivation) for leaf in derived_leaves(specs))
 
 
 def which_records(model: Model) -> Which:

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from drift_exporter.reference.derivations import read_derivation, write_derivation
 from drift_exporter.reference.model import (
     CategoricalColumn,
     Column,
+    Derivation,
     FloatArray,
     IntArray,
     Kind,
@@ -34,19 +36,24 @@ class Flaw(Exception):  # noqa: N818 - a finding; the reader makes an error of i
     """What is wrong within a document."""
 
 
-def fingerprint(columns: Sequence[Column]) -> str:
-    """SHA-256 over the bins of all columns, in their order: names, kinds, edges, categories."""
-    bins = [
+def fingerprint(columns: Sequence[Column], derivations: Sequence[Derivation] = ()) -> str:
+    """SHA-256 over the bins of all columns, in their order: names, kinds, edges, categories.
+
+    And over what columns are derived by, where there is any.
+    """
+    bins: list[object] = [
         [column.kind, column.name, "numeric", column.edges.tolist(), column.fine_edges.tolist()]
         if isinstance(column, NumericColumn)
         else [column.kind, column.name, "categorical", list(column.categories)]
         for column in columns
     ]
+    bins += [derivation.digest for derivation in derivations]
     return hashlib.sha256(json.dumps(bins, separators=(",", ":")).encode()).hexdigest()
 
 
 def to_document(reference: Reference) -> dict[str, Any]:
     """A reference as JSON values. ``*_utc`` and ``above`` are for people: nothing reads them back."""
+    derived = [write_derivation(derivation) for derivation in reference.derivations]
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -68,6 +75,7 @@ def to_document(reference: Reference) -> dict[str, Any]:
             _numeric(column) if isinstance(column, NumericColumn) else _categorical(column)
             for column in reference.columns
         ],
+        **({"derived": derived} if derived else {}),
     }
 
 
@@ -173,6 +181,9 @@ def from_document(document: Mapping[str, Any]) -> Reference:
     keys = [(column.kind, column.name) for column in columns]
     if len(set(keys)) != len(keys):
         raise Flaw("a column stands in it twice")
+    derivations = tuple(read_derivation(item, *_name_and_kind(item)) for item in document.get("derived", ()))
+    if len({(derivation.kind, derivation.name) for derivation in derivations}) != len(derivations):
+        raise Flaw("what columns are derived of stands in it twice")
     return Reference(
         model=_text(document["model"], "model"),
         rows=rows,
@@ -183,6 +194,7 @@ def from_document(document: Mapping[str, Any]) -> Reference:
         end=_optional(document["end"]),
         performance={str(name): float(value) for name, value in document["performance"].items()},
         notes=tuple(_text(note, "a note") for note in document["notes"]),
+        derivations=derivations,
         sample=None if document["sample"] is None else _text(document["sample"], "sample"),
         seed=int(document["seed"]),
         calibration=tuple(_read_calibration(item, len(columns)) for item in document.get("calibration", ())),
@@ -209,10 +221,7 @@ def _read_calibration(item: Mapping[str, Any], columns: int) -> WindowCalibratio
 
 
 def _column(item: Mapping[str, Any], rows: int) -> Column:
-    name = _text(item["name"], "a column's name")
-    if item["kind"] not in _KINDS:
-        raise Flaw(f"column {name!r} is of kind {item['kind']!r}")
-    kind = _KINDS[item["kind"]]
+    name, kind = _name_and_kind(item)
     column: Column
     if item["type"] == "numeric":
         column = _read_numeric(item, name, kind)
@@ -225,6 +234,13 @@ def _column(item: Mapping[str, Any], rows: int) -> Column:
             f"the counts of column {name!r} add up to {column.counts.sum()}, and there are {rows} rows"
         )
     return column
+
+
+def _name_and_kind(item: Mapping[str, Any]) -> tuple[str, Kind]:
+    name = _text(item["name"], "a column's name")
+    if item["kind"] not in _KINDS:
+        raise Flaw(f"column {name!r} is of kind {item['kind']!r}")
+    return name, _KINDS[item["kind"]]
 
 
 def _read_numeric(item: Mapping[str, Any], name: str, kind: Kind) -> NumericColumn:

@@ -12,13 +12,17 @@ What is exported are the *exported* bins: groups of about ten fine bins for a nu
 categories as they are for a categorical one, always with ``other`` (categorical) and ``missing`` at the end.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from drift_exporter.decode.measures import EMBEDDING_MEASURES, TEXT_MEASURES, measure_name
 
 if TYPE_CHECKING:
     from drift_exporter.reference.stacked import Stacked
@@ -30,6 +34,67 @@ Kind = Literal["feature", "prediction", "score", "label"]
 MISSING = "missing"
 OTHER = "other"
 SPECIAL_BINS = frozenset({MISSING, OTHER})
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The words of a text column, most frequent first, from which numbers are derived.
+
+    As bins they are learned from the reference alone: numbers derived under one vocabulary can be counted
+    together, under two they cannot.
+
+    ``rare`` are those among them that count as unseen in the reference's own rows: without the row itself a
+    word in it would not have been frequent enough to be known. They are not stored.
+    """
+
+    type: ClassVar[str] = "text"
+    measures: ClassVar[tuple[str, ...]] = TEXT_MEASURES
+    name: str
+    kind: Kind
+    words: tuple[str, ...]
+    rare: frozenset[str] = frozenset()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the numeric columns, in the order of the measures."""
+        return tuple(measure_name(self.name, measure) for measure in self.measures)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over what is stored."""
+        return _digest([self.kind, self.name, self.type, list(self.words)])
+
+
+@dataclass(frozen=True)
+class Subspace:
+    """Where the vectors of an embedding column are: around a ``centroid`` (d,), along ``components`` (k, d).
+
+    The components are orthonormal, k is 0 to 16. ``folds`` are the same learned without one part of the rows
+    each, by which that part itself is measured while the reference is built (see
+    ``decode.vectors.fold_of``). They are not stored.
+    """
+
+    type: ClassVar[str] = "embedding"
+    measures: ClassVar[tuple[str, ...]] = EMBEDDING_MEASURES
+    name: str
+    kind: Kind
+    centroid: FloatArray
+    components: FloatArray
+    folds: tuple["Subspace", ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the numeric columns, in the order of the measures."""
+        return tuple(measure_name(self.name, measure) for measure in self.measures)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over what is stored."""
+        values = [self.centroid.tolist(), self.components.tolist()]
+        return _digest([self.kind, self.name, self.type, values])
+
+
+Derivation: TypeAlias = Vocabulary | Subspace
 
 
 @dataclass(frozen=True)
@@ -170,6 +235,7 @@ class WindowCalibration:
 class Reference:
     """The reference of one model: what its columns looked like when all was well.
 
+    ``derivations`` are by what numbers are derived of texts and vectors; the fingerprint covers them as well.
     ``start`` and ``end`` are seconds since the epoch, or None where the data had no timestamps.
     ``performance`` maps a metric's name (accuracy, roc_auc, mean_absolute_error, ...) to its value, empty
     where there were no labels. ``notes`` are what the builder had to say of the data (a constant column, a
@@ -188,6 +254,7 @@ class Reference:
     end: float | None = None
     performance: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    derivations: tuple[Derivation, ...] = field(default=(), kw_only=True)
     sample: str | None = None
     seed: int = 0
     calibration: tuple[WindowCalibration, ...] = ()
@@ -208,3 +275,12 @@ class Reference:
         from drift_exporter.reference.stacked import stack  # noqa: PLC0415 (it needs the classes above)
 
         return stack(self.columns)
+
+    @cached_property
+    def derived(self) -> frozenset[tuple[Kind, str]]:
+        """Kind and name of the columns that are derived of others."""
+        return frozenset((d.kind, name) for d in self.derivations for name in d.columns)
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, separators=(",", ":")).encode()).hexdigest()

@@ -12,9 +12,15 @@ from numpy.typing import NDArray
 
 from drift_exporter.config.schema import Config, Model
 from drift_exporter.decode.formats import make_decoder
-from drift_exporter.decode.plan import CODE_FIRST, CODE_OTHER, CategoricalLeaf, NumericLeaf, Plan
+from drift_exporter.decode.plan import (
+    CODE_FIRST,
+    CODE_OTHER,
+    CategoricalLeaf,
+    NumericLeaf,
+    Plan,
+)
 from drift_exporter.decode.records import Decoder, Records
-from drift_exporter.reference.discover import Spec, which_records
+from drift_exporter.reference.discover import Spec, derived_leaves, which_records
 from drift_exporter.reference.inputs import Passes, place
 from drift_exporter.reference.labels import LabelStudy
 from drift_exporter.reference.model import IntArray
@@ -99,10 +105,18 @@ class Decoding:
 
 
 def make_reference_plan(model: Model, specs: Sequence[Spec]) -> Plan:
-    """Plan that reads the columns and the timestamp of the model's records."""
+    """Plan that reads the columns and the timestamp of the model's records.
+
+    Numeric columns are those of the specs, in their order, where the derived ones stand last.
+    """
     which = which_records(model)
     return Plan(
-        numeric=tuple(NumericLeaf(spec.path, spec.name, spec.kind) for spec in specs if spec.numeric),
+        numeric=tuple(
+            NumericLeaf(spec.path, spec.name, spec.kind)
+            for spec in specs
+            if spec.numeric and spec.derivation is None
+        ),
+        derived=derived_leaves(specs),
         categorical=tuple(
             CategoricalLeaf(spec.path, spec.name, spec.kind, spec.categories)
             for spec in specs
@@ -134,7 +148,8 @@ class FirstPass:
         self.codes: list[IntArray] = [
             np.zeros(CODE_FIRST + len(spec.categories), dtype=np.int64) for spec in self.categorical_specs
         ]
-        self.labels = LabelStudy(model.task, self.numeric_specs, self.categorical_specs)
+        read = tuple(spec for spec in self.numeric_specs if spec.derivation is None)
+        self.labels = LabelStudy(model.task, read, self.categorical_specs)
         self._keys = Keys(seed)
         fields = len(self.numeric_specs)
         extra = 2 if self.labels.binary else 0

@@ -3,7 +3,14 @@
 import textwrap
 from datetime import UTC, datetime
 
-from drift_exporter.reference.model import Column, NumericColumn, Reference, WindowCalibration
+from drift_exporter.reference.model import (
+    Column,
+    Derivation,
+    NumericColumn,
+    Reference,
+    Vocabulary,
+    WindowCalibration,
+)
 
 _WIDTH = 100
 _BARS = "▁▂▃▄▅▆▇█"
@@ -35,10 +42,19 @@ def _header(reference: Reference) -> list[str]:
     found.append(f"fingerprint  {reference.fingerprint[:16]}")
     if reference.sample is not None:
         found.append(f"sample       {reference.sample}")
+    found += [line for derivation in reference.derivations for line in _wrapped(*_learned(derivation))]
     if reference.performance:
         metrics = [f"{name} {value:.4g}" for name, value in reference.performance.items()]
         found += _wrapped("performance", ", ".join(metrics))
     return found + [line for note in reference.notes for line in _wrapped("note", note)]
+
+
+def _learned(derivation: Derivation) -> tuple[str, str]:
+    """Type of a column that is measured, and what of it is known."""
+    if isinstance(derivation, Vocabulary):
+        return derivation.type, f"{derivation.name}: {len(derivation.words):,} words are known"
+    dimension, components = len(derivation.centroid), len(derivation.components)
+    return derivation.type, f"{derivation.name}: {dimension:,} dimensions, {components} principal components"
 
 
 def _wrapped(label: str, text: str) -> list[str]:

@@ -62,7 +62,7 @@ def load_reference(path: Path) -> Reference:
         _damaged(path, f"{error.args[0]!r} is missing")
     except (Flaw, TypeError, ValueError, AttributeError, OverflowError) as error:
         _damaged(path, str(error))
-    if fingerprint(reference.columns) != reference.fingerprint:
+    if fingerprint(reference.columns, reference.derivations) != reference.fingerprint:
         _damaged(path, "the bins do not match the fingerprint")
     return reference
 

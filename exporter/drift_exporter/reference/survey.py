@@ -6,7 +6,7 @@ Every format is first brought into one shape, a table of one chunk's records in 
 
 # ruff: noqa: S608 - the SQL is built of numbers and our own letters
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from drift_exporter.decode.patterns import group_of
 from drift_exporter.decode.plan import FieldPath, check_paths
 from drift_exporter.errors import ReferenceFileError
+from drift_exporter.reference.deriving import Learner
 from drift_exporter.reference.fields import ChunkTable, Which
 from drift_exporter.reference.tables import make_table
 from drift_exporter.sources.chunk import Chunk
@@ -89,6 +90,7 @@ class Survey:
 
     ``wanted`` tells of a path whether it is to be numeric or categorical, None where its values decide. Texts
     are counted of the fields that are categorical so far. ``line_pattern`` takes lines of text apart.
+    ``learners`` look at the values of their fields.
     """
 
     def __init__(
@@ -97,12 +99,14 @@ class Survey:
         which: Which,
         wanted: Callable[[FieldPath], str | None],
         line_pattern: str | None = None,
+        learners: Mapping[FieldPath, Learner] | None = None,
     ) -> None:
         self.rows = 0
         self.found: dict[FieldPath, Found] = {}
         self._line_limit, self._line_pattern = line_limit, line_pattern
         self._which = which
         self._wanted = wanted
+        self._learners = learners or {}
         self._tables: dict[str, ChunkTable] = {}
 
     def close(self) -> None:
@@ -162,6 +166,8 @@ class Survey:
             found.containers += containers
             if found.example is None and texts + containers:
                 found.example = _example(table, chunk, i)
+            if path in self._learners:
+                self._learners[path].add(table.connection, table.text(i))
             wanted = self._wanted(path)
             if wanted == "categorical" or (wanted is None and found.present > found.numbers):
                 if found.values is None:
