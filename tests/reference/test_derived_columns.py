@@ -20,10 +20,12 @@ from drift_exporter.once import run_once
 from drift_exporter.planning import criteria_of, make_plan
 from drift_exporter.reference.build import build_reference
 from drift_exporter.reference.document import fingerprint
+from drift_exporter.reference.learning import KeptChunks, lay_bins
 from drift_exporter.reference.model import NumericColumn, Reference, Subspace, Vocabulary
 from drift_exporter.reference.show import show_reference
 from drift_exporter.reference.store import load_reference, save_reference
 from drift_exporter.runtime import make_model
+from drift_exporter.sources.chunk import Chunk
 from support.logs import make_config, write_log
 from support.records import Setup, ndjson
 from support.states import run
@@ -119,6 +121,18 @@ def test_formats_give_the_same_reference(tmp_path: Path) -> None:
         for name in ("log.ndjson", "log.csv", "log.parquet")
     }
     assert 1 == len(prints)
+
+
+def test_bins_that_are_laid_while_serving_are_those_of_a_build(tmp_path: Path) -> None:
+    config = make_config(tmp_path, fields=FIELDS, columns=TYPES)
+    log = write_log(usual_rows(200), tmp_path / "log.ndjson")
+    data = log.read_bytes()
+    laid = lay_bins(config, config.models[0], KeptChunks([Chunk("log", "ndjson", 0, data, size=len(data))]))
+    assert laid is not None
+    reference = build(config, log)
+    assert (reference.fingerprint, len(reference.derivations)) == (laid.fingerprint, len(laid.derivations))
+    counts = [[c.counts.tolist() for c in one.columns] for one in (reference, laid)]
+    assert counts[0] == counts[1]
 
 
 def test_a_reference_without_such_columns_says_nothing_of_them(tmp_path: Path) -> None:
