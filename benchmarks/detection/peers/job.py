@@ -1,0 +1,64 @@
+"""What the peers' programs share: the files they read, and the verdicts they write.
+
+They run in environments of their own, so nothing of the exporter can be imported here.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+
+def cpu() -> float:
+    """CPU seconds of this process so far, user and system."""
+    times = os.times()
+    return times.user + times.system
+
+
+@cache
+def read(path: str, numeric: tuple[str, ...], categorical: tuple[str, ...]) -> pd.DataFrame:
+    """A file's columns: numbers as float, categories as text."""
+    frame = pd.read_parquet(path, columns=[*numeric, *categorical])
+    return frame.astype(dict.fromkeys(numeric, "float64") | dict.fromkeys(categorical, "object"))
+
+
+class Case:
+    """A reference, and windows of it that are to be judged."""
+
+    def __init__(self, job: dict) -> None:
+        self.name = job["name"]
+        self.numeric = tuple(job["numeric"])
+        self.categorical = tuple(job["categorical"])
+        self.columns = (*self.numeric, *self.categorical)
+        self.size = job["size"]
+        self.chosen = job["chosen"]
+        self.reference = read(job["reference"], self.numeric, self.categorical)
+        self._rows = read(job["windows"], self.numeric, self.categorical)
+
+    def window(self, number: int) -> pd.DataFrame:
+        """The rows of one window."""
+        return self._rows.iloc[number * self.size : (number + 1) * self.size].reset_index(drop=True)
+
+
+def run(judge: Callable[[Case], tuple[list[list[bool]], float] | None]) -> None:
+    """Judge all cases of the job that the command line names.
+
+    ``judge`` gives whether each of the chosen windows alarms by each column, and CPU seconds per window.
+    """
+    job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    answers = []
+    for one in job["cases"]:
+        case = Case(one)
+        begin = cpu()
+        judged = judge(case)
+        print(case.name, len(case.chosen), "windows,", round(cpu() - begin, 1), "s CPU", flush=True)
+        if judged is None:
+            answers.append(None)
+            continue
+        alarms, spent = judged
+        answers.append({"columns": case.columns, "windows": case.chosen, "alarms": alarms, "cpu": spent})
+    Path(job["output"]).write_text(json.dumps(answers), encoding="utf-8")
