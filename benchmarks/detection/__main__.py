@@ -4,34 +4,39 @@
 alibi-detect at their defaults, each in a virtual environment of its own that is made in build/peers. The
 results are written to results.json beside this file, and tables and a plot of them into docs/statistics.md.
 
-``python benchmarks/detection --quick`` takes fewer windows and writes to build/detection only, and so it
-does unless all peers are asked. Exits with 1 where what is to be reached was missed.
+``python benchmarks/detection --peers none`` asks the exporter only, and keeps what the others said of the
+same windows before. ``--quick`` takes fewer windows. Where results of one are lacking, or are quick ones,
+they are written to build/detection and the docs stay as they are. Exits with 1 where a target was
+missed.
 """
 
 import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from detection.cases import Case, Stream  # found by the line above
+from detection.cases import Case, Stream, digest  # found by the line above
 from detection.datasets import ROOT, car_loan, employment
 from detection.injected import AMOUNTS, QUICK, drifted, injected
-from detection.ours import Judge, configure, through_the_exporter, verdicts
+from detection.ours import LEVELS, Judge, configure, through_the_exporter, verdicts
 from detection.running import run_peer
 from detection.steady import steady_cases
+from detection.summary import DETECTORS, Result
 from detection.tables import insert, section, targets
 from detection.venvs import PEERS, PLOTTING, environment
 from detection.verdicts import Verdicts, as_documents, found, silence
 
 HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results.json"
 BUILD = ROOT / "build" / "detection"
 COMPARED = 3
 """Windows of each stream that are judged by the running exporter too."""
@@ -91,28 +96,36 @@ def judge_peers(
     """The peers' verdicts, two peers at a time."""
     with ThreadPoolExecutor(2) as pool:
         answers = pool.map(lambda name: run_peer(name, cases, folder, share=share), names)
-        return [
-            (case, said)
-            for answer in answers
-            for case, said in zip(cases, answer, strict=True)
-            if said is not None
-        ]
+        return [(case, said) for answer in answers for case, said in zip(cases, answer, strict=True)]
 
 
-def collect(judged: Sequence[tuple[Case, Verdicts]], peers: Sequence[str]) -> dict[str, object]:
-    """The results as a document."""
-    return {
-        "generated": "by make bench-detection; do not edit",
-        "versions": {"drift_exporter": version("drift-exporter"), **{n: PEERS[n][0] for n in peers}},
+def collect(judged: Sequence[tuple[Case, Verdicts]], kept: Mapping[str, list[Result]]) -> dict[str, Any]:
+    """Results by kind, and among them those that were ``kept``."""
+    new = {
         "steady": as_documents(silence(case, said) for case, said in judged if not case.trials),
         "beside": as_documents(silence(case, said) for case, said in judged if case.trials),
         "shifts": as_documents(
             outcome for case, said in judged if case.trials for outcome in found(case, said)
         ),
     }
+    rows = {kind: [*own, *kept.get(kind, [])] for kind, own in new.items()}
+    return {kind: sorted(own, key=lambda row: DETECTORS.index(row["detector"])) for kind, own in rows.items()}
 
 
-def as_text(results: dict[str, object]) -> str:
+def known_results(cases_digest: str, without: Collection[str]) -> dict[str, list[Result]]:
+    """The results of the last whole run on the same cases, but for those of some detectors."""
+    if not RESULTS.exists():
+        return {}
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    if results["cases"] != cases_digest:
+        return {}
+    return {
+        kind: [row for row in results[kind] if row["detector"] not in without]
+        for kind in ("steady", "beside", "shifts")
+    }
+
+
+def as_text(results: Mapping[str, Any]) -> str:
     """JSON with a line for each result."""
     parts = []
     for key, value in results.items():
@@ -130,6 +143,9 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="fewer windows")
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="part of the usual number of windows that peers judge"
+    )
     parser.add_argument("--peers", default=",".join(PEERS), help="which to run, such as NannyML; or none")
     arguments = parser.parse_args()
     peers = [] if arguments.peers == "none" else arguments.peers.split(",")
@@ -139,15 +155,22 @@ def main() -> int:
 
     BUILD.mkdir(parents=True, exist_ok=True)
     cases = make_cases(BUILD, quick=arguments.quick)
-    judged = judge_ours(cases) + judge_peers(peers, cases, BUILD, 0.2 if arguments.quick else 1.0)
-    results = collect(judged, peers)
-    whole = not arguments.quick and set(peers) == set(PEERS)
-    output = HERE / "results.json" if whole else BUILD / "results.json"
+    judged = judge_ours(cases) + judge_peers(peers, cases, BUILD, 0.2 if arguments.quick else arguments.share)
+    own_digest = digest(cases)
+    rows = collect(judged, known_results(own_digest, {*LEVELS, *peers}))
+    there = [name for name in PEERS if any(row["detector"] == name for row in rows["steady"])]
+    versions = {"drift_exporter": version("drift-exporter"), **{name: PEERS[name][0] for name in there}}
+    results = {
+        "generated": "by make bench-detection; do not edit",
+        "cases": own_digest,
+        "versions": versions,
+        **rows,
+    }
+    whole = not arguments.quick and len(there) == len(PEERS)
+    output = RESULTS if whole else BUILD / "results.json"
     output.write_text(as_text(results), encoding="utf-8")
-    picture = ROOT / "docs" / "detection.png" if whole else BUILD / "detection.png"
-    if peers:
-        plotting = environment("plotting", PLOTTING)
-        subprocess.run([plotting, HERE / "plot.py", output, picture], check=True)
+    picture = (ROOT / "docs" if whole else BUILD) / "detection.png"
+    subprocess.run([environment("plotting", PLOTTING), HERE / "plot.py", output, picture], check=True)
     if whole:
         insert(ROOT / "docs" / "statistics.md", results)
     print(section(results))

@@ -4,8 +4,9 @@ Records come at a constant rate from a Monday's midnight on, first the reference
 midnight, the windows without a gap. Window k of a case of size n is rows k n to (k + 1) n of its file.
 """
 
+import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class Stream:
     rate: int
     records: int
     begin: float
+    digest: str
 
     @property
     def reference(self) -> Path:
@@ -68,6 +70,7 @@ class Case:
     windows: Path
     size: int
     count: int
+    digest: str
     trials: tuple[Trial, ...] = ()
     events: tuple[Event, ...] = ()
 
@@ -100,12 +103,23 @@ def write_stream(name: str, folder: Path, task: str, reference: Rows, rate: int)
         categorical=tuple(reference.codes),
         rate=rate,
         records=len(reference),
+        digest=reference.digest,
         begin=START + days * DAY,
     )
 
 
-def write_windows(stream: Stream, name: str, rows: Rows) -> Path:
-    """Write what came after a stream's reference."""
+def write_windows(stream: Stream, name: str, rows: Rows) -> tuple[Path, str]:
+    """Write what came after a stream's reference; the file's path and the rows' digest."""
     path = stream.folder / f"{name}.parquet"
     write(rows, path, stream.begin, HOUR / stream.rate)
-    return path
+    return path, rows.digest
+
+
+def digest(cases: Iterable[Case]) -> str:
+    """Tells these cases, with all that is true of them, from others."""
+    found = hashlib.sha256()
+    for case in cases:
+        truth = (case.stream.name, case.stream.digest, case.digest, case.size, case.count, case.events)
+        trials = [(t.event, t.position, sorted(t.shifted.items()), sorted(t.touched)) for t in case.trials]
+        found.update(repr((truth, trials)).encode())
+    return found.hexdigest()[:16]

@@ -78,3 +78,20 @@ def car_loan() -> Dataset:
         drifted=rows.take(slice(DRIFT_FROM, None)),
         moved=("car_value", "loan_length", "salary_range", "repaid_loan_on_prev_car", "score"),
     )
+
+
+PRESSURE_REFERENCE, PRESSURE_FROM = 4_180, 4_200
+"""Records before the series' only anomaly, and the first record after it."""
+
+
+def pressure() -> Dataset:
+    """A real blood pressure curve: a beat takes 183 records, and each record resembles the one before it."""
+    rows = read(
+        f"SELECT value FROM read_parquet('{OWN / 'pressure.parquet'}') ORDER BY timestamp", ["value"], {}
+    )
+    return Dataset(
+        "pressure",
+        "regression",
+        reference=rows.take(slice(0, PRESSURE_REFERENCE)),
+        steady=rows.take(slice(PRESSURE_FROM, None)),
+    )

@@ -23,25 +23,24 @@ RECURRING = (1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0)
 
 @dataclass(frozen=True)
 class Amount:
-    """How many windows of a size are made: events of each abrupt shift, windows of each, and of which shifts.
+    """How many events of a size are made: of each shift, abruptly, in a window each.
 
-    ``every`` takes each so manieth shift; ``lasting`` is how often gradual and recurring shifts come.
+    ``every`` takes each so manieth shift only; ``lasting`` is how often gradual and recurring shifts come.
     """
 
     events: int
-    windows: int
     every: int = 1
     lasting: int = 0
 
 
 AMOUNTS = {
-    100: Amount(20, 3, lasting=5),
-    300: Amount(10, 3, lasting=3),
-    1_000: Amount(8, 2, lasting=3),
-    10_000: Amount(2, 1, lasting=1),
-    100_000: Amount(1, 1, every=5),
+    100: Amount(40, lasting=5),
+    300: Amount(20, lasting=3),
+    1_000: Amount(16, lasting=3),
+    10_000: Amount(2, lasting=1),
+    100_000: Amount(1, every=5),
 }
-QUICK = {100: Amount(3, 2, lasting=1), 1_000: Amount(2, 1, every=2, lasting=1), 10_000: Amount(1, 1, every=4)}
+QUICK = {100: Amount(5, lasting=1), 1_000: Amount(2, every=2, lasting=1), 10_000: Amount(1, every=4)}
 
 
 @dataclass
@@ -89,16 +88,17 @@ def _case(  # noqa: PLR0913, PLR0917 - what a case is made of
     for shift in shifts:
         true = true_psi(data, shift, (1.0,))
         for _ in range(amount.events):
-            windows.add(shift, "abrupt", [1.0] * amount.windows, true)
-            windows.rows += [shift.draw(data.steady, size, random) for _ in range(amount.windows)]
+            windows.add(shift, "abrupt", [1.0], true)
+            windows.rows.append(shift.draw(data.steady, size, random))
     for shift in lasting:
         true = true_psi(data, shift, GRADUAL)
         for _ in range(amount.lasting):
             for pattern, shares in (("gradual", GRADUAL), ("recurring", RECURRING)):
                 windows.add(shift, pattern, shares, true)
                 windows.rows += [mixture(data.steady, shift, size, share, random) for share in shares]
-    path = write_windows(stream, f"injected-{size}", join(windows.rows))
-    return Case(stream, path, size, len(windows.trials), tuple(windows.trials), tuple(windows.events))
+    path, digest = write_windows(stream, f"injected-{size}", join(windows.rows))
+    trials, events = tuple(windows.trials), tuple(windows.events)
+    return Case(stream, path, size, len(trials), digest, trials, events)
 
 
 def mixture(rows: Rows, shift: Shift, size: int, share: float, random: np.random.Generator) -> Rows:
@@ -112,14 +112,14 @@ def drifted(data: Dataset, stream: Stream, sizes: Sequence[int]) -> list[Case]:
     """The rows that have really drifted, in their order; each window is an event of its own."""
     if data.drifted is None:
         raise ValueError(f"{data.name} has no rows that drifted")
-    path = write_windows(stream, "drifted", data.drifted)
+    path, digest = write_windows(stream, "drifted", data.drifted)
     true = {name: _psi(data.reference, data.drifted, name) for name in data.moved}
     cases = []
     for size in sizes:
         count = len(data.drifted) // size
         trials = tuple(Trial(event, 0, true, frozenset(data.moved)) for event in range(count))
         events = tuple(Event("real", "real", "", "") for _ in range(count))
-        cases.append(Case(stream, path, size, count, trials, events))
+        cases.append(Case(stream, path, size, count, digest, trials, events))
     return cases
 
 

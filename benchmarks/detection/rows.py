@@ -1,5 +1,6 @@
 """Rows of a data set as arrays, read from Parquet and CSV and written to Parquet by DuckDB."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +38,14 @@ class Rows:
     def columns(self) -> tuple[str, ...]:
         """Names of all columns, the numeric ones first."""
         return (*self.numeric, *self.codes)
+
+    @property
+    def digest(self) -> str:
+        """Tells these rows from others."""
+        found = hashlib.sha256(repr((list(self.numeric), self.categories)).encode())
+        for values in (*self.numeric.values(), *self.codes.values()):
+            found.update(np.ascontiguousarray(values).tobytes())
+        return found.hexdigest()
 
     def take(self, index: IntArray | slice) -> "Rows":
         """The rows at ``index``, in its order."""

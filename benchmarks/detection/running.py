@@ -1,10 +1,12 @@
 """Runs a peer in its own environment on prepared files, and reads its verdicts."""
 
+import hashlib
 import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,32 +16,35 @@ from detection.verdicts import Verdicts, chosen
 
 SCRIPTS = Path(__file__).resolve().parent / "peers"
 LIMITS: Mapping[str, tuple[int, int]] = {
-    "Evidently": (30, 60),
-    "NannyML": (400, 400),
-    "alibi-detect": (60, 120),
+    "Evidently": (300_000, 2_100_000),
+    "NannyML": (200, 200),
+    "alibi-detect": (6_000_000, 8_000_000),
 }
-"""Windows that a peer judges of each case: without shifts, and with."""
+"""What a peer judges of each case, without shifts and with: so many windows, or windows of so many records.
 
-RECORDS = 600_000
-"""Records that a peer judges of each case, at most."""
+To the records of a window those of the reference count too where the peer goes through them each time.
+"""
+
+WINDOWS, RECORDS = 200, 600_000
+"""Windows and records of a case at most, whoever judges them."""
 
 
-def run_peer(name: str, cases: Sequence[Case], folder: Path, *, share: float) -> list[Verdicts | None]:
-    """A peer's verdicts on some windows of each case; None where it has none to give.
+def run_peer(name: str, cases: Sequence[Case], folder: Path, *, share: float) -> list[Verdicts]:
+    """A peer's verdicts on some windows of each case.
 
-    ``share`` is the part of the usual number of windows that it judges. Raises where the peer fails.
+    ``share`` is the part of the usual number of windows that it judges. What it said of the same windows when
+    it was last run stays in ``folder`` and is not asked again. Raises where the peer fails.
     """
     python = environment(name, PEERS[name])
-    job, output = folder / f"{name}.job.json", folder / f"{name}.verdicts.json"
-    output.unlink(missing_ok=True)
-    job.write_text(
-        json.dumps({"cases": [_job(name, case, share) for case in cases], "output": str(output)}),
-        encoding="utf-8",
+    known = folder / f"{name}.verdicts.ndjson"
+    jobs = [_job(name, case, share) for case in cases]
+    (folder / f"{name}.job.json").write_text(
+        json.dumps({"cases": jobs, "output": str(known)}), encoding="utf-8"
     )
     script = SCRIPTS / f"run_{name.lower().replace('-', '_')}.py"
     with (folder / f"{name}.log").open("w", encoding="utf-8") as log:
         ended = subprocess.run(
-            [python, "-W", "ignore", script, job],
+            [python, "-W", "ignore", script, folder / f"{name}.job.json"],
             stdout=log,
             stderr=subprocess.STDOUT,
             env={**os.environ, "DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1"},
@@ -47,30 +52,38 @@ def run_peer(name: str, cases: Sequence[Case], folder: Path, *, share: float) ->
         )
     if ended.returncode:
         raise RuntimeError(f"{name} failed; see {log.name}")
-    answers = json.loads(output.read_text(encoding="utf-8"))
-    return [_verdicts(name, answer) for answer in answers]
+    with known.open(encoding="utf-8") as lines:
+        answers = {answer["key"]: answer for answer in map(json.loads, lines)}
+    return [_verdicts(name, answers[job["key"]]) for job in jobs]
 
 
-def _job(name: str, case: Case, share: float) -> dict[str, object]:
-    limit = round(LIMITS[name][bool(case.trials)] * share)
+def _job(name: str, case: Case, share: float) -> dict[str, Any]:
+    windows = chosen(case, max(2, round(_limit(name, case) * share)))
+    key = (PEERS[name], case.stream.digest, case.digest, case.size, windows)
     return {
+        "key": hashlib.sha256(repr(key).encode()).hexdigest(),
         "name": f"{case.stream.name}, {case.name}",
         "reference": str(case.stream.reference),
         "windows": str(case.windows),
         "size": case.size,
-        "chosen": chosen(case, max(2, min(limit, RECORDS // case.size))),
+        "chosen": windows,
         "numeric": case.stream.numeric,
         "categorical": case.stream.categorical,
     }
 
 
-def _verdicts(name: str, answer: Mapping[str, list[object]] | None) -> Verdicts | None:
-    if answer is None:
-        return None
+def _limit(name: str, case: Case) -> int:
+    limit = LIMITS[name][bool(case.trials)]
+    if limit > WINDOWS:
+        limit //= case.stream.records + case.size
+    return min(limit, WINDOWS, RECORDS // case.size)
+
+
+def _verdicts(name: str, answer: Mapping[str, Any]) -> Verdicts:
     return Verdicts(
         detector=name,
-        columns=tuple(map(str, answer["columns"])),
-        windows=tuple(int(str(window)) for window in answer["windows"]),
+        columns=tuple(answer["columns"]),
+        windows=tuple(answer["windows"]),
         alarms=np.array(answer["alarms"], dtype=bool),
-        cpu=float(str(answer["cpu"])),
+        cpu=answer["cpu"],
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from detection.cases import Case, Stream, write_stream, write_windows
-from detection.datasets import Dataset, employment
+from detection.datasets import Dataset, employment, pressure
 from detection.rows import Rows, join
 from detection.shifts import mix
 
@@ -59,8 +59,8 @@ def _cycle(rows: Rows, cycle: Cycle, seed: int) -> Rows:
 
 
 def _cases(stream: Stream, rows: Rows, sizes: tuple[int, ...]) -> list[Case]:
-    path = write_windows(stream, "steady", rows)
-    return [Case(stream, path, size, len(rows) // size) for size in sizes if len(rows) >= size]
+    path, digest = write_windows(stream, "steady", rows)
+    return [Case(stream, path, size, len(rows) // size, digest) for size in sizes if len(rows) >= size]
 
 
 def steady_cases(folder: Path, people: Dataset, loans: Dataset, *, quick: bool) -> list[Case]:
@@ -72,5 +72,6 @@ def steady_cases(folder: Path, people: Dataset, loans: Dataset, *, quick: bool) 
         *in_order("employment, shuffled", people, folder / "employment", sizes),
         *in_order("employment, as surveyed", survey, folder / "survey", sizes[:4]),
         *in_order("car_loan, before its drift", loans, folder / "car_loan", sizes[:4]),
+        *in_order("blood pressure, beats", pressure(), folder / "pressure", (100, 300, 1_000)),
         *(case for cycle in cycles for case in daily(people, folder, cycle)),
     ]

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -154,6 +155,6 @@ def chosen(case: Case, limit: int) -> tuple[int, ...]:
     return tuple(sorted(taken))
 
 
-def as_documents(results: Iterable[Silence | Found]) -> list[dict[str, object]]:
+def as_documents(results: Iterable[Silence | Found]) -> list[dict[str, Any]]:
     """As JSON takes them."""
     return [asdict(result) for result in results]

@@ -44,21 +44,23 @@ class Case:
         return self._rows.iloc[number * self.size : (number + 1) * self.size].reset_index(drop=True)
 
 
-def run(judge: Callable[[Case], tuple[list[list[bool]], float] | None]) -> None:
-    """Judge all cases of the job that the command line names.
+def run(judge: Callable[[Case], tuple[list[list[bool]], float]]) -> None:
+    """Judge all cases of the job that the command line names, but for those that are in its output.
 
-    ``judge`` gives whether each of the chosen windows alarms by each column, and CPU seconds per window.
+    ``judge`` gives whether each of the chosen windows alarms by each column, and CPU seconds per window. Each
+    case adds a line to the output once it is judged.
     """
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    answers = []
+    output = Path(job["output"])
+    output.touch()
+    known = {json.loads(line)["key"] for line in output.read_text(encoding="utf-8").splitlines()}
     for one in job["cases"]:
+        if one["key"] in known:
+            continue
         case = Case(one)
         begin = cpu()
-        judged = judge(case)
+        alarms, spent = judge(case)
         print(case.name, len(case.chosen), "windows,", round(cpu() - begin, 1), "s CPU", flush=True)
-        if judged is None:
-            answers.append(None)
-            continue
-        alarms, spent = judged
-        answers.append({"columns": case.columns, "windows": case.chosen, "alarms": alarms, "cpu": spent})
-    Path(job["output"]).write_text(json.dumps(answers), encoding="utf-8")
+        answer = {"columns": case.columns, "windows": case.chosen, "alarms": alarms, "cpu": spent}
+        with output.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps({"key": one["key"], **answer}) + "\n")

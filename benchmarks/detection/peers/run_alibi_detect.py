@@ -14,7 +14,7 @@ def judge(case: Case) -> tuple[list[list[bool]], float]:
         for name in case.categorical
     }
     categories = {case.columns.index(name): len(texts) + 1 for name, texts in known.items()}
-    detector = TabularDrift(numbers(case, known, case.reference), categories_per_feature=categories)
+    detector = TabularDrift(numbers(case, known, case.reference), categories_per_feature=categories or None)
     alarms, spent = [], 0.0
     for frame in windows:
         window = numbers(case, known, frame)

@@ -23,8 +23,12 @@ def judge(case: Case) -> tuple[list[list[bool]], float]:
 
 
 def drifted(document: dict) -> dict[str, bool]:
-    """Whether each column has drifted."""
-    raise NotImplementedError
+    """Whether each column has drifted: its test fails."""
+    return {
+        test["metric_config"]["params"]["column"]: test["status"] == "FAIL"
+        for test in document["tests"]
+        if "column" in test["metric_config"]["params"]
+    }
 
 
 if __name__ == "__main__":
