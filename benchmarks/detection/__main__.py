@@ -28,7 +28,7 @@ from detection.cases import Case, Stream, digest  # found by the line above
 from detection.datasets import ROOT, car_loan, employment
 from detection.injected import AMOUNTS, QUICK, drifted, injected
 from detection.ours import LEVELS, Judge, configure, through_the_exporter, verdicts
-from detection.running import run_peer
+from detection.running import MINUTES, run_peer
 from detection.steady import steady_cases
 from detection.summary import DETECTORS, Result
 from detection.tables import insert, section, targets
@@ -91,12 +91,17 @@ def check_equal(judge: Judge, case: Case) -> None:
 
 
 def judge_peers(
-    names: Sequence[str], cases: Sequence[Case], folder: Path, share: float
+    names: Sequence[str], cases: Sequence[Case], folder: Path, *, share: float, minutes: float
 ) -> list[tuple[Case, Verdicts]]:
     """The peers' verdicts, two peers at a time."""
     with ThreadPoolExecutor(2) as pool:
-        answers = pool.map(lambda name: run_peer(name, cases, folder, share=share), names)
-        return [(case, said) for answer in answers for case, said in zip(cases, answer, strict=True)]
+        answers = pool.map(lambda name: run_peer(name, cases, folder, share=share, minutes=minutes), names)
+        return [
+            (case, said)
+            for answer in answers
+            for case, said in zip(cases, answer, strict=True)
+            if said is not None
+        ]
 
 
 def collect(judged: Sequence[tuple[Case, Verdicts]], kept: Mapping[str, list[Result]]) -> dict[str, Any]:
@@ -143,9 +148,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="fewer windows")
-    parser.add_argument(
-        "--share", type=float, default=1.0, help="part of the usual number of windows that peers judge"
-    )
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="that a peer may take (default 10)")
     parser.add_argument("--peers", default=",".join(PEERS), help="which to run, such as NannyML; or none")
     arguments = parser.parse_args()
     peers = [] if arguments.peers == "none" else arguments.peers.split(",")
@@ -155,7 +158,9 @@ def main() -> int:
 
     BUILD.mkdir(parents=True, exist_ok=True)
     cases = make_cases(BUILD, quick=arguments.quick)
-    judged = judge_ours(cases) + judge_peers(peers, cases, BUILD, 0.2 if arguments.quick else arguments.share)
+    judged = judge_ours(cases)
+    share, minutes = (0.2, min(1.0, arguments.minutes)) if arguments.quick else (1.0, arguments.minutes)
+    judged += judge_peers(peers, cases, BUILD, share=share, minutes=minutes)
     own_digest = digest(cases)
     rows = collect(judged, known_results(own_digest, {*LEVELS, *peers}))
     there = [name for name in PEERS if any(row["detector"] == name for row in rows["steady"])]

@@ -112,11 +112,12 @@ def write(rows: Rows, path: Path, first: float, step: float) -> None:
         *(f"({_list(rows.categories[n])})[{quote(n)} + 1] AS {quote(n)}" for n in rows.codes),
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
     with duckdb.connect() as connection:
         connection.register("written", {"ts": times, **rows.numeric, **rows.codes})
-        connection.execute(
-            f"COPY (SELECT {', '.join(select)} FROM written) TO {literal(str(path))} (FORMAT parquet)"
-        )
+        query = f"SELECT {', '.join(select)} FROM written"
+        connection.execute(f"COPY ({query}) TO {literal(str(new))} (FORMAT parquet)")
+    new.replace(path)
 
 
 def _list(texts: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +16,40 @@ from detection.venvs import PEERS, environment
 from detection.verdicts import Verdicts, chosen
 
 SCRIPTS = Path(__file__).resolve().parent / "peers"
-LIMITS: Mapping[str, tuple[int, int]] = {
-    "Evidently": (300_000, 2_100_000),
-    "NannyML": (200, 200),
-    "alibi-detect": (6_000_000, 8_000_000),
+
+
+@dataclass(frozen=True)
+class Limit:
+    """So many windows, and so many ``records``, those of the reference added to each window's.
+
+    ``records`` is for peers that go through the reference each time.
+    """
+
+    windows: int
+    records: int | None = None
+
+
+LIMITS: Mapping[str, tuple[Limit, Limit]] = {
+    "Evidently": (Limit(20, 300_000), Limit(40, 2_100_000)),
+    "NannyML": (Limit(200), Limit(200)),
+    "alibi-detect": (Limit(60, 6_000_000), Limit(120, 8_000_000)),
 }
-"""What a peer judges of each case, without shifts and with: so many windows, or windows of so many records.
+"""What a peer judges of each case, without shifts and with."""
 
-To the records of a window those of the reference count too where the peer goes through them each time.
-"""
+RECORDS = 600_000
+"""Records of a case at most, whoever judges them."""
 
-WINDOWS, RECORDS = 200, 600_000
-"""Windows and records of a case at most, whoever judges them."""
+MINUTES = 10.0
+"""After so much time a peer begins no other case; those that it did not reach have no results."""
+
+FIRST = (1_000, 100, 10_000, 300)
+"""Sizes of windows in the order in which cases are judged; the others follow."""
 
 
-def run_peer(name: str, cases: Sequence[Case], folder: Path, *, share: float) -> list[Verdicts]:
-    """A peer's verdicts on some windows of each case.
+def run_peer(
+    name: str, cases: Sequence[Case], folder: Path, *, share: float = 1.0, minutes: float = MINUTES
+) -> list[Verdicts | None]:
+    """A peer's verdicts on some windows of each case, None for those that it had no time for.
 
     ``share`` is the part of the usual number of windows that it judges. What it said of the same windows when
     it was last run stays in ``folder`` and is not asked again. Raises where the peer fails.
@@ -39,7 +58,8 @@ def run_peer(name: str, cases: Sequence[Case], folder: Path, *, share: float) ->
     known = folder / f"{name}.verdicts.ndjson"
     jobs = [_job(name, case, share) for case in cases]
     (folder / f"{name}.job.json").write_text(
-        json.dumps({"cases": jobs, "output": str(known)}), encoding="utf-8"
+        json.dumps({"cases": sorted(jobs, key=_turn), "output": str(known), "seconds": 60 * minutes}),
+        encoding="utf-8",
     )
     script = SCRIPTS / f"run_{name.lower().replace('-', '_')}.py"
     with (folder / f"{name}.log").open("w", encoding="utf-8") as log:
@@ -54,7 +74,7 @@ def run_peer(name: str, cases: Sequence[Case], folder: Path, *, share: float) ->
         raise RuntimeError(f"{name} failed; see {log.name}")
     with known.open(encoding="utf-8") as lines:
         answers = {answer["key"]: answer for answer in map(json.loads, lines)}
-    return [_verdicts(name, answers[job["key"]]) for job in jobs]
+    return [_verdicts(name, answers[job["key"]]) if job["key"] in answers else None for job in jobs]
 
 
 def _job(name: str, case: Case, share: float) -> dict[str, Any]:
@@ -74,9 +94,14 @@ def _job(name: str, case: Case, share: float) -> dict[str, Any]:
 
 def _limit(name: str, case: Case) -> int:
     limit = LIMITS[name][bool(case.trials)]
-    if limit > WINDOWS:
-        limit //= case.stream.records + case.size
-    return min(limit, WINDOWS, RECORDS // case.size)
+    windows = min(limit.windows, RECORDS // case.size)
+    if limit.records is not None:
+        windows = min(windows, limit.records // (case.stream.records + case.size))
+    return windows
+
+
+def _turn(job: Mapping[str, Any]) -> int:
+    return FIRST.index(job["size"]) if job["size"] in FIRST else len(FIRST)
 
 
 def _verdicts(name: str, answer: Mapping[str, Any]) -> Verdicts:

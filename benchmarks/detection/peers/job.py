@@ -6,6 +6,7 @@ They run in environments of their own, so nothing of the exporter can be importe
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -45,7 +46,7 @@ class Case:
 
 
 def run(judge: Callable[[Case], tuple[list[list[bool]], float]]) -> None:
-    """Judge all cases of the job that the command line names, but for those that are in its output.
+    """Judge the cases of the job that the command line names, but for those in its output, in its time.
 
     ``judge`` gives whether each of the chosen windows alarms by each column, and CPU seconds per window. Each
     case adds a line to the output once it is judged.
@@ -54,8 +55,9 @@ def run(judge: Callable[[Case], tuple[list[list[bool]], float]]) -> None:
     output = Path(job["output"])
     output.touch()
     known = {json.loads(line)["key"] for line in output.read_text(encoding="utf-8").splitlines()}
+    end = time.monotonic() + job["seconds"]
     for one in job["cases"]:
-        if one["key"] in known:
+        if one["key"] in known or time.monotonic() > end:
             continue
         case = Case(one)
         begin = cpu()
