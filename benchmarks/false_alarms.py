@@ -9,7 +9,7 @@ probabilities of the reference's bins, which is what counting n independent reco
 
 import argparse
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from scipy import optimize, special
 from drift_exporter.judge.confidence import drift_statistic, p_values
 from drift_exporter.judge.evaluate import DEFAULT_TOLERANCE, DRIFTED_CONFIDENCE
 from drift_exporter.reference.bins import categorical_column, numeric_column
-from drift_exporter.reference.model import Column, FloatArray, NumericColumn
+from drift_exporter.reference.model import Column, FloatArray, IntArray, NumericColumn
 
 REFERENCE_SIZES = (1_000, 10_000, 100_000)
 WINDOW_SIZES = (50, 100, 300, 1_000, 10_000, 100_000, 1_000_000)
@@ -133,17 +133,25 @@ def alarms(
     whose value is now missing.
     """
     random = np.random.default_rng([*sizes, windows])
-    statistics = []
+    judged = []
     for column in references(shape, sizes[0], max(1, windows // WINDOWS_PER_REFERENCE)):
         reference = column.export(column.counts)
         probabilities = shape.current(column) * (1 - turned)
         probabilities[-1] += turned
         counts = random.multinomial(sizes[1], probabilities / probabilities.sum(), WINDOWS_PER_REFERENCE)
         quantiles = isinstance(column, NumericColumn)
-        statistics += [drift_statistic(reference, own, quantiles=quantiles) for own in counts]
-    return np.array(
-        [np.mean(p_values(statistics, [t] * len(statistics)) <= 1 - DRIFTED_CONFIDENCE) for t in tolerances]
-    )
+        judged += [(reference, own, quantiles) for own in counts]
+    found = [confidences(judged, tolerance) for tolerance in tolerances]
+    return np.array([np.mean(confidence >= DRIFTED_CONFIDENCE) for confidence in found])
+
+
+def confidences(judged: Sequence[tuple[IntArray, IntArray, bool]], tolerance: float) -> FloatArray:
+    """Confidence (k,) for each of k reference counts, window counts, and whether bins are quantiles."""
+    statistics = [
+        drift_statistic(reference, own, quantiles=quantiles, tolerance=tolerance)
+        for reference, own, quantiles in judged
+    ]
+    return 1 - p_values(statistics, [tolerance] * len(statistics))
 
 
 def shifted_psi(shift: float) -> float:

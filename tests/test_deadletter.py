@@ -379,7 +379,7 @@ def test_a_kill_while_cutting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, s
     assert {"ndjson": [], "1": ["saved"]} == raws(tmp_path)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     steps=st.lists(st.sampled_from(["read", "save", "failed save", "kill", "moved away"]), max_size=30),
     limit=st.sampled_from([1, 300, 600, 10_000]),

@@ -183,7 +183,7 @@ RECORDS = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     lines=st.lists(st.one_of(RECORDS, st.sampled_from(JUNK)), min_size=1, max_size=25),
     size=st.integers(1, 600),
@@ -217,7 +217,7 @@ def test_any_cut_into_chunks_counts_the_same(
     )
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(order=st.permutations(range(6)))
 def test_files_in_any_order_of_names_count_as_one(
     tmp_path_factory: pytest.TempPathFactory, order: list[int]

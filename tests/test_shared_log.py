@@ -125,7 +125,7 @@ WITHOUT = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     lines=st.lists(
         st.one_of(ROWS.map(ndjson), WITHOUT.map(ndjson), st.sampled_from(JUNK)), min_size=1, max_size=25

@@ -7,7 +7,7 @@ import numpy as np
 
 from drift_exporter.count.layout import Layout
 from drift_exporter.ingest import ModelIngest
-from drift_exporter.judge.evaluate import judge_window
+from drift_exporter.judge.evaluate import confidences_of, judge_window
 from drift_exporter.reference.model import IntArray
 from drift_exporter.snapshot import (
     CONFIDENCE_BOUNDS,
@@ -54,7 +54,9 @@ def judge_model(ingest: ModelIngest, captured: Captured) -> ModelSnapshot:
     versions = tuple(
         replace(
             version,
-            windows=tuple(_judge(ingest, layout, window) for window in sums.get(version.version, ())),
+            windows=tuple(
+                _judge(ingest, version.version, layout, window) for window in sums.get(version.version, ())
+            ),
         )
         if (layout := ingest.layout(version.version)) is not None
         else version
@@ -63,9 +65,10 @@ def judge_model(ingest: ModelIngest, captured: Captured) -> ModelSnapshot:
     return replace(traffic, versions=versions)
 
 
-def _judge(ingest: ModelIngest, layout: Layout, window: WindowSum) -> WindowSnapshot:
-    return judge_window(
-        window.window.name,
+def _judge(ingest: ModelIngest, version: str, layout: Layout, window: WindowSum) -> WindowSnapshot:
+    name, step = window.window.name, window.end // window.window.slice
+    judged = judge_window(
+        name,
         window.start / MICROSECONDS,
         window.end / MICROSECONDS,
         layout.reference,
@@ -73,7 +76,10 @@ def _judge(ingest: ModelIngest, layout: Layout, window: WindowSum) -> WindowSnap
         window.sums,
         window.rows,
         ingest.criteria,
+        ingest.history.earlier(version, name, step),
     )
+    ingest.history.note(version, name, step, confidences_of(judged))
+    return judged
 
 
 def capture(ingest: ModelIngest, durations: Durations) -> Captured:

@@ -22,6 +22,7 @@ from drift_exporter.decode.formats import make_decoder
 from drift_exporter.decode.plan import CODE_OTHER
 from drift_exporter.decode.records import Bounds, Decoder, Records
 from drift_exporter.errors import ChunkTooLargeError
+from drift_exporter.judge.persistence import History
 from drift_exporter.planning import criteria_of, make_plan
 from drift_exporter.reference.model import IntArray, Kind, Reference
 from drift_exporter.sharing import configured_names, strangers_in
@@ -64,6 +65,7 @@ class ModelIngest:
         self.references = references
         self.windows = make_windows({window.name: window.seconds for window in config.windows})
         self.criteria = criteria_of(model)
+        self.history = History(self.criteria.persistence)
         self.lock = threading.RLock()
         self.totals: dict[str, Totals] = {}
         self.rings: dict[str, Ring] = {}
@@ -108,6 +110,7 @@ class ModelIngest:
             if self.ids is not None and old.ids is not None:
                 self.ids.restore(old.ids.blocks, old.ids.newest, old.ids.forgotten)
             self.strangers = old.strangers
+            self.history.adopt(old.history)
             self._names = tuple(dict.fromkeys((*self.configured, *old.names)))
             self._plan_versions(tuple(dict.fromkeys((*self.plan.versions, *old.plan.versions))))
             for version, totals in old.totals.items():

@@ -91,6 +91,7 @@ def criteria_of(model: Model) -> Criteria:
     return Criteria(
         tolerances={name: options.tolerance for name, options in model.columns.items()},
         minimum_records=model.drift.minimum_records,
+        persistence=model.drift.persistence,
     )
 
 

@@ -222,8 +222,7 @@ class ModelRuntime:
             and _limits_in_use(self.ingest.limits) == _limits_in_use(old.ingest.limits)
             and (self.ingest.plan.model is None or self.ingest.configured == old.ingest.configured)
             and self.dead_letter == old.dead_letter
-            and {version: reference.fingerprint for version, reference in self.ingest.references.items()}
-            == {version: reference.fingerprint for version, reference in old.ingest.references.items()}
+            and _built(self.ingest) == _built(old.ingest)
         )
 
     def adopt(self, old: "ModelRuntime") -> None:
@@ -295,6 +294,11 @@ class ModelRuntime:
             else:
                 log.info("source %s: read without problems again", self.source_name)
             self._said = problem
+
+
+def _built(ingest: ModelIngest) -> Mapping[str | None, tuple[str, float]]:
+    """Which references are in use: the bins, and when they were counted."""
+    return {version: (one.fingerprint, one.created) for version, one in ingest.references.items()}
 
 
 def _limits_in_use(limits: Limits) -> Mapping[str, int]:

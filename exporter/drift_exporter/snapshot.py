@@ -53,6 +53,7 @@ class ColumnDrift:
 
     ``current`` (len(column.bins),) counts the exported bins, ``ratio`` and ``reference_ratio`` alike.
     ``scores`` maps a method's name to its value; a method that does not apply is left out.
+    ``effective_samples`` is how many independent records the window's records are worth.
     """
 
     column: Column
@@ -63,6 +64,7 @@ class ColumnDrift:
     adjusted_confidence: float
     drifted: bool
     mean: float | None
+    effective_samples: float
 
 
 @dataclass(frozen=True)

@@ -402,7 +402,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.dictionaries(KEYS, VALUES, max_size=6), min_size=1, max_size=5))
 def test_any_records_give_a_configuration_that_loads(tmp_path: Path, records: list[Record]) -> None:
     log = tmp_path / "a.ndjson"
@@ -414,7 +414,7 @@ def test_any_records_give_a_configuration_that_loads(tmp_path: Path, records: li
     parsed(text, tmp_path)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200), st.sampled_from(["a.ndjson", "a.csv", "a.log"]))
 def test_any_bytes_give_a_configuration_or_are_refused(tmp_path: Path, content: bytes, name: str) -> None:
     log = tmp_path / name

@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from drift_exporter.count.binner import Binner
@@ -29,7 +29,6 @@ VALUES = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(
     rows=st.lists(
         st.tuples(VALUES, VALUES, st.integers(0, CODE_FIRST + 2).filter(lambda c: c != 2), st.integers(0, 2)),

@@ -131,7 +131,7 @@ TOKENS = st.sampled_from(
 TEXT = st.lists(st.lists(TOKENS, max_size=10).map("".join), max_size=6)
 
 
-@settings(deadline=None, max_examples=1500)
+@settings(max_examples=1500)
 @given(lines=TEXT, ended=st.booleans(), piece=st.sampled_from([1, 7, 1 << 18]))
 @example(lines=['k="a=1 b=2'], ended=True, piece=1)
 @example(lines=['\\"a=1'], ended=True, piece=1)

@@ -192,7 +192,7 @@ def test_rejected_lines(decoder: NdjsonDecoder, bad: bytes, before: bytes) -> No
     assert [1.0] * records.rows == records.numeric[0].tolist()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(kinds=st.lists(st.sampled_from([None, *LINES]), min_size=1, max_size=12))
 def test_any_mixture_of_good_and_bad_lines(kinds: list[bytes | None]) -> None:
     with_good = [GOOD if kind is None else kind + b"\n" for kind in kinds]
@@ -431,7 +431,7 @@ KNOWN = st.sampled_from(['"a"', '"1"', "1", "1.0", "true", '"True"', '"{}"', '"Ã
 UNSEEN = st.sampled_from(['"b"', "{}", "[]", '{"a": 1}', "2", '"{"'])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(known=st.lists(KNOWN, min_size=1, max_size=6), unseen=st.lists(UNSEEN, min_size=1, max_size=2))
 def test_categories_are_the_same_however_they_are_found(known: list[str | None], unseen: list[str]) -> None:
     leaf = CategoricalLeaf(("c",), "c", "feature", SPELLED)

@@ -70,7 +70,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=600)
+@settings(max_examples=600)
 @given(pattern=st.lists(PIECES, max_size=12).map("".join))
 def test_the_groups_are_those_that_re2_finds(pattern: str) -> None:
     try:

@@ -167,7 +167,7 @@ LINES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(lines=LINES, ended=st.booleans())
 def test_against_python(lines: list[bytes], *, ended: bool) -> None:
     decoder = TextDecoder(PLAN, PATTERN)

@@ -156,7 +156,7 @@ TEXT = st.text(max_size=20)
 NAMES = st.text(min_size=1, max_size=20)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(model=NAMES, column=NAMES, category=NAMES, version=NAMES, reason=TEXT)
 def test_any_text_renders_and_reads_back(
     model: str, column: str, category: str, version: str, reason: str

@@ -1,12 +1,21 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from drift_exporter.judge.evaluate import Criteria, judge_window
+from drift_exporter.judge.confidence import drift_confidence
+from drift_exporter.judge.evaluate import Criteria, confidences_of, judge_window
 from drift_exporter.judge.scores import drift_scores
 from drift_exporter.reference.bins import categorical_column, numeric_column
-from drift_exporter.reference.model import FloatArray, IntArray, NumericColumn, Reference
+from drift_exporter.reference.model import (
+    FloatArray,
+    IntArray,
+    Kind,
+    NumericColumn,
+    Reference,
+    WindowCalibration,
+)
 from drift_exporter.snapshot import WindowSnapshot
 from support.counting import count_numbers
 
@@ -157,3 +166,56 @@ def test_labels_that_are_not_there_yet_are_no_drift() -> None:
     with_labels = np.concatenate([feature.counts, [0, 900, 0, 100]])
     window = judge_window("1h", 0.0, 1.0, reference, with_labels, np.zeros(0), 1000, Criteria())
     assert [("country", False), ("label", True)] == [(d.column.name, d.drifted) for d in window.columns]
+
+
+def test_a_shift_has_to_hold() -> None:
+    reference = reference_of(20)
+    content = window_of(reference, {"x3": 0.5, "x15": -0.5}, 1)
+
+    def judged_after(earlier: list[dict[tuple[Kind, str], float]] | None) -> WindowSnapshot:
+        return judge_window("1h", 0.0, 3600.0, reference, *content, SAMPLES, Criteria(), earlier)
+
+    first = judged_after([])
+    sure = dict(confidences_of(first))
+    unsure = sure | {("feature", "x3"): 0.5}
+
+    assert (first.drifted_ratio, first.dataset_confidence) == (
+        judged_after([sure, sure]).drifted_ratio,
+        judged_after([sure, sure]).dataset_confidence,
+    )
+    later = judged_after([sure, unsure])
+    assert {"x15"} == {drift.column.name for drift in later.columns if drift.drifted}
+    # What a column's own evaluation says stays as it is.
+    assert [one.confidence for one in first.columns] == [one.confidence for one in later.columns]
+    # A column that was not there before has not held.
+    assert {"x15"} == {
+        drift.column.name
+        for drift in judged_after([{key: p for key, p in sure.items() if key != ("feature", "x3")}]).columns
+        if drift.drifted
+    }
+    unknown = judged_after(None)
+    assert (None, None) == (unknown.drifted_ratio, unknown.dataset_confidence)
+    assert [] == [drift for drift in unknown.columns if drift.drifted]
+    assert [one.confidence for one in first.columns] == [one.confidence for one in unknown.columns]
+
+
+def test_records_that_depend_on_each_other_count_less() -> None:
+    reference = reference_of(2)
+    content = window_of(reference, {"x0": 0.3, "x1": 0.3}, 1)
+    effects = np.ones(len(reference.columns))
+    effects[0] = 20.0
+    none = np.zeros(len(effects), dtype=np.int64)
+    known = WindowCalibration(3600.0, 100, float(SAMPLES), False, effects, 0, none, none)  # noqa: FBT003
+    window = judge_window(
+        "1h", 0.0, 3600.0, replace(reference, calibration=(known,)), *content, SAMPLES, Criteria()
+    )
+    plain = judge_window("1h", 0.0, 3600.0, reference, *content, SAMPLES, Criteria())
+
+    assert [SAMPLES / 20, SAMPLES] == pytest.approx([one.effective_samples for one in window.columns[:2]])
+    assert window.columns[2].confidence == plain.columns[2].confidence
+    column = reference.columns[0]
+    assert window.columns[0].confidence == pytest.approx(
+        drift_confidence(column.exported_counts, plain.columns[0].current, 0.05, 20.0, quantiles=True)
+    )
+    assert window.columns[0].confidence < plain.columns[0].confidence
+    assert window.columns[0].scores == plain.columns[0].scores

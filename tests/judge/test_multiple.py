@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -8,7 +8,6 @@ from drift_exporter.judge.multiple import benjamini_hochberg, dataset_p_value
 P_VALUES = st.lists(st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.05, 1.0])), min_size=1, max_size=50)
 
 
-@settings(deadline=None)
 @given(P_VALUES)
 def test_adjusted_as_scipy_does(p_values: list[float]) -> None:
     expected = stats.false_discovery_control(p_values, method="bh")
@@ -20,7 +19,6 @@ def test_a_worked_example() -> None:
     np.testing.assert_allclose([0.04, 0.5, 0.04, 0.04], adjusted)
 
 
-@settings(deadline=None)
 @given(P_VALUES)
 def test_simes_is_the_least_of_the_ordered_p_values_over_their_rank(p_values: list[float]) -> None:
     ordered = np.sort(p_values)

@@ -145,7 +145,6 @@ def test_categorical_scores_are_those_of_the_raw_values() -> None:
 
 
 @pytest.mark.parametrize("score", ON_COUNTS)
-@settings(deadline=None)
 @given(counts=COUNTS)
 def test_identity_gives_zero(score: Callable[[IntArray, IntArray], float], counts: list[int]) -> None:
     array = np.array(counts)
@@ -153,7 +152,6 @@ def test_identity_gives_zero(score: Callable[[IntArray, IntArray], float], count
 
 
 @pytest.mark.parametrize("score", [s for s in ON_COUNTS if s is not scores.psi])
-@settings(deadline=None)
 @given(counts=COUNTS, times=st.integers(2, 1000))
 def test_shares_count_and_not_counts(
     score: Callable[[IntArray, IntArray], float], counts: list[int], times: int
@@ -163,7 +161,6 @@ def test_shares_count_and_not_counts(
 
 
 @pytest.mark.parametrize("score", ON_COUNTS)
-@settings(deadline=None)
 @given(data=st.data())
 def test_symmetric_and_in_range(score: Callable[[IntArray, IntArray], float], data: st.DataObject) -> None:
     first = np.array(data.draw(COUNTS))
@@ -178,7 +175,6 @@ def test_symmetric_and_in_range(score: Callable[[IntArray, IntArray], float], da
         assert forward <= 1 + 1e-12
 
 
-@settings(deadline=None)
 @given(counts=COUNTS, seed=st.integers(0, 2**32 - 1))
 def test_identity_gives_zero_for_a_column_of_any_counts(counts: list[int], seed: int) -> None:
     random = np.random.default_rng(seed)
@@ -191,7 +187,7 @@ def test_identity_gives_zero_for_a_column_of_any_counts(counts: list[int], seed:
         assert value == pytest.approx(0.0, abs=1e-9), score
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 2**32 - 1), cuts=st.lists(st.integers(0, 500), max_size=5))
 def test_merge_equals_whole_in_any_order_and_any_chunks(seed: int, cuts: list[int]) -> None:
     random = np.random.default_rng(seed)

@@ -148,7 +148,7 @@ def test_negative_zero_is_zero() -> None:
     assert not np.signbit(column.edges).any()
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     npst.arrays(
         np.float64,

@@ -79,7 +79,7 @@ def test_what_is_found_is_what_was_written(tmp_path: Path) -> None:
     assert isinstance(column(reference, "score", "score"), NumericColumn)
 
     loaded = load_reference(tmp_path / "loans.json")
-    assert replace(reference, columns=()) == replace(loaded, columns=())
+    assert replace(reference, columns=(), calibration=()) == replace(loaded, columns=(), calibration=())
 
 
 @pytest.mark.parametrize("name", ["log.csv", "log.parquet", "log.ndjson.gz", "log.ndjson.zst", "log.jsonl"])

@@ -48,6 +48,9 @@ def test_the_table() -> None:
         "prediction  prediction  category     2      0 %  █▃          yes 75 %, no 25 %",
         "amount      feature     numeric      8     20 %  ▁▁▁▁▁▁▁█    6.25 ± 2.385, 1 to 8",
         "land        feature     category     3     10 %  █▄▂         de 50 %, fr 25 %, at 10 %, other 5.0 %",
+        "",
+        "calibration  none, for there is too little data for it: records are taken as independent of each",
+        "             other",
     ]
 
 

@@ -66,7 +66,7 @@ LINES = st.lists(
 ).map(b"".join)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(data=LINES, size=st.integers(1, 20), limit=st.sampled_from([1, 5, 12, 100]))
 @example(data=b'1,"a\n3,4\n5,6\n', size=4, limit=100)
 def test_the_same_however_it_is_cut(data: bytes, size: int, limit: int) -> None:

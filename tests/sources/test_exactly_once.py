@@ -82,7 +82,7 @@ class Writer:
             pack(max(plain))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(steps=STEPS, open_files=st.sampled_from([1, 200]))
 def test_every_line_once(
     tmp_path_factory: pytest.TempPathFactory,

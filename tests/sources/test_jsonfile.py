@@ -57,7 +57,7 @@ def whole(data: bytes, limit: int = LIMIT) -> tuple[list[tuple[int, bytes]], lis
     return found, [(r.offset, r.reason, r.length) for r in rejected]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     data=CONTENT,
     size=st.integers(1, 60),
@@ -93,7 +93,7 @@ def test_every_record_once_with_its_offset_however_it_is_cut(
     assert len(data) == sum(chunk.size for chunk in chunks)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(data=CONTENT, cuts=st.lists(st.integers(0, 600), max_size=6), size=st.integers(1, 60))
 def test_the_same_where_it_grows_and_reading_is_taken_up_again(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, cuts: list[int], size: int

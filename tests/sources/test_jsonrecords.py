@@ -57,7 +57,7 @@ def written(rows: list[Any], form: str, indent: int | None, *, ascii_only: bool)
 FORMS = st.sampled_from(["array", "arrays", "open", "lines", "side by side", "commas"])
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(rows=RECORDS, form=FORMS, indent=st.sampled_from([None, 0, 1, 4]), ascii_only=st.booleans())
 def test_what_json_dumps_wrote(rows: list[Any], form: str, indent: int | None, *, ascii_only: bool) -> None:
     data = written(rows, form, indent, ascii_only=ascii_only)
@@ -96,7 +96,7 @@ def closely(data: bytes, limit: int, *, ended: bool) -> Lines:
         return lines(data, limit, ended=ended)
 
 
-@settings(deadline=None, max_examples=1500)
+@settings(max_examples=1500)
 @given(data=DAMAGED, limit=st.sampled_from([8, 40, LIMIT]), ended=st.booleans())
 @example(data=b'{"a":1,{"a":[{},{}]}}', limit=LIMIT, ended=True)
 def test_arithmetic_and_scanner_find_the_same(data: bytes, limit: int, *, ended: bool) -> None:
@@ -122,7 +122,7 @@ def read_in_pieces(data: bytes, cuts: list[int], limit: int) -> tuple[list[bytes
     return found + records(part), wrong
 
 
-@settings(deadline=None, max_examples=600)
+@settings(max_examples=600)
 @given(data=DAMAGED, cuts=st.lists(st.integers(0, 500), max_size=8), limit=st.sampled_from([8, 40, LIMIT]))
 def test_the_same_however_it_grows(data: bytes, cuts: list[int], limit: int) -> None:
     once = read_in_pieces(data, [], limit)
@@ -132,7 +132,7 @@ def test_the_same_however_it_grows(data: bytes, cuts: list[int], limit: int) -> 
         assert data[rejection.offset :].startswith(rejection.raw)
 
 
-@settings(deadline=None, max_examples=600)
+@settings(max_examples=600)
 @given(data=DAMAGED, sizes=st.lists(st.integers(1, 12), max_size=20), limit=st.sampled_from([1, 8, 40]))
 def test_an_item_may_be_fed_in_pieces(data: bytes, sizes: list[int], limit: int) -> None:
     data = b'{"a":' + data if len(data) % 2 else b"x" + data

@@ -51,7 +51,7 @@ TEXT = st.lists(
 ).flatmap(lambda lines: st.sampled_from([b"\n".join(lines), b"\n".join(lines) + b"\n"]))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data=TEXT, size=st.integers(1, 40), pack=st.sampled_from(list(PACK)), in_memory=st.booleans())
 def test_every_line_once_with_its_offset_however_it_is_cut(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, size: int, pack: str, *, in_memory: bool

@@ -103,6 +103,7 @@ def column_drift(
         adjusted_confidence=confidence**2,
         drifted=confidence**2 >= threshold,
         mean=mean,
+        effective_samples=float(n),
     )
 
 

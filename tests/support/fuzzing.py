@@ -28,7 +28,6 @@ def examples(usual: int) -> settings:
     """Settings of a fuzzer: ``usual`` examples, or as many as the environment's FUZZ_EXAMPLES says."""
     return settings(
         max_examples=int(os.environ.get("FUZZ_EXAMPLES", usual)),
-        deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
 

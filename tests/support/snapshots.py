@@ -186,6 +186,7 @@ def small_snapshot() -> Snapshot:
             0.984375,
             drifted=True,
             mean=51.5,
+            effective_samples=62.5,
         ),
         ColumnDrift(
             prediction,
@@ -196,6 +197,7 @@ def small_snapshot() -> Snapshot:
             0.0,
             drifted=False,
             mean=None,
+            effective_samples=250.0,
         ),
     )
     one = VersionSnapshot(

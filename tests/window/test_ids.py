@@ -46,7 +46,7 @@ RECORDS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(records=RECORDS, cuts=st.lists(st.integers(0, 60), max_size=8), drift=st.integers(0, 10))
 def test_like_a_dictionary_however_the_records_are_cut(
     records: list[tuple[int, int]], cuts: list[int], drift: int

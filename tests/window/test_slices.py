@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from drift_exporter.window.ring import Ring
@@ -93,7 +93,6 @@ OFFSETS = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(
     lengths=st.sampled_from(WINDOWS),
     offsets=st.lists(st.tuples(OFFSETS, st.integers(-5, 5)), min_size=1, max_size=40),

@@ -137,6 +137,13 @@ DRIFT_CONFIDENCE = MetricDefinition(
     "How sure it is, for this column taken alone, that its drift is larger than tolerated.",
     (*_COLUMN, "window"),
 )
+DRIFT_EFFECTIVE_SAMPLES = MetricDefinition(
+    "model_drift_effective_samples",
+    "gauge",
+    "records",
+    "How many independent records the window's records are worth to the column's confidence.",
+    (*_COLUMN, "window"),
+)
 COLUMN_BIN = MetricDefinition(
     "model_column_bin_total",
     "counter",
@@ -349,6 +356,7 @@ METRICS: tuple[MetricDefinition, ...] = (
     DRIFT_SCORE,
     DRIFT_TOLERANCE,
     DRIFT_CONFIDENCE,
+    DRIFT_EFFECTIVE_SAMPLES,
     COLUMN_BIN,
     COLUMN_REFERENCE,
     COLUMN_UPPER_BOUND,

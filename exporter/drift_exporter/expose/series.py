@@ -193,6 +193,7 @@ def _window_drift(
             ),
             (catalogue.DRIFT_TOLERANCE, (*labels, "psi"), drift.tolerance),
             (catalogue.DRIFT_CONFIDENCE, (*labels, window.name), drift.confidence),
+            (catalogue.DRIFT_EFFECTIVE_SAMPLES, (*labels, window.name), drift.effective_samples),
         ):
             yield (drift.column.kind, drift.column.name), series
 

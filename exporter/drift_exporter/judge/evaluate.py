@@ -1,13 +1,15 @@
 """Judging one window of one model version: every column's drift, and the model's as a whole."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from drift_exporter.judge.calibration import effects_in_window
 from drift_exporter.judge.confidence import drift_statistic, p_values
 from drift_exporter.judge.multiple import benjamini_hochberg, dataset_p_value
+from drift_exporter.judge.persistence import Confidences
 from drift_exporter.judge.scores import drift_scores
 from drift_exporter.reference.model import Column, FloatArray, IntArray, NumericColumn, Reference
 from drift_exporter.snapshot import ColumnDrift, WindowSnapshot
@@ -21,12 +23,14 @@ class Criteria:
     """By what a model's windows are judged.
 
     ``tolerances`` maps a column's name to its tolerated PSI; others get ``default_tolerance``. Windows of
-    fewer than ``minimum_records`` are not judged.
+    fewer than ``minimum_records`` are not judged. A shift counts once ``persistence`` evaluations in a row
+    found it.
     """
 
     tolerances: Mapping[str, float] = field(default_factory=dict)
     default_tolerance: float = DEFAULT_TOLERANCE
     minimum_records: int = 50
+    persistence: int = 1
 
 
 def judge_window(  # noqa: PLR0913, PLR0917 - a window is name, start and end; its content counts, sums, samples
@@ -38,6 +42,7 @@ def judge_window(  # noqa: PLR0913, PLR0917 - a window is name, start and end; i
     sums: FloatArray,
     samples: int,
     criteria: Criteria,
+    earlier: Sequence[Confidences] | None = (),
 ) -> WindowSnapshot:
     """Compare what a window counted to the reference.
 
@@ -49,6 +54,11 @@ def judge_window(  # noqa: PLR0913, PLR0917 - a window is name, start and end; i
     drifted where its confidence, adjusted for the number of columns, is at least 0.95.
     ``dataset_confidence`` is how sure one may be that any column at all has drifted: the highest adjusted
     confidence.
+
+    ``earlier`` are the confidences of the evaluations before, with which this one has to agree: a column's
+    drift is then no surer than at the least sure of them. Where there are too few yet (None) that is unknown:
+    nothing counts as drifted, and the ratio of drifted columns and the dataset's confidence are None. The
+    confidence of each column is always that of this evaluation alone.
 
     A label column without any label in the window is left out.
 
@@ -67,14 +77,24 @@ def judge_window(  # noqa: PLR0913, PLR0917 - a window is name, start and end; i
         criteria.tolerances.get(column.name, criteria.default_tolerance) for column in columns
     ]
     exported = [column.export(own) for column, own in zip(columns, column_counts, strict=True)]
+    effects = effects_in_window(reference.calibration, len(reference.columns), end - start, samples)[judged]
     statistics = [
-        drift_statistic(column.exported_counts, current, quantiles=isinstance(column, NumericColumn))
-        for column, current in zip(columns, exported, strict=True)
+        drift_statistic(
+            column.exported_counts,
+            current,
+            effect,
+            quantiles=isinstance(column, NumericColumn),
+            tolerance=tolerance,
+        )
+        for column, current, effect, tolerance in zip(
+            columns, exported, effects.tolist(), column_tolerances, strict=True
+        )
     ]
     p = p_values(statistics, column_tolerances)
     confidence = 1.0 - p
-    adjusted_confidence = 1.0 - benjamini_hochberg(p)
-    drifted = adjusted_confidence >= DRIFTED_CONFIDENCE
+    held = p if earlier is None else _held(p, columns, earlier)
+    adjusted_confidence = 1.0 - benjamini_hochberg(held)
+    drifted = (adjusted_confidence >= DRIFTED_CONFIDENCE) & (earlier is not None)
     drifts = tuple(
         ColumnDrift(
             column=column,
@@ -84,6 +104,7 @@ def judge_window(  # noqa: PLR0913, PLR0917 - a window is name, start and end; i
             confidence=float(confidence[i]),
             adjusted_confidence=float(adjusted_confidence[i]),
             drifted=bool(drifted[i]),
+            effective_samples=samples / float(effects[i]),
             mean=_mean(column_counts[i], column_sums[i]),
         )
         for i, column in enumerate(columns)
@@ -94,9 +115,21 @@ def judge_window(  # noqa: PLR0913, PLR0917 - a window is name, start and end; i
         end=end,
         samples=samples,
         columns=drifts,
-        drifted_ratio=float(drifted.mean()),
-        dataset_confidence=1.0 - dataset_p_value(p),
+        drifted_ratio=None if earlier is None else float(drifted.mean()),
+        dataset_confidence=None if earlier is None else 1.0 - dataset_p_value(held),
     )
+
+
+def confidences_of(window: WindowSnapshot) -> Confidences:
+    """What an evaluation leaves for those after it."""
+    return {(drift.column.kind, drift.column.name): drift.confidence for drift in window.columns}
+
+
+def _held(p: FloatArray, columns: Sequence[Column], earlier: Sequence[Confidences]) -> FloatArray:
+    """P-values (k,) of "the shift has not held": the largest of all evaluations; 1 where one has no value."""
+    for found in earlier:
+        p = np.maximum(p, [1.0 - found.get((column.kind, column.name), 0.0) for column in columns])
+    return p
 
 
 def _split(

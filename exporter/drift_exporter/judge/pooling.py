@@ -3,7 +3,7 @@
 A bin is sparse where fewer than ``enough`` reference records are in it, which is where fewer than 5 records
 are to be expected in it on the smaller side: Cochran (1954), Some methods for strengthening the common
 chi-square tests, Biometrics 10(4). Sparse bins are pooled with each other only, so no well filled bin can
-hide one. What cannot be filled is the *rest* bin, for which the test has to be another one.
+hide one. What cannot be filled are *rest* bins, for which the test has to be another one.
 
 Which bins are pooled is decided by the reference alone: to look at the current counts as well would sort the
 bins by how much they happen to have drifted.
@@ -20,11 +20,11 @@ WELL_FILLED = 5.0
 
 
 class Pooled(NamedTuple):
-    """Reference and current counts (B,) of the pooled bins; ``rest`` says that the last is the rest bin."""
+    """Reference and current counts (B,) of the pooled bins; the last ``rests`` of them are rest bins."""
 
     reference: FloatArray
     current: FloatArray
-    rest: bool
+    rests: int
 
 
 def pool(
@@ -41,7 +41,7 @@ def pool(
     sparse = seen & (reference < enough)
     kept = seen & ~sparse
     if not sparse.any():
-        return Pooled(reference[kept].astype(np.float64), current[kept].astype(np.float64), rest=False)
+        return Pooled(reference[kept].astype(np.float64), current[kept].astype(np.float64), rests=0)
     if quantiles:
         pooled = _pool_neighbours(reference[sparse], current[sparse], enough)
     else:
@@ -52,7 +52,7 @@ def pool(
     return Pooled(
         np.concatenate([reference[kept], pooled.reference]),
         np.concatenate([current[kept], pooled.current]),
-        pooled.rest,
+        pooled.rests,
     )
 
 
@@ -65,13 +65,13 @@ def _pool_neighbours(reference: NDArray[np.integer], current: NDArray[np.integer
         if filled >= enough:
             starts.append(position)
             filled = 0
-    rest = starts[-1] < len(reference)
-    if not rest:
+    rests = int(starts[-1] < len(reference))
+    if not rests:
         starts.pop()
     return Pooled(
         np.add.reduceat(reference, starts).astype(np.float64),
         np.add.reduceat(current, starts).astype(np.float64),
-        rest,
+        rests,
     )
 
 
@@ -82,18 +82,25 @@ def _pool_categories(
     seen_once: int,
     enough: float,
 ) -> Pooled:
-    """All sparse bins in one, but for those ``apart``, which are the rest bin.
+    """All sparse bins in one, but for those ``apart``, which are a rest bin.
 
     Rare categories must not be sorted by how often the reference saw them: those it saw often it saw too
     often, and those it never saw are not impossible. But together they can be a large share of a small
     window, so there the never seen ones are apart, lest a new value be lost among them. As many of these are
     to be expected as there were categories ``seen_once``: Good (1953), The population frequencies of species
     and the estimation of population parameters, Biometrika 40. ``missing`` is no category and always apart.
+    Where the others cannot be filled they are a rest bin too; where most of them were seen once, they tell
+    nothing apart from what was never seen, and there is one rest bin for all.
     """
     known, now = float(reference[~apart].sum()), float(current[~apart].sum())
     rest_known, rest_now = float(reference[apart].sum()), float(current[apart].sum())
-    if known < enough:
-        return Pooled(np.array([known + rest_known]), np.array([now + rest_now]), rest=True)
+    filled = known >= enough
     if not (rest_known + rest_now + seen_once):
-        return Pooled(np.array([known]), np.array([now]), rest=False)
-    return Pooled(np.array([known - seen_once, rest_known + seen_once]), np.array([now, rest_now]), rest=True)
+        return Pooled(np.array([known]), np.array([now]), rests=int(not filled))
+    if not known + now or (not filled and 2 * seen_once > known):
+        return Pooled(np.array([known + rest_known]), np.array([now + rest_now]), rests=1)
+    return Pooled(
+        np.array([known - seen_once, rest_known + seen_once]),
+        np.array([now, rest_now]),
+        rests=1 if filled else 2,
+    )

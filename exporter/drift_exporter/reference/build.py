@@ -1,8 +1,9 @@
 """Building a reference from logs of known good predictions.
 
 All input is read twice: to find the columns with their types and categories, then to count. A third time
-where there are more than 1,000,000 rows: bins are then chosen from a uniform sample of a million, and
-counted over all rows with the code that counts when serving.
+where it has timestamps, to see how much windows of time vary, or more than 1,000,000 rows: bins are then
+chosen from a uniform sample of a million, and counted over all rows. That is done by the code that counts
+when serving.
 
 Memory is bounded by a decoded chunk of 8 MiB (or 131,072 rows of Parquet), 10,000 texts of each categorical
 column, and a million numbers of one numeric column at a time; all columns of that sample (8 MB each) are in a
@@ -11,15 +12,12 @@ temporary file beside the output.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from drift_exporter.config.schema import Config, Model
 from drift_exporter.config.sources import pattern_of
-from drift_exporter.count.counting import count_columns
-from drift_exporter.count.layout import make_layout
 from drift_exporter.decode.plan import CODE_FIRST, CODE_MISSING, CODE_OTHER
 from drift_exporter.errors import ReferenceFileError
 from drift_exporter.reference.bins import numeric_column
@@ -34,6 +32,7 @@ from drift_exporter.reference.model import (
     Reference,
 )
 from drift_exporter.reference.reading import Decoding, FirstPass, make_reference_plan
+from drift_exporter.reference.recount import count_again
 from drift_exporter.reference.sample import TIMESTAMP, sample_names, sample_path, write_sample
 from drift_exporter.reference.store import save_reference
 from drift_exporter.reference.texts import RowTexts
@@ -75,7 +74,7 @@ def build_reference(  # noqa: PLR0913 - what the command line offers, and the cl
         )
     except OSError as error:
         raise ReferenceFileError(f"{output.parent}: cannot be written: {error.strerror or error}") from error
-    if discovery.rows > row_limit:
+    if discovery.rows > row_limit or own.predictions.fields.timestamp is not None:
         reader.passes += 1
     which = which_records(own)
     pattern = pattern_of(source)
@@ -111,8 +110,7 @@ def build_reference(  # noqa: PLR0913 - what the command line offers, and the cl
         sample=sample_path(output).name,
         seed=seed,
     )
-    if first.rows > first.numeric.used:
-        reference = _count_all(config, own, reference, first, reader)
+    reference = count_again(config, own, reference, first, reader)
     _write_sample(reference, first, sample_path(output))
     save_reference(reference, output)
     return reference
@@ -226,42 +224,6 @@ def _constant(column: Column) -> str | None:
     if isinstance(column, NumericColumn):
         return repr(column.minimum) if column.minimum == column.maximum else None
     return repr(column.categories[0]) if len(column.categories) == 1 and not column.other else None
-
-
-def _count_all(
-    config: Config, model: Model, reference: Reference, first: FirstPass, reader: Reader
-) -> Reference:
-    """The reference with its bins counted over all rows, by the code that counts when serving."""
-    specs = (*first.numeric_specs, *first.categorical_specs)
-    plan = make_reference_plan(model, specs)
-    layout = make_layout(reference, plan)
-    counts = np.zeros(layout.size, dtype=np.int64)
-    sums = np.zeros(layout.sums_size)
-    with Decoding(config, plan, pattern_of(model.predictions.source)) as decoding:
-        for _, records in decoding.records(reader):
-            group = np.zeros(records.rows, dtype=np.int64)
-            found = count_columns(layout, records.numeric, records.categorical, group, 1)
-            counts += found.counts[0]
-            sums += found.sums[0]
-    moments = {
-        (spec.kind, spec.name): moment
-        for spec, moment in zip(first.numeric_specs, first.moments, strict=True)
-    }
-    columns: dict[tuple[Kind, str], Column] = {(c.kind, c.name): c for c in reference.columns}
-    for slot in layout.numeric:
-        key = (slot.column.kind, slot.column.name)
-        fine = slot.binner.bins
-        columns[key] = replace(
-            slot.column,
-            fine_counts=counts[slot.start : slot.start + fine].copy(),
-            fine_sums=sums[slot.sums_start : slot.sums_start + fine].copy(),
-            missing=int(counts[slot.start + fine]),
-            mean=moments[key].mean,
-            standard_deviation=moments[key].standard_deviation,
-            minimum=moments[key].minimum,
-            maximum=moments[key].maximum,
-        )
-    return replace(reference, columns=tuple(columns.values()))
 
 
 def _write_sample(reference: Reference, first: FirstPass, path: Path) -> None:

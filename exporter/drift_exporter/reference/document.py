@@ -17,6 +17,7 @@ from drift_exporter.reference.model import (
     Kind,
     NumericColumn,
     Reference,
+    WindowCalibration,
 )
 
 FORMAT = "drift-exporter-reference"
@@ -62,11 +63,32 @@ def to_document(reference: Reference) -> dict[str, Any]:
         "sample": reference.sample,
         "seed": reference.seed,
         "fingerprint": reference.fingerprint,
+        **_calibration(reference),
         "columns": [
             _numeric(column) if isinstance(column, NumericColumn) else _categorical(column)
             for column in reference.columns
         ],
     }
+
+
+def _calibration(reference: Reference) -> dict[str, Any]:
+    """How much windows vary, where that is known; the values of columns in the columns' order."""
+    if not reference.calibration:
+        return {}
+    windows = [
+        {
+            "seconds": _number(one.length),
+            "windows": one.windows,
+            "records": _number(one.records),
+            "from_blocks": one.blocks,
+            "design_effects": one.design_effects.tolist(),
+            "judged": one.judged,
+            "alarms": one.alarms.tolist(),
+            "alarms_uncalibrated": one.plain_alarms.tolist(),
+        }
+        for one in reference.calibration
+    ]
+    return {"calibration": windows}
 
 
 def _numeric(column: NumericColumn) -> dict[str, Any]:
@@ -163,7 +185,27 @@ def from_document(document: Mapping[str, Any]) -> Reference:
         notes=tuple(_text(note, "a note") for note in document["notes"]),
         sample=None if document["sample"] is None else _text(document["sample"], "sample"),
         seed=int(document["seed"]),
+        calibration=tuple(_read_calibration(item, len(columns)) for item in document.get("calibration", ())),
     )
+
+
+def _read_calibration(item: Mapping[str, Any], columns: int) -> WindowCalibration:
+    length = float(item["seconds"])
+    found = WindowCalibration(
+        length=length,
+        windows=_count(item["windows"], "a number of windows"),
+        records=float(item["records"]),
+        blocks=bool(item["from_blocks"]),
+        design_effects=_floats(item["design_effects"]),
+        judged=_count(item["judged"], "a number of windows"),
+        alarms=_counts(item["alarms"], "calibration"),
+        plain_alarms=_counts(item["alarms_uncalibrated"], "calibration"),
+    )
+    if not {columns} == {len(found.design_effects), len(found.alarms), len(found.plain_alarms)}:
+        raise Flaw(f"the calibration of windows of {length:g} seconds is not of {columns} columns")
+    if not (length > 0 and found.records > 0 and (found.design_effects >= 1).all()):
+        raise Flaw(f"the calibration of windows of {length:g} seconds has values that cannot be")
+    return found
 
 
 def _column(item: Mapping[str, Any], rows: int) -> Column:

@@ -81,8 +81,8 @@ class NumericColumn:
         return self.export(self.counts)
 
     def export(self, counts: NDArray[np.integer]) -> IntArray:
-        """Counts of the exported bins (len(bins),) from a vector of ``size``."""
-        return np.add.reduceat(np.asarray(counts, dtype=np.int64), self._starts)
+        """Counts of the exported bins (..., len(bins)) from counts (..., size)."""
+        return np.add.reduceat(np.asarray(counts, dtype=np.int64), self._starts, axis=-1)
 
 
 @dataclass(frozen=True)
@@ -134,11 +134,32 @@ class CategoricalColumn:
         return self.export(self.counts)
 
     def export(self, counts: NDArray[np.integer]) -> IntArray:
-        """Counts of the exported bins: the vector itself."""
+        """Counts of the exported bins: the counts themselves."""
         return np.asarray(counts, dtype=np.int64)
 
 
 Column: TypeAlias = NumericColumn | CategoricalColumn
+
+
+@dataclass(frozen=True)
+class WindowCalibration:
+    """How much windows of one ``length`` (seconds) vary within the reference, column by column.
+
+    It rests on ``windows`` of ``records`` records on the average, or, where the reference is too short to
+    hold enough of them, on as many blocks that windows were put together from (``blocks``).
+    ``design_effects`` (columns,) are at least 1. ``alarms`` (columns,) is how many of the ``judged`` windows
+    of the reference itself reach confidence 0.95 when compared to the rest of it, with a design effect found
+    from other windows than these, and ``plain_alarms`` how many would without any.
+    """
+
+    length: float
+    windows: int
+    records: float
+    blocks: bool
+    design_effects: FloatArray
+    judged: int
+    alarms: IntArray
+    plain_alarms: IntArray
 
 
 @dataclass(frozen=True)
@@ -150,6 +171,8 @@ class Reference:
     where there were no labels. ``notes`` are what the builder had to say of the data (a constant column, a
     column left out). ``fingerprint`` is a digest of the bins alone: counts made under one fingerprint can be
     added, counts made under two cannot. ``sample`` is the file name of the Parquet sample beside the JSON.
+    ``calibration`` says how much windows vary by themselves, shortest first; it is empty where the data had
+    no timestamps, or was too little for that.
     """
 
     model: str
@@ -163,6 +186,7 @@ class Reference:
     notes: tuple[str, ...] = ()
     sample: str | None = None
     seed: int = 0
+    calibration: tuple[WindowCalibration, ...] = ()
 
     @cached_property
     def by_name(self) -> Mapping[tuple[Kind, str], Column]:

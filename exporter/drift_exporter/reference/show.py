@@ -3,7 +3,7 @@
 import textwrap
 from datetime import UTC, datetime
 
-from drift_exporter.reference.model import Column, NumericColumn, Reference
+from drift_exporter.reference.model import Column, NumericColumn, Reference, WindowCalibration
 
 _WIDTH = 100
 _BARS = "▁▂▃▄▅▆▇█"
@@ -11,6 +11,7 @@ _PLAIN_BARS = ".:-=+*#@"
 _TOP = 3
 _BARS_SHOWN = 10
 _NAME = 18
+_LENGTHS_SHOWN = 2
 
 
 def show_reference(reference: Reference, *, ascii_only: bool = False) -> str:
@@ -22,6 +23,7 @@ def show_reference(reference: Reference, *, ascii_only: bool = False) -> str:
         f"{'shape':<{_BARS_SHOWN}}  values"
     )
     lines += [_line(column, reference.rows, width, ascii_only=ascii_only) for column in reference.columns]
+    lines += ["", *_calibration(reference, width)]
     return "\n".join(_fit(line, ascii_only=ascii_only) for line in lines)
 
 
@@ -65,6 +67,55 @@ def _line(column: Column, rows: int, width: int, *, ascii_only: bool) -> str:
         f"{_cut(column.name, width):<{width}}  {column.kind:<10}  {kind:<8}  {bins:>4}  {missing:>7}  "
         f"{bars:<{_BARS_SHOWN}}  {values}"
     )
+
+
+def _calibration(reference: Reference, width: int) -> list[str]:
+    """How much windows vary by themselves, and how often they would alarm for that."""
+    if not reference.calibration:
+        why = "the rows have no time" if reference.start is None else "there is too little data for it"
+        return _wrapped("calibration", f"none, for {why}: records are taken as independent of each other")
+    said = "; ".join(_basis(one) for one in reference.calibration)
+    lines = _wrapped("calibration", said)
+    for first in range(0, len(reference.calibration), _LENGTHS_SHOWN):
+        shown = reference.calibration[first : first + _LENGTHS_SHOWN]
+        names = "".join(f"{_length(one.length) + ' effect':>12} {'false alarms':<16}" for one in shown)
+        lines += ["", f"{'column':<{width}}{names}"]
+        lines += [
+            f"{_cut(column.name, width):<{width}}"
+            + "".join(f"{one.design_effects[i]:>12.2f} {_alarms(one, i):<16}" for one in shown)
+            for i, column in enumerate(reference.columns)
+        ]
+    return [
+        *lines,
+        "",
+        *textwrap.wrap(
+            "effect: so many records tell what one independent record would. false alarms: windows of the "
+            "reference itself that reach confidence 0.95, in brackets those that would without the effect.",
+            _WIDTH,
+        ),
+    ]
+
+
+def _basis(one: WindowCalibration) -> str:
+    if one.blocks:
+        basis = f"put together from {one.windows} blocks of it"
+        return f"{_length(one.length)}: about {one.records:,.0f} records, {basis}"
+    return f"{_length(one.length)}: {one.windows} windows of {one.records:,.0f} records"
+
+
+def _alarms(one: WindowCalibration, column: int) -> str:
+    if not one.judged:
+        return "unknown"
+    with_effect, without = int(one.alarms[column]), int(one.plain_alarms[column])
+    return f"{_percent(with_effect, one.judged)} ({_percent(without, one.judged)})"
+
+
+def _length(seconds: float) -> str:
+    """A length of time in the largest unit that it is whole in; a day is 24h, as in the configuration."""
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds % size == 0 and seconds > (86_400 if unit == "d" else 0):
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds:g}s"
 
 
 def _bars(counts: list[int], *, ascii_only: bool) -> str:

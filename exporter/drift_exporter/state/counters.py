@@ -7,6 +7,7 @@ from typing import Any, cast
 import numpy as np
 
 from drift_exporter.deadletter import Cursor
+from drift_exporter.judge.persistence import Confidences
 from drift_exporter.reference.model import IntArray, Kind
 from drift_exporter.snapshot import (
     CHECKPOINT_BOUNDS,
@@ -34,7 +35,8 @@ class ModelCounters:
     limit has pushed out, ``newest_id`` the newest event time of an id (microseconds); ``dead_letter`` is
     where the dead-letter file ended (None: unknown); ``evaluations`` and ``saves`` are how long those took:
     counts by EVALUATION_BOUNDS and CHECKPOINT_BOUNDS, and a sum of seconds; ``source`` is what its source
-    counts beside records.
+    counts beside records. ``history`` are a model's last evaluations: version, window, step, and confidence
+    by column.
     """
 
     records: int
@@ -55,6 +57,7 @@ class ModelCounters:
     evaluations: Durations
     saves: Durations
     source: SourceCounts
+    history: Sequence[tuple[str, str, int, Confidences]]
 
 
 def read_model_counters(document: Document) -> ModelCounters:
@@ -82,6 +85,7 @@ def read_model_counters(document: Document) -> ModelCounters:
         evaluations=_durations(document, "evaluations", len(EVALUATION_BOUNDS) + 1),
         saves=_durations(document, "saves", len(CHECKPOINT_BOUNDS) + 1),
         source=_source_counts(document),
+        history=_history(document),
     )
 
 
@@ -131,6 +135,21 @@ def counters_anew(before: Document) -> Document:
         "saves": [[0] * (len(CHECKPOINT_BOUNDS) + 1), 0.0],
         "source": [],
     }
+
+
+def _history(document: Document) -> list[tuple[str, str, int, Confidences]]:
+    """The last evaluations; a state of a model without persistence has none."""
+    if "history" not in document:
+        return []
+    found: list[tuple[str, str, int, Confidences]] = []
+    for entry in _list(document, "history"):
+        version, window, step, columns = _parts(entry, "history", (str, str, int, list))
+        confidences: dict[tuple[Kind, str], float] = {}
+        for column in columns:
+            kind, name, confidence = _parts(column, "history", (str, str, (int, float)))
+            confidences[cast("Kind", kind), name] = float(confidence)
+        found.append((version, window, step, confidences))
+    return found
 
 
 def _get(document: Document, key: str) -> Any:  # noqa: ANN401  # whatever JSON holds

@@ -8,6 +8,7 @@ import numpy as np
 
 from drift_exporter.count.layout import Layout
 from drift_exporter.ingest import ModelIngest
+from drift_exporter.judge.persistence import History
 from drift_exporter.state.counters import read_model_counters, read_version_counters
 from drift_exporter.state.rows import Changes, Counts, Document, Evicted, ModelState, SavedSlice
 from drift_exporter.window.ids import NEVER, Block
@@ -31,6 +32,20 @@ def counters_of(ingest: ModelIngest) -> Document:
         "newest_id": NEVER if ingest.ids is None else ingest.ids.newest,
         "strangers": dict(ingest.strangers),
         "names": list(ingest.names),
+        **_evaluations(ingest.history),
+    }
+
+
+def _evaluations(history: History) -> Document:
+    """The evaluations that later ones have to agree with, where there are any."""
+    if not history.evaluations:
+        return {}
+    return {
+        "history": [
+            [version, window, step, [[kind, column, p] for (kind, column), p in confidences.items()]]
+            for (version, window), known in history.evaluations.items()
+            for step, confidences in known
+        ]
     }
 
 
@@ -89,6 +104,8 @@ def restore(ingest: ModelIngest, state: ModelState) -> None:
         if ingest.ids is not None:
             ingest.ids.restore(state.ids, counters.newest_id, counters.forgotten_ids)
         ingest.know(counters.versions, counters.names)
+        for version, window, step, confidences in counters.history:
+            ingest.history.note(version, window, step, confidences)
         counts = {(part.version, part.fingerprint): part.counts for part in state.counts}
         before = {part.version for part in state.counts}
         for version, traffic in state.versions.items():

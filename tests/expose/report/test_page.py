@@ -218,6 +218,7 @@ def two_categories(
         confidence,
         drifted=drifted,
         mean=None,
+        effective_samples=100.0,
     )
     return build.model(versions=[build.version(columns=[column], windows=[build.window("1h", [drift])])])
 
@@ -287,7 +288,7 @@ def test_text_from_logs_stays_text(attack: str) -> None:
         ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(name=st.text(min_size=1), category=st.text(min_size=1), version=st.text())
 def test_any_text_makes_a_sound_page(name: str, category: str, version: str) -> None:
     model = two_categories(drifted=True, psi=1.0, confidence=1.0, category=category, name=name)

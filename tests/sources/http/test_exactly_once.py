@@ -94,7 +94,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("kind", WAYS)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(steps=STEPS)
 @example(steps=[("append", 100), ("later",), ("save and restart",)])
 @example(

@@ -48,7 +48,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(parts=PATTERNS)
 def test_a_pattern_matches_the_files_that_glob_finds(tree: Path, parts: list[str]) -> None:
     pattern = "/".join(parts)

@@ -72,7 +72,7 @@ class Bucket:
             self._system.rm(f"/{self.name}", recursive=True)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(steps=STEPS)
 def test_every_line_once(steps: list[tuple[str, tuple[Any, ...]]]) -> None:
     bucket = Bucket()

@@ -345,7 +345,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(STEPS, st.sampled_from(["none", "all"]))
 def test_every_acknowledged_line_counts_once(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]], events: str

@@ -195,6 +195,7 @@ def _scores(drift: ColumnDrift) -> Markup:
         _fact("PSI tolerated", number(drift.tolerance)),
         _fact("Confidence that it is more", sureness(drift.adjusted_confidence)),
         _fact("the same, of this column alone", sureness(drift.confidence)),
+        _fact("Records it rests on, if they were independent", count(round(drift.effective_samples))),
         _fact("Records", count(int(drift.current.sum()))),
     ]
     column = drift.column
