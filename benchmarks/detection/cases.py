@@ -85,9 +85,9 @@ class Case:
         return self.size // self.stream.rate
 
     def span(self, window: int) -> tuple[float, float]:
-        """Start and end of a window, in seconds since the epoch."""
+        """When a window starts, and the time of its last record, in seconds since the epoch."""
         start = self.stream.begin + window * self.hours * HOUR
-        return start, start + self.hours * HOUR
+        return start, start + self.hours * HOUR - HOUR / self.stream.rate
 
 
 def write_stream(name: str, folder: Path, task: str, reference: Rows, rate: int) -> Stream:

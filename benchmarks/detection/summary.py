@@ -51,6 +51,13 @@ def false_alarms(rows: Iterable[Result], detector: str, **where: object) -> Rate
     return Rate(sum(row["alarms"] for row in own), sum(row["column_windows"] for row in own))
 
 
+def beside_peer(results: Result, ours: str, peer: str) -> tuple[Rate, Rate]:
+    """False alarms of ours and of a peer, in the streams and sizes that the peer judged."""
+    judged = {(row["stream"], row["size"]) for row in results["steady"] if row["detector"] == peer}
+    rows = [row for row in results["steady"] if (row["stream"], row["size"]) in judged]
+    return false_alarms(rows, ours), false_alarms(rows, peer)
+
+
 def at_once(rows: Iterable[Result], detector: str, psi: tuple[float, float], **where: object) -> Rate:
     """Of the events of abrupt or real shifts with such a PSI, those found in their first window."""
     own = [

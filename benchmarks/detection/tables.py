@@ -14,6 +14,7 @@ from detection.summary import (
     Rate,
     Result,
     at_once,
+    beside_peer,
     detectors_of,
     false_alarms,
     large_found,
@@ -89,11 +90,11 @@ def targets(results: Result) -> str:
     ]
     for peer in ("Evidently", "NannyML"):
         if peer in detectors_of(results):
-            theirs = false_alarms(results["steady"], peer)
-            share = (ours.share or 0.0) / theirs.share if theirs.share else float("inf")
+            own, theirs = beside_peer(results, OURS, peer)
+            share = (own.share or 0.0) / theirs.share if theirs.share else float("inf")
             rows.append(
                 [
-                    f"and at most a tenth of {peer}'s, {_per_thousand(theirs)}",
+                    f"and at most a tenth of {peer}'s, which are {_per_thousand(theirs)}",
                     f"{share:.4f} of them",
                     _met(share <= PEER_SHARE),
                 ]
