@@ -9,7 +9,7 @@ BUILD = Path(__file__).resolve().parents[2] / "build" / "peers"
 PEERS = {
     "Evidently": ("evidently==0.7.23", "pandas<3.1"),
     "NannyML": ("nannyml==0.13.1", "statsmodels"),
-    "alibi-detect": ("alibi-detect==0.13.0",),
+    "alibi-detect": ("alibi-detect==0.13.0", "pyarrow<26"),
 }
 """By name what pip installs: the peer with its version, and what it needs but does not ask for."""
 
