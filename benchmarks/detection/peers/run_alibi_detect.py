@@ -13,7 +13,7 @@ def judge(case: Case) -> tuple[list[list[bool]], float]:
         name: sorted(set().union(*(frame[name].dropna() for frame in (case.reference, *windows))))
         for name in case.categorical
     }
-    categories = {case.columns.index(name): len(texts) + 1 for name, texts in known.items()}
+    categories = {case.columns.index(name): None for name in known}
     detector = TabularDrift(numbers(case, known, case.reference), categories_per_feature=categories or None)
     alarms, spent = [], 0.0
     for frame in windows:
