@@ -1,10 +1,12 @@
 """A virtual environment for each peer, in build/peers, made with pip when it is first needed."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-BUILD = Path(__file__).resolve().parents[2] / "build" / "peers"
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build" / "peers"
 
 PEERS = {
     "Evidently": ("evidently==0.7.23", "pandas<3.1"),
@@ -28,7 +30,9 @@ def environment(name: str, requirements: tuple[str, ...]) -> Path:
     if sys.version_info[:2] not in PYTHONS:
         raise SystemExit("the peers install on Python 3.11 and 3.12 only; use one of these, or --peers none")
     print(f"installing {', '.join(requirements)} in {folder}", file=sys.stderr, flush=True)
-    subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["/bin/bash", ROOT / "scripts" / "venv.sh", sys.executable, folder], check=True)
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "pyarrow", *requirements], check=True)
     stamp.write_text(wanted, encoding="utf-8")
