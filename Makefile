@@ -5,10 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test lint bench dashboards clean servers
+.PHONY: help install demo test lint bench bench-detection dashboards clean servers
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 install: $(STAMP)  ## the exporter and its tools, in .venv
 
@@ -38,6 +38,9 @@ bench: install  ## speed, as ratios in one run
 	$(BIN)/python benchmarks/kafka.py
 	$(BIN)/python benchmarks/push.py
 	$(BIN)/python benchmarks/judging.py
+
+bench-detection: install  ## false alarms, shifts found and cost, beside Evidently, NannyML and alibi-detect
+	$(BIN)/python benchmarks/detection
 
 dashboards: install  ## regenerate dashboards/json
 	$(BIN)/python dashboards/generate.py
