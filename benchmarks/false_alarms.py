@@ -1,6 +1,7 @@
 """How often drift confidence alarms without drift, at the tolerated drift, and with drift.
 
-Run it: python benchmarks/false_alarms.py [--windows 1000]. It prints the tables of docs/statistics.md.
+Run it: python benchmarks/false_alarms.py [--windows 1000] [--write]. It prints tables, and with --write puts
+them into docs/statistics.md. It takes two minutes.
 
 Every cell judges windows of n records against references of m = 1,000, 10,000 and 100,000 records, ten
 windows each, and says in how many of them confidence reaches 0.95. A window's counts are drawn by the true
@@ -19,6 +20,7 @@ from drift_exporter.judge.confidence import drift_statistic, p_values
 from drift_exporter.judge.evaluate import DEFAULT_TOLERANCE, DRIFTED_CONFIDENCE
 from drift_exporter.reference.bins import categorical_column, numeric_column
 from drift_exporter.reference.model import Column, FloatArray, IntArray, NumericColumn
+from page import replace_table
 
 REFERENCE_SIZES = (1_000, 10_000, 100_000)
 WINDOW_SIZES = (50, 100, 300, 1_000, 10_000, 100_000, 1_000_000)
@@ -165,13 +167,71 @@ def shift_of(psi: float) -> float:
     return float(optimize.brentq(lambda shift: shifted_psi(shift) - psi, 0.0, 5.0))
 
 
-def table(title: str, first: str, rows: list[tuple[str, list[float]]]) -> None:
-    """Print a Markdown table of percentages by window size."""
-    print(f"\n{title}\n")
-    print(f"| {first} | " + " | ".join(f"n = {size:,}" for size in WINDOW_SIZES) + " |")
-    print("|---|" + "---:|" * len(WINDOW_SIZES))
-    for name, shares in rows:
-        print(f"| {name} | " + " | ".join(f"{100 * share:.1f} %" for share in shares) + " |", flush=True)
+def table(title: str, first: str, rows: list[tuple[str, list[float]]]) -> str:
+    """A Markdown table of percentages by window size, with its title before it."""
+    lines = [
+        f"{title}:\n",
+        f"| {first} | " + " | ".join(f"n = {size:,}" for size in WINDOW_SIZES) + " |",
+        "|---|" + "---:|" * len(WINDOW_SIZES),
+    ]
+    lines += [
+        f"| {name} | " + " | ".join(f"{100 * share:.1f} %" for share in shares) + " |"
+        for name, shares in rows
+    ]
+    return "\n".join(lines)
+
+
+def without_drift(windows: int) -> list[str]:
+    """Tables by tolerance of what alarms without drift."""
+    silent = {
+        shape.name: [
+            np.max([alarms(shape, (m, n), windows, TOLERANCES) for m in REFERENCE_SIZES], axis=0)
+            for n in WINDOW_SIZES
+        ]
+        for shape in SHAPES
+    }
+    tables = []
+    for i, tolerance in reversed(list(enumerate(TOLERANCES))):
+        rows = [(name, [float(cell[i]) for cell in cells]) for name, cells in silent.items()]
+        tables.append(
+            table(
+                f"No drift, tolerance {tolerance:g}, the highest share of the three references",
+                "column",
+                rows,
+            )
+        )
+    return tables
+
+
+def moved_means(windows: int) -> list[str]:
+    """Tables by size of the reference of what is found when the mean moves."""
+    tables = []
+    for m in REFERENCE_SIZES:
+        rows = []
+        for shift in (0.1, 0.2, shift_of(DEFAULT_TOLERANCE), 0.3, 0.5, 1.0):
+            shape = normal(f"{shift:.3g} sd: PSI {shifted_psi(shift):.3f}", shift=shift)
+            cells = [float(alarms(shape, (m, n), windows, (DEFAULT_TOLERANCE,))[0]) for n in WINDOW_SIZES]
+            rows.append((shape.name, cells))
+        title = f"A normal column's mean has moved, tolerance {DEFAULT_TOLERANCE}, m = {m:,}"
+        tables.append(table(title, "shift", rows))
+    return tables
+
+
+def turned_missing(windows: int) -> str:
+    """A table of what is found when values turn missing."""
+    rows = []
+    for shape in (SHAPES[0], SHAPES[4], SHAPES[8]):
+        for turned in (0.02, 0.05, 0.3):
+            shares = [
+                [alarms(shape, (m, n), windows, (DEFAULT_TOLERANCE,), turned)[0] for m in REFERENCE_SIZES]
+                for n in WINDOW_SIZES
+            ]
+            rows.append((f"{shape.name}: {turned:.0%}", [float(min(cell)) for cell in shares]))
+    title = (
+        "Values are missing in a column that never had any missing, "
+        f"tolerance {DEFAULT_TOLERANCE}, the lowest share of the three references"
+    )
+    return table(title, "column", rows)
 
 
 def main() -> None:
@@ -180,45 +240,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--windows", type=int, default=1000, help="windows a cell (default 1000)")
-    windows = parser.parse_args().windows
-
-    silent = {
-        shape.name: [
-            np.max([alarms(shape, (m, n), windows, TOLERANCES) for m in REFERENCE_SIZES], axis=0)
-            for n in WINDOW_SIZES
-        ]
-        for shape in SHAPES
-    }
-    for i, tolerance in enumerate(TOLERANCES):
-        rows = [(name, [float(cell[i]) for cell in cells]) for name, cells in silent.items()]
-        table(f"No drift, tolerance {tolerance:g}, most of the three references", "column", rows)
-
-    for m in REFERENCE_SIZES:
-        rows = []
-        for shift in (0.1, 0.2, shift_of(DEFAULT_TOLERANCE), 0.3, 0.5, 1.0):
-            shape = normal(f"{shift:.3g} sd: PSI {shifted_psi(shift):.3f}", shift=shift)
-            cells = [float(alarms(shape, (m, n), windows, (DEFAULT_TOLERANCE,))[0]) for n in WINDOW_SIZES]
-            rows.append((shape.name, cells))
-        table(f"The mean has moved, tolerance {DEFAULT_TOLERANCE}, m = {m:,}", "shift", rows)
-
-    rows = []
-    for shape in (SHAPES[0], SHAPES[4], SHAPES[8]):
-        for turned in (0.02, 0.05, 0.3):
-            cells = [
-                float(
-                    np.min(
-                        [
-                            alarms(shape, (m, n), windows, (DEFAULT_TOLERANCE,), turned)
-                            for m in REFERENCE_SIZES
-                        ]
-                    )
-                )
-                for n in WINDOW_SIZES
-            ]
-            rows.append((f"{shape.name}: {turned:.0%}", cells))
-    table(
-        f"Values turn missing, tolerance {DEFAULT_TOLERANCE}, least of the three references", "column", rows
-    )
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/statistics.md")
+    options = parser.parse_args()
+    windows = options.windows
+    text = "\n\n".join([*without_drift(windows), *moved_means(windows), turned_missing(windows)])
+    print(text)
+    if options.write:
+        replace_table("benchmarks/false_alarms.py", text)
 
 
 if __name__ == "__main__":

@@ -77,12 +77,40 @@ def mixed(name: str, weights: FloatArray) -> Shift:
     return Shift(name, reference, current)
 
 
+def turned_missing(name: str, weights: FloatArray, share: float) -> Shift:
+    """Some records have lost their value, of a column in which a ``share`` of them had none before."""
+    before = np.append(weights / weights.sum() * (1 - share), share)
+
+    def after(part: float) -> FloatArray:
+        return (1 - part) * before + part * np.eye(len(before))[-1]
+
+    def excess(part: float) -> float:
+        now = after(part)
+        return float(np.dot(now - before, np.log(now / before))) - DEFAULT_TOLERANCE
+
+    now = after(float(optimize.brentq(excess, 0.0, 0.9)))
+    categories = [f"c{i}" for i in range(len(weights))]
+
+    def reference(random: Generator, size: int) -> Column:
+        *seen, missing = random.multinomial(size, before).tolist()
+        return categorical_column(name, "feature", dict(zip(categories, seen, strict=True)), missing, 50)
+
+    def current(column: Column) -> FloatArray:
+        share_of = dict(zip(categories, now[:-1], strict=True))
+        known = np.array([share_of[category] for category in column.bins[:-2]])
+        return np.append(known, [0.0, now[-1]])
+
+    return Shift(name, reference, current)
+
+
 SHIFTS = (
     moved("numeric, mean moved"),
     mixed("2 categories, 70:30", np.array([70.0, 30.0])),
     mixed("2 categories, 95:5", np.array([95.0, 5.0])),
     mixed("5 categories, skewed", zipf(5, 1.5)),
     mixed("30 categories, skewed", zipf(30, 1.0)),
+    turned_missing("2 categories, 1 % missing is more", np.array([70.0, 30.0]), 0.01),
+    turned_missing("2 categories, 0.05 % missing is more", np.array([70.0, 30.0]), 0.0005),
 )
 
 

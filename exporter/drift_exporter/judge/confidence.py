@@ -14,6 +14,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from drift_exporter.judge.pooling import pool
@@ -128,12 +129,18 @@ def drift_statistic(
             n / (m + n),
         )
         value -= alone - min(alone, cap)
-    freedom, spread = _second_order(p, q, n / (m + n), information, tolerance)
+    known = np.arange(bins) < bins - pooled.rests
+    freedom, spread = _second_order(p, q, known, n / (m + n), information, tolerance)
     return DriftStatistic(max(value, 0.0), bins, size, freedom, spread)
 
 
-def _second_order(
-    p: FloatArray, q: FloatArray, share: float, information: float, tolerance: float
+def _second_order(  # noqa: PLR0913, PLR0917 - two sides, what is known of them, three numbers
+    p: FloatArray,
+    q: FloatArray,
+    known: NDArray[np.bool_],
+    share: float,
+    information: float,
+    tolerance: float,
 ) -> tuple[float, float]:
     """Mean of T by chance, and the ratio of its variance to 4 N PSI, for a shift as large as is tolerated.
 
@@ -141,6 +148,9 @@ def _second_order(
     is ``tolerance`` long. Both come from the Taylor expansion of PSI around it: half its second derivatives
     times the variances of the shares, and the variance of its first-order term (the delta method). Without
     tolerance they are B - 1 and 1. ``share`` is n / (m + n), by which N / m and N / n are shared out.
+
+    The reference's shares of bins that are not ``known`` (B,), its rest bins, are next to nothing, and so a
+    ratio to them; what they add is held to an exact test already, and here they count as if p were q.
     """
     usual = len(p) - 1.0
     if not 0 < tolerance < math.inf or information <= 0:
@@ -148,9 +158,10 @@ def _second_order(
     tolerated = p + min(1.0, math.sqrt(tolerance / information)) * (q - p)
     ratio = tolerated / p
     logarithm = np.log(ratio)
-    chance = (1 - share) * np.dot(1 - tolerated, 1 + 1 / ratio) + share * np.dot(1 - p, 1 + ratio)
+    chance = (1 - share) * np.dot(1 - tolerated, 1 + 1 / ratio)
+    chance += share * np.dot(1 - p, np.where(known, 1 + ratio, 2.0))
     variance = (1 - share) * _variance(tolerated, logarithm + 1 - 1 / ratio)
-    variance += share * _variance(p, 1 - logarithm - ratio)
+    variance += share * _variance(p, np.where(known, 1 - logarithm - ratio, 0.0))
     length = 4 * float(np.dot(tolerated - p, logarithm))
     # Of a length that is lost in rounding nothing is known; there the distribution is the chi-square one.
     spread = variance / length if length > _SHORTEST else 1.0
