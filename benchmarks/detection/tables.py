@@ -184,7 +184,7 @@ def cost(results: Result) -> str:
     rows = []
     for size in sizes_of(own):
         spent = {row["detector"]: row["cpu"] for row in own if row["size"] == size}
-        rows.append([f"{size:,}", *(f"{1000 * spent[name]:,.3g}" if name in spent else "" for name in names)])
+        rows.append([f"{size:,}", *(f"{1000 * spent[name]:,.1f}" if name in spent else "" for name in names)])
     return _table(["n", *names], rows, numbers=len(names) + 1)
 
 
