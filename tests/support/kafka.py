@@ -6,6 +6,7 @@ keeps its data, and can add partitions; its groups never miss a member that has 
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -88,12 +89,12 @@ class Broker:
 
     def stop(self) -> None:
         """End it, as it should be ended."""
-        self.process.terminate()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGTERM)
         try:
             self.process.wait(10)
         finally:
-            self.process.kill()
-            self.process.wait()
+            _kill(self.process)
 
 
 def tansu(folder: Path, port: int | None = None, advertised: str | None = None) -> Broker:
@@ -122,9 +123,19 @@ def noida(folder: Path, port: int | None = None) -> Broker:
     return _start(command, folder, address, address)
 
 
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """End a broker and all that it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
 def _start(command: list[str], folder: Path, listener: str, address: str) -> Broker:
     with (folder / "broker.log").open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env={**os.environ})
+        # What pip has put on the path may start the broker itself as a child of its own.
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, cwd=folder, env={**os.environ}, start_new_session=True
+        )
 
     def listens() -> bool:
         assert process.poll() is None, (folder / "broker.log").read_text(errors="replace")[-2000:]
@@ -135,8 +146,7 @@ def _start(command: list[str], folder: Path, listener: str, address: str) -> Bro
     try:
         until(listens, 30, what="the broker to listen")
     except BaseException:
-        process.kill()
-        process.wait()
+        _kill(process)
         raise
     broker = Broker(address, process)
     if address == listener:
