@@ -37,7 +37,7 @@ class DriftStatistic(NamedTuple):
     spread: float = 1.0
 
 
-_MARGIN = 0.2
+_MARGIN = 0.3
 """Small p-values are taken larger by this share where a shift is tolerated. What is left out beyond the
 second order, the skewness above all, made them up to that much too small in simulations with references of
 1,000 records."""
