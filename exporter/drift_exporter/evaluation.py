@@ -85,6 +85,7 @@ def _judge(ingest: ModelIngest, version: str, window: WindowSum, choice: Choice)
         window.rows,
         ingest.criteria,
         ingest.history.earlier(version, name, step),
+        (window.end - window.oldest) / MICROSECONDS,
     )
     ingest.history.note(version, name, step, confidences_of(judged))
     return replace(judged, reference=choice.reference)

@@ -100,8 +100,8 @@ class Multivariate:
 
 def _excess(reference: Reference, window: WindowSum) -> FloatArray:
     """What ``judge_sample`` takes as excess, from how much the reference's own windows vary."""
-    length = (window.end - window.start) / MICROSECONDS
-    effects = effects_in_window(reference.calibration, len(reference.columns), length, window.rows)
+    covered = (window.end - window.oldest) / MICROSECONDS
+    effects = effects_in_window(reference.calibration, len(reference.columns), covered, window.rows)
     sampled = [column.kind != "label" for column in reference.columns]
     excess: FloatArray = (effects[sampled] - 1) / window.rows
     return excess

@@ -48,6 +48,7 @@ def judge_window(  # noqa: PLR0913, PLR0917 - a window is name, start and end; i
     samples: int,
     criteria: Criteria,
     earlier: Sequence[Confidences] | None = (),
+    covered: float | None = None,
 ) -> WindowSnapshot:
     """Compare what a window counted to the reference.
 
@@ -65,6 +66,9 @@ def judge_window(  # noqa: PLR0913, PLR0917 - a window is name, start and end; i
     nothing counts as drifted, and the ratio of drifted columns and the dataset's confidence are None. The
     confidence of each column is always that of this evaluation alone.
 
+    ``covered`` is how many seconds ago its oldest record is, all of the window where that is None: one of a
+    week that began an hour ago varies like one of an hour.
+
     A label column without any label in the window is left out.
 
     Raises ValueError where the counts or sums do not fit the reference.
@@ -81,7 +85,8 @@ def judge_window(  # noqa: PLR0913, PLR0917 - a window is name, start and end; i
     column_tolerances = [
         criteria.tolerances.get(column.name, criteria.default_tolerance) for column in columns
     ]
-    effects = effects_in_window(reference.calibration, len(reference.columns), end - start, samples)
+    length = end - start if covered is None else covered
+    effects = effects_in_window(reference.calibration, len(reference.columns), length, samples)
     statistics = [
         drift_statistic(
             column.exported_counts,

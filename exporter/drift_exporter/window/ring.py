@@ -27,7 +27,8 @@ class Slice:
 class WindowSum:
     """A window's content. ``start`` and ``end`` in microseconds: the records' times are in [start, end].
 
-    ``samples`` are those of its slices, where records are kept.
+    ``oldest`` is where its first slice with records starts, ``end`` where there is none. ``samples`` are
+    those of its slices, where records are kept.
     """
 
     window: Window
@@ -36,6 +37,7 @@ class WindowSum:
     counts: IntArray
     sums: FloatArray
     rows: int
+    oldest: int
     samples: tuple[Sample, ...] = ()
 
 
@@ -120,16 +122,17 @@ class Ring:
         first = window.first_slice(watermark) * window.slice
         counts = np.zeros(self.size, dtype=np.int64)
         sums = np.zeros(self.sums_size, dtype=np.float64)
-        rows = 0
+        rows, oldest = 0, watermark
         samples = []
         for start, part in self.slices[level].items():
             if first <= start <= watermark:
                 counts += part.counts
                 sums += part.sums
                 rows += part.rows
+                oldest = min(oldest, start)
                 if part.sample is not None:
                     samples.append(part.sample)
-        return WindowSum(window, first, watermark, counts, sums, rows, tuple(samples))
+        return WindowSum(window, first, watermark, counts, sums, rows, oldest, tuple(samples))
 
     def weigh(self, level: int, weights: Mapping[int, float]) -> tuple[IntArray, FloatArray, int]:
         """Counts, sums and number of records of the slices that start at these times, times their weights.
