@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from drift_exporter.config import load_config
 from drift_exporter.reference.build import build_reference
+from drift_exporter.reference.store import load_reference, save_reference
 from drift_exporter.runtime import make_model
 from support.records import model_config, write_config
 
@@ -42,6 +44,20 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def rolling(calibrated: Path) -> Path:
+    """The same with the model's own past as reference, and bins that know nothing of times."""
+    folder = calibrated / "rolling"
+    folder.mkdir()
+    bins = replace(load_reference(calibrated / "reference.json"), calibration=())
+    save_reference(bins, folder / "bins.json")
+    fields = {"timestamp": "ts", "features": "features.*"}
+    kind = {"rolling": "7d", "offset": "1d", "bins": "bins.json"}
+    model = model_config("m", path="live.ndjson", fields=fields, reference=kind)
+    write_config(folder, [model], windows=["1h", "24h"])
+    return folder
+
+
 def confidences(folder: Path, log: bytes) -> Sequence[float]:
     """Confidence of the column in the windows of 1h and 24h, after the log was read."""
     (folder / "live.ndjson").write_bytes(log)
@@ -65,3 +81,13 @@ def test_days_are_silent_and_a_shift_of_a_day_is_found(calibrated: Path) -> None
     first = 24 * 40
     assert max(confidences(calibrated, lines(first, first + 24, 2))) < 0.95
     assert confidences(calibrated, lines(first, first + 24, 3, shift=0.8))[1] > 0.99
+
+
+@pytest.mark.parametrize("hour", range(0, 24, 3))
+def test_no_hour_alarms_beside_the_past_week(rolling: Path, hour: int) -> None:
+    assert max(confidences(rolling, lines(0, 24 * 9 + hour, hour))) < 0.95
+
+
+def test_a_shift_of_a_day_is_found_beside_the_past_week(rolling: Path) -> None:
+    log = lines(0, 24 * 9, 4) + lines(24 * 9, 24 * 10, 5, shift=0.8)
+    assert confidences(rolling, log)[1] > 0.99

@@ -8,13 +8,16 @@ bins are those of a file either way.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from drift_exporter.config.references import ENOUGH, RollingReference, VersionReference
 from drift_exporter.config.values import format_duration
 from drift_exporter.ingest import ModelIngest
+from drift_exporter.judge.past import calibrate_on_slices
 from drift_exporter.reference.counted import with_counts
 from drift_exporter.reference.model import Reference
 from drift_exporter.window.history import Past, seasonal_past, whole_past
-from drift_exporter.window.ring import Slice, WindowSum
+from drift_exporter.window.ring import Ring, Slice, WindowSum
 from drift_exporter.window.slices import MICROSECONDS, Window
 
 Sums = Mapping[str, Sequence[WindowSum]]
@@ -80,7 +83,8 @@ def _rolling(
         raise ValueError(f"model {ingest.model.name!r} keeps no history")
     rolling, level = ingest.rolling, ingest.past
     ring = ingest.rings[version]
-    if window is None or rolling.season is None or window.length >= rolling.season:
+    whole = window is None or rolling.season is None or window.length >= rolling.season
+    if window is None or rolling.season is None or whole:
         past = whole_past(rolling, ring.windows[level], *span)
         short = _too_short(past, ring.slices[level], rolling.length)
     else:
@@ -102,9 +106,27 @@ def _rolling(
     known = ingest.compared.get(place)
     if known is None or known[0] != held:
         told = min(start for start, _, _ in held) / MICROSECONDS, past.end / MICROSECONDS
-        known = held, with_counts(bins, *ring.weigh(level, weights), told)
+        reference = with_counts(bins, *ring.weigh(level, weights), told)
+        if window is not None and whole and not bins.calibration:
+            reference = _calibrated(reference, ring, level, window.length, [start for start, _, _ in held])
+        known = held, reference
         ingest.compared[place] = known
     return _enough(known[1], ingest)
+
+
+def _calibrated(
+    reference: Reference, ring: Ring, level: int, length: int, starts: Sequence[int]
+) -> Reference:
+    """With how much windows of ``length`` microseconds varied in the slices that begin at ``starts``."""
+    slices, ordered = ring.slices[level], sorted(starts)
+    calibration = calibrate_on_slices(
+        reference.columns,
+        np.array([slices[start].counts for start in ordered]),
+        np.array([slices[start].rows for start in ordered]),
+        np.array(ordered),
+        (ring.windows[level].slice, length),
+    )
+    return replace(reference, calibration=calibration)
 
 
 def _uncalibrated(bins: Reference) -> Reference:

@@ -12,6 +12,7 @@ from drift_exporter.judge.calibration import (
     design_effect,
     design_effect_of_blocks,
     effects_in_window,
+    phases_of_day,
 )
 from drift_exporter.judge.confidence import drift_confidence
 from drift_exporter.reference.model import FloatArray, IntArray, WindowCalibration
@@ -93,6 +94,28 @@ def test_windows_put_together_from_independent_blocks_have_their_effect(parts: i
     blocks = clustered(200, 100, 5)
     found = design_effect_of_blocks(blocks, blocks.sum(axis=0), parts)
     assert found == pytest.approx(5.0, rel=0.25)
+
+
+def test_windows_of_whole_days_have_no_daily_cycle_in_them() -> None:
+    random = np.random.default_rng(5)
+    phases = np.arange(56) % 8
+    slope = np.sin(2 * np.pi * phases / 8)[:, None] * np.linspace(-1, 1, 10)
+    shares = np.exp(slope) / np.exp(slope).sum(axis=1, keepdims=True)
+    blocks = random.multinomial(500, shares)
+    total = blocks.sum(axis=0)
+    assert design_effect_of_blocks(blocks, total, 8) > 10
+    assert design_effect_of_blocks(blocks, total, 8, phases=phases) < 1.5
+    # Half a day is no whole day.
+    assert design_effect_of_blocks(blocks, total, 4, phases=phases) > 10
+
+
+def test_parts_of_a_day() -> None:
+    hours = np.arange(30) * 3_600_000_000
+    found = phases_of_day(hours, 3_600_000_000)
+    assert found is not None
+    assert [*range(24), *range(6)] == found.tolist()
+    assert phases_of_day(hours, 7 * 3_600_000_000) is None
+    assert phases_of_day(hours, 24 * 3_600_000_000) is None
 
 
 def test_too_little_says_nothing() -> None:

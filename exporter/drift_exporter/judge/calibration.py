@@ -31,6 +31,7 @@ _FILLED = 5.0
 _TAIL = 0.01
 _TAILS = (0.1, 0.05, 0.01)
 _DRAWS = 500
+_DAY = 86_400_000_000
 _BEYOND = 5
 """A quantile is looked at where this many windows are beyond it."""
 
@@ -50,20 +51,47 @@ def design_effect(windows: IntArray, total: IntArray) -> float:
     return _effect(deviations * np.sqrt(m / (m - n))[:, None], len(windows))
 
 
-def design_effect_of_blocks(blocks: IntArray, total: IntArray, length: float, seed: int = 0) -> float:
+def design_effect_of_blocks(
+    blocks: IntArray, total: IntArray, length: float, seed: int = 0, phases: IntArray | None = None
+) -> float:
     """Design effect, at least 1, of windows ``length`` blocks long, from blocks (K, B) of the reference.
 
     Windows are put together from blocks drawn with replacement (a block bootstrap, Kuensch (1989), The
     jackknife and the bootstrap for general stationary observations, Ann. Stat. 17(3)), so what blocks further
-    apart than one have to do with each other is not in it. Fewer than ``FEWEST_BLOCKS`` say nothing: NaN.
+    apart than one have to do with each other is not in it. ``phases`` (K,) number the times of day that the
+    blocks are of, from 0: a window of whole days is then put together of as many blocks of each (Politis
+    (2001), Resampling time series with seasonal components), and a daily cycle is not in it either. Fewer
+    than ``FEWEST_BLOCKS`` say nothing: NaN.
     """
     if len(blocks) < FEWEST_BLOCKS:
         return math.nan
     random = np.random.default_rng(seed)
     parts = max(1, round(length))
     # How often each block is in each window.
-    chosen = random.multinomial(parts, np.full(len(blocks), 1 / len(blocks)), size=_DRAWS)
+    chosen = np.zeros((_DRAWS, len(blocks)), dtype=np.int64)
+    for drawn, members in _strata(len(blocks), parts, phases):
+        chosen[:, members] = random.multinomial(drawn, np.full(len(members), 1 / len(members)), size=_DRAWS)
     return _effect(_deviations(chosen @ blocks, total), len(blocks))
+
+
+def _strata(blocks: int, parts: int, phases: IntArray | None) -> list[tuple[int, IntArray]]:
+    """How many blocks a window has of which, by the time of day where it has whole days of them."""
+    if phases is not None:
+        number = int(phases.max()) + 1
+        members = [np.flatnonzero(phases == phase) for phase in range(number)]
+        if parts % number == 0 and min(map(len, members)) > 1:
+            return [(parts // number, own) for own in members]
+    return [(parts, np.arange(blocks))]
+
+
+def phases_of_day(starts: IntArray, length: int) -> IntArray | None:
+    """Which part of the day (UTC) begins at ``starts`` (K,), microseconds, for parts of ``length``.
+
+    None where a day has no whole number of them.
+    """
+    if _DAY % length or length >= _DAY:
+        return None
+    return (starts % _DAY) // length
 
 
 def effects_in_window(

@@ -15,6 +15,7 @@ from drift_exporter.judge.calibration import (
     FEWEST_WINDOWS,
     design_effect,
     design_effect_of_blocks,
+    phases_of_day,
 )
 from drift_exporter.reference.model import Column, FloatArray, IntArray, NumericColumn, WindowCalibration
 
@@ -54,6 +55,10 @@ class _Cut:
         """Exported counts of the windows with enough records to compare."""
         found: IntArray = self.counts[self.rows >= _FEWEST_RECORDS]
         return found
+
+    def starts(self, start: int) -> IntArray:
+        """When these windows begin."""
+        return start + np.flatnonzero(self.rows >= _FEWEST_RECORDS) * self.stride * self.length
 
 
 class WindowCounts:
@@ -147,13 +152,17 @@ class WindowCounts:
         if len(blocks) < FEWEST_BLOCKS:
             return None
         parts = length / self._block
+        phases = phases_of_day(self._cuts[self._block].starts(self._start), self._block)
         return WindowCalibration(
             length=length / _SECOND,
             windows=len(blocks),
             records=self._mean_records(blocks) * parts,
             blocks=True,
             design_effects=_rounded(
-                [design_effect_of_blocks(self._of(blocks, i), self._total(i), parts, seed) for i in columns]
+                [
+                    design_effect_of_blocks(self._of(blocks, i), self._total(i), parts, seed, phases)
+                    for i in columns
+                ]
             ),
             judged=0,
             alarms=nothing,
