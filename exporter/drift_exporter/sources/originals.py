@@ -88,12 +88,32 @@ def judge(file: KnownFile, original: Original) -> Verdict:
         return Verdict.COPY
     if not isinstance(file, TextFile):
         return Verdict.OTHER
+    return _judge_text(file, original)
+
+
+def _judge_text(file: TextFile, original: Original) -> Verdict:
+    """What a file is that did not hold all of the original when it was looked at."""
+    position = original.position
     glimpse = file.glimpse(position.offset, HEAD, TAIL)
     if glimpse.damage and glimpse.length < EVIDENCE:
         return Verdict.UNREADABLE
-    if 0 < glimpse.length < position.offset and _begins_like(glimpse, original):
+    if not 0 < glimpse.length < position.offset:
+        # Perhaps it was being made, and is whole since.
+        begins = position.head.matches(glimpse.head[: position.head.length])
+        return Verdict.COPY if begins and file.holds(position) else Verdict.OTHER
+    if _begins_like(glimpse, original) or _was_cut(original):
         return Verdict.PART
     return Verdict.OTHER
+
+
+def _was_cut(original: Original) -> bool:
+    """Whether an original was cut off a moment ago: what a copy is to it can be told at the next look."""
+    if original.file is None:
+        return False
+    try:
+        return not original.file.holds(original.position)
+    except FileNotFoundError:
+        return True
 
 
 def _begins_like(glimpse: Glimpse, original: Original) -> bool:
