@@ -13,6 +13,7 @@ import numpy as np
 from drift_exporter.config.references import ENOUGH, RollingReference, VersionReference
 from drift_exporter.config.values import format_duration
 from drift_exporter.ingest import ModelIngest
+from drift_exporter.judge.calibration import FEWEST_BLOCKS
 from drift_exporter.judge.past import calibrate_on_slices
 from drift_exporter.reference.counted import with_counts
 from drift_exporter.reference.model import Reference
@@ -22,6 +23,8 @@ from drift_exporter.window.slices import MICROSECONDS, Window
 
 Sums = Mapping[str, Sequence[WindowSum]]
 """The windows' sums by version, shortest window first, all of one moment."""
+
+_OLDER = 2 / 3
 
 LEAST_SHARE = 0.5
 """Share of a rolling reference's length, or of its seasons, that the history must reach over."""
@@ -117,8 +120,12 @@ def _rolling(
 def _calibrated(
     reference: Reference, ring: Ring, level: int, length: int, starts: Sequence[int]
 ) -> Reference:
-    """With how much windows of ``length`` microseconds varied in the slices that begin at ``starts``."""
+    """With how much windows of ``length`` microseconds varied in the slices that begin at ``starts``.
+
+    Only the older ones of them tell: a shift that is in the newest ones already would hide itself.
+    """
     slices, ordered = ring.slices[level], sorted(starts)
+    ordered = ordered[: max(FEWEST_BLOCKS, round(len(ordered) * _OLDER))]
     calibration = calibrate_on_slices(
         reference.columns,
         np.array([slices[start].counts for start in ordered]),
