@@ -15,6 +15,7 @@ looked at itself.
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from scipy import special
@@ -65,18 +66,27 @@ def design_effect_of_blocks(
     """
     if len(blocks) < FEWEST_BLOCKS:
         return math.nan
-    random = np.random.default_rng(seed)
-    parts = max(1, round(length))
-    # How often each block is in each window.
-    chosen = np.zeros((_DRAWS, len(blocks)), dtype=np.int64)
-    for drawn, members in _strata(len(blocks), parts, phases):
-        chosen[:, members] = random.multinomial(drawn, np.full(len(members), 1 / len(members)), size=_DRAWS)
+    known = () if phases is None else tuple(phases.tolist())
+    chosen = _chosen(len(blocks), max(1, round(length)), seed, known)
     return _effect(_deviations(chosen @ blocks, total), len(blocks))
 
 
-def _strata(blocks: int, parts: int, phases: IntArray | None) -> list[tuple[int, IntArray]]:
+@lru_cache(maxsize=16)
+def _chosen(blocks: int, parts: int, seed: int, phases: tuple[int, ...]) -> IntArray:
+    """How often each block is in each of the windows that are put together (draws, blocks).
+
+    All columns of a model have the same.
+    """
+    random = np.random.default_rng(seed)
+    chosen = np.zeros((_DRAWS, blocks), dtype=np.int64)
+    for drawn, members in _strata(blocks, parts, np.array(phases, dtype=np.int64)):
+        chosen[:, members] = random.multinomial(drawn, np.full(len(members), 1 / len(members)), size=_DRAWS)
+    return chosen
+
+
+def _strata(blocks: int, parts: int, phases: IntArray) -> list[tuple[int, IntArray]]:
     """How many blocks a window has of which, by the time of day where it has whole days of them."""
-    if phases is not None:
+    if len(phases):
         number = int(phases.max()) + 1
         members = [np.flatnonzero(phases == phase) for phase in range(number)]
         if parts % number == 0 and min(map(len, members)) > 1:
