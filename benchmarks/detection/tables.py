@@ -1,6 +1,5 @@
 """The results as the tables of docs/statistics.md."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from detection.summary import (
     large_found,
     sizes_of,
 )
+from page import replace_between
 
 BEGIN, END = "<!-- begin: make bench-detection -->", "<!-- end: make bench-detection -->"
 OURS = "drift_exporter"
@@ -63,11 +63,7 @@ def section(results: Result) -> str:
 
 def insert(page: Path, results: Result) -> None:
     """Put the section into a page, between the markers. Raises ValueError where they are not there."""
-    text = page.read_text(encoding="utf-8")
-    found = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
-    if not found.search(text):
-        raise ValueError(f"{page} has no markers {BEGIN} and {END}")
-    page.write_text(found.sub(lambda _: f"{BEGIN}\n{section(results)}\n{END}", text), encoding="utf-8")
+    replace_between(BEGIN, END, section(results), page)
 
 
 def targets(results: Result) -> str:

@@ -161,3 +161,11 @@ def test_the_table_of_effects(tmp_path: Path, log: Path) -> None:
     expected = f"{hours.design_effects[place]:12.2f} 0 % ({plain:.0f} %)"
     assert [line for line in shown.splitlines() if line.startswith("cycle") and expected in line]
     assert all(len(line) <= 100 for line in shown.splitlines())
+
+
+def test_windows_are_judged_by_the_tolerances_that_are_configured(tmp_path: Path, log: Path) -> None:
+    usual = build(tmp_path, config_of(tmp_path, ["1h"]), log).calibration[0]
+    columns = {"cycle": {"tolerance": 50.0}}
+    tolerant = build(tmp_path, config_of(tmp_path, ["1h"], columns=columns), log).calibration[0]
+    assert usual.plain_alarms.max() > 0.5 * usual.judged
+    assert 0 == tolerant.plain_alarms.max()

@@ -4,10 +4,8 @@ import numpy as np
 
 from drift_exporter.judge.calibration import design_effect
 from drift_exporter.judge.confidence import drift_statistic, p_values
+from drift_exporter.judge.evaluate import DRIFTED_CONFIDENCE
 from drift_exporter.reference.model import FloatArray, IntArray
-
-ALARM = 0.95
-"""Confidence from which a column counts as drifted."""
 
 
 def own_alarms(
@@ -34,4 +32,4 @@ def crosswise_effects(windows: IntArray, total: IntArray) -> tuple[float, float]
 
 
 def _alarms(p: FloatArray) -> int:
-    return int(np.count_nonzero(1 - p >= ALARM))
+    return int(np.count_nonzero(1 - p >= DRIFTED_CONFIDENCE))

@@ -28,6 +28,9 @@ FEWEST_WINDOWS = 8
 FEWEST_BLOCKS = 20
 """Blocks from which windows longer than a reference can show are put together."""
 
+FEWEST_RECORDS = 30
+"""A window of fewer records than these is not compared."""
+
 _FILLED = 5.0
 _TAIL = 0.01
 _TAILS = (0.1, 0.05, 0.01)

@@ -37,6 +37,10 @@ class Criteria:
     persistence: int = 1
     importance: Mapping[str, float] | None = None
 
+    def tolerance(self, column: str) -> float:
+        """Tolerated PSI of a column, by its name."""
+        return self.tolerances.get(column, self.default_tolerance)
+
 
 def judge_window(  # noqa: PLR0913, PLR0917 - a window is name, start and end; its content counts, sums, samples
     name: str,
@@ -82,9 +86,7 @@ def judge_window(  # noqa: PLR0913, PLR0917 - a window is name, start and end; i
     if not judged:
         return nothing
     columns = [reference.columns[i] for i in judged]
-    column_tolerances = [
-        criteria.tolerances.get(column.name, criteria.default_tolerance) for column in columns
-    ]
+    column_tolerances = [criteria.tolerance(column.name) for column in columns]
     length = end - start if covered is None else covered
     effects = effects_in_window(reference.calibration, len(reference.columns), length, samples)
     statistics = [

@@ -5,15 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from drift_exporter.judge.calibration import (
+    FEWEST_RECORDS,
     FEWEST_WINDOWS,
     design_effect,
     design_effect_of_blocks,
     phases_of_day,
 )
 from drift_exporter.reference.model import Column, IntArray, WindowCalibration
-
-MICROSECONDS = 1_000_000
-_FEWEST_RECORDS = 30
+from drift_exporter.window.slices import MICROSECONDS
 
 
 def calibrate_on_slices(
@@ -28,7 +27,7 @@ def calibrate_on_slices(
     """
     slice_length, window_length = lengths
     together = max(1, window_length // slice_length)
-    enough = rows >= _FEWEST_RECORDS
+    enough = rows >= FEWEST_RECORDS
     counts, rows, starts = counts[enough], rows[enough], starts[enough]
     if not len(rows):
         return ()

@@ -8,7 +8,7 @@ from drift_exporter.config.schema import Config, Model
 from drift_exporter.config.sources import pattern_of
 from drift_exporter.count.counting import count_columns
 from drift_exporter.count.layout import Layout, make_layout
-from drift_exporter.judge.evaluate import DEFAULT_TOLERANCE
+from drift_exporter.planning import criteria_of
 from drift_exporter.reference.inputs import Reader
 from drift_exporter.reference.model import Column, FloatArray, IntArray, Kind, Reference
 from drift_exporter.reference.moments import Moments
@@ -53,12 +53,7 @@ def count_again(
         reference = replace(reference, columns=_counted(layout, counts, sums, moments))
     if windows is None or not calibrated:
         return reference
-
-    def tolerance(column: str) -> float:
-        options = model.columns.get(column)
-        return DEFAULT_TOLERANCE if options is None else options.tolerance
-
-    calibration = windows.calibrate(reference.columns, tolerance, reference.seed)
+    calibration = windows.calibrate(reference.columns, criteria_of(model).tolerance, reference.seed)
     return replace(reference, calibration=calibration)
 
 

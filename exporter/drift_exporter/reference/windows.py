@@ -12,15 +12,15 @@ from drift_exporter.decode.records import Records
 from drift_exporter.judge.backtest import crosswise_effects, own_alarms
 from drift_exporter.judge.calibration import (
     FEWEST_BLOCKS,
+    FEWEST_RECORDS,
     FEWEST_WINDOWS,
     design_effect,
     design_effect_of_blocks,
     phases_of_day,
 )
 from drift_exporter.reference.model import Column, FloatArray, IntArray, NumericColumn, WindowCalibration
+from drift_exporter.window.slices import MICROSECONDS
 
-_SECOND = 1_000_000
-_FEWEST_RECORDS = 30
 _MOST_WINDOWS = 1000
 _CELLS = 6_000_000
 _COUNTED_CELLS = 1 << 22
@@ -53,12 +53,12 @@ class _Cut:
 
     def enough(self) -> IntArray:
         """Exported counts of the windows with enough records to compare."""
-        found: IntArray = self.counts[self.rows >= _FEWEST_RECORDS]
+        found: IntArray = self.counts[self.rows >= FEWEST_RECORDS]
         return found
 
     def starts(self, start: int) -> IntArray:
         """When these windows begin."""
-        return start + np.flatnonzero(self.rows >= _FEWEST_RECORDS) * self.stride * self.length
+        return start + np.flatnonzero(self.rows >= FEWEST_RECORDS) * self.stride * self.length
 
 
 class WindowCounts:
@@ -70,7 +70,7 @@ class WindowCounts:
         self._start = start
         self._span = end - start + 1
         self._rows = rows
-        self._lengths = sorted(round(length * _SECOND) for length in lengths)
+        self._lengths = sorted(round(length * MICROSECONDS) for length in lengths)
         self._columns = layout.reference.columns
         sizes = [len(column.bins) for column in self._columns]
         self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
@@ -137,7 +137,7 @@ class WindowCounts:
             effects = [design_effect(self._of(windows, i), self._total(i)) for i in columns]
             judged, alarms, plain = self._alarms(windows, tolerance)
             return WindowCalibration(
-                length=length / _SECOND,
+                length=length / MICROSECONDS,
                 windows=len(windows),
                 records=self._mean_records(windows),
                 blocks=False,
@@ -154,7 +154,7 @@ class WindowCounts:
         parts = length / self._block
         phases = phases_of_day(self._cuts[self._block].starts(self._start), self._block)
         return WindowCalibration(
-            length=length / _SECOND,
+            length=length / MICROSECONDS,
             windows=len(blocks),
             records=self._mean_records(blocks) * parts,
             blocks=True,
@@ -201,10 +201,10 @@ class WindowCounts:
 
     def _fits(self, length: int, windows: int) -> bool:
         """Whether there are that many windows of that length, with enough records on the average."""
-        return self._span // length >= windows and self._rows * length / self._span >= _FEWEST_RECORDS
+        return self._span // length >= windows and self._rows * length / self._span >= FEWEST_RECORDS
 
     def _block_length(self) -> int | None:
-        lengths = [seconds * _SECOND for seconds in _BLOCKS]
+        lengths = [seconds * MICROSECONDS for seconds in _BLOCKS]
         return max((length for length in lengths if self._fits(length, FEWEST_BLOCKS)), default=None)
 
     def _cut(self, length: int, cuts: int) -> _Cut:
