@@ -11,16 +11,21 @@ from drift_exporter.errors import ReferenceFileError
 from drift_exporter.reference.bins import categorical_column, numeric_column, numeric_column_from_distinct
 from drift_exporter.reference.model import FloatArray, NumericColumn
 
-RANDOM = np.random.default_rng(20)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@pytest.fixture
+def random() -> np.random.Generator:
+    """Anew for every test: its values do not depend on which tests ran before it."""
+    return np.random.default_rng(20)
 
 
 def column_of(values: FloatArray) -> NumericColumn:
     return numeric_column("x", "feature", values)
 
 
-def test_continuous_values_have_ten_bins_at_the_deciles() -> None:
-    values = RANDOM.normal(size=10_000)
+def test_continuous_values_have_ten_bins_at_the_deciles(random: np.random.Generator) -> None:
+    values = random.normal(size=10_000)
     column = column_of(values)
 
     np.testing.assert_array_equal(
@@ -29,22 +34,22 @@ def test_continuous_values_have_ten_bins_at_the_deciles() -> None:
     assert column.export(column.counts).tolist() == [1000] * 10 + [0]
 
 
-def test_continuous_values_have_128_fine_bins_and_a_few_in_the_tails() -> None:
-    values = RANDOM.uniform(size=128_000)
+def test_continuous_values_have_128_fine_bins_and_a_few_in_the_tails(random: np.random.Generator) -> None:
+    values = random.uniform(size=128_000)
     column = column_of(values)
     assert len(column.fine_counts) == 128
     assert column.fine_counts.max() <= math.ceil(128_000 / 120)
 
-    normal = column_of(RANDOM.normal(size=100_000))
+    normal = column_of(random.normal(size=100_000))
     assert 128 <= len(normal.fine_counts) <= 150
 
 
-def test_every_exported_edge_is_a_fine_edge() -> None:
+def test_every_exported_edge_is_a_fine_edge(random: np.random.Generator) -> None:
     for values in (
-        RANDOM.normal(size=5000),
-        RANDOM.integers(0, 90, 5000).astype(float),
-        RANDOM.integers(0, 400, 5000).astype(float),
-        np.round(RANDOM.lognormal(0, 2, 5000), 1),
+        random.normal(size=5000),
+        random.integers(0, 90, 5000).astype(float),
+        random.integers(0, 400, 5000).astype(float),
+        np.round(random.lognormal(0, 2, 5000), 1),
         np.array([4.0]),
     ):
         column = column_of(values)
@@ -67,15 +72,15 @@ def test_few_distinct_values_have_an_exported_bin_each(distinct: int) -> None:
 
 
 @pytest.mark.parametrize("distinct", [2, 10, 11, 63, 64, 100, 127, 128])
-def test_up_to_128_distinct_values_have_a_fine_bin_each(distinct: int) -> None:
-    values = RANDOM.choice(RANDOM.normal(size=distinct), 20_000)
+def test_up_to_128_distinct_values_have_a_fine_bin_each(distinct: int, random: np.random.Generator) -> None:
+    values = random.choice(random.normal(size=distinct), 20_000)
     _, counts = np.unique(values, return_counts=True)
     column = column_of(values)
     assert counts.tolist() == column.fine_counts[column.fine_counts > 0].tolist()
 
 
-def test_a_heavy_value_among_continuous_ones_has_a_fine_bin_of_its_own() -> None:
-    values = np.where(RANDOM.random(20_000) < 0.3, 1.0, RANDOM.normal(size=20_000))
+def test_a_heavy_value_among_continuous_ones_has_a_fine_bin_of_its_own(random: np.random.Generator) -> None:
+    values = np.where(random.random(20_000) < 0.3, 1.0, random.normal(size=20_000))
     column = column_of(values)
     place = int(np.searchsorted(column.fine_edges, 1.0))
     assert column.fine_edges[place] == 1.0
@@ -83,18 +88,18 @@ def test_a_heavy_value_among_continuous_ones_has_a_fine_bin_of_its_own() -> None
     assert (values == 1.0).sum() == column.fine_counts[place]
 
 
-def test_a_heavy_value_leaves_the_other_bins_even() -> None:
-    values = np.where(np.arange(20_000) < 11_000, 0.0, RANDOM.exponential(size=20_000))
+def test_a_heavy_value_leaves_the_other_bins_even(random: np.random.Generator) -> None:
+    values = np.where(np.arange(20_000) < 11_000, 0.0, random.exponential(size=20_000))
     column = column_of(values)
     assert column.export(column.counts).tolist() == [11_000] + [1000] * 9 + [0]
 
 
-def test_fine_bins_of_several_values_hold_little() -> None:
+def test_fine_bins_of_several_values_hold_little(random: np.random.Generator) -> None:
     for values in (
-        RANDOM.lognormal(0, 2, 30_000),
-        np.round(RANDOM.normal(size=30_000), 2),
-        np.where(RANDOM.random(30_000) < 0.9, 0.0, RANDOM.normal(size=30_000)),
-        np.concatenate([np.repeat(np.arange(100.0), 290), RANDOM.uniform(40, 41, 1000)]),
+        random.lognormal(0, 2, 30_000),
+        np.round(random.normal(size=30_000), 2),
+        np.where(random.random(30_000) < 0.9, 0.0, random.normal(size=30_000)),
+        np.concatenate([np.repeat(np.arange(100.0), 290), random.uniform(40, 41, 1000)]),
     ):
         column = column_of(values)
         place = np.searchsorted(column.fine_edges, np.unique(values))
@@ -116,8 +121,8 @@ def test_missing_values_are_counted_apart() -> None:
     assert column.mean == pytest.approx(5 / 3)
 
 
-def test_moments_are_those_of_the_raw_values() -> None:
-    values = RANDOM.lognormal(3, 1, 10_000)
+def test_moments_are_those_of_the_raw_values(random: np.random.Generator) -> None:
+    values = random.lognormal(3, 1, 10_000)
     column = column_of(values)
     assert column.mean == pytest.approx(values.mean(), rel=1e-12)
     assert column.standard_deviation == pytest.approx(values.std(), rel=1e-12)
@@ -126,15 +131,15 @@ def test_moments_are_those_of_the_raw_values() -> None:
     assert column.fine_sums.sum() == pytest.approx(values.sum(), rel=1e-12)
 
 
-def test_a_large_offset_does_not_spoil_the_deviation() -> None:
-    values = 1e9 + RANDOM.normal(size=10_000)
+def test_a_large_offset_does_not_spoil_the_deviation(random: np.random.Generator) -> None:
+    values = 1e9 + random.normal(size=10_000)
     assert column_of(values).standard_deviation == pytest.approx(values.std(), rel=1e-6)
 
 
-def test_counted_distinct_values_give_the_same_column_in_any_order() -> None:
-    values = np.round(RANDOM.normal(size=5000), 2)
+def test_counted_distinct_values_give_the_same_column_in_any_order(random: np.random.Generator) -> None:
+    values = np.round(random.normal(size=5000), 2)
     distinct, counts = np.unique(values, return_counts=True)
-    order = RANDOM.permutation(len(distinct))
+    order = random.permutation(len(distinct))
     expected = column_of(values)
     actual = numeric_column_from_distinct("x", "feature", distinct[order], counts[order], 0)
     np.testing.assert_array_equal(expected.edges, actual.edges)
