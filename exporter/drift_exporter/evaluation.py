@@ -57,7 +57,7 @@ class Durations:
 Sums = Mapping[str, tuple[tuple[WindowSum, Choice], ...]]
 
 Captured = tuple[ModelSnapshot, Sums, Mapping[str, CapturedOutcomes]]
-"""A model without its windows; by version the windows' sums, each with what it is compared with; and outcomes.
+"""A model without its windows; by version the windows' sums, each with its reference; and its outcomes.
 
 All are copies of one moment.
 """

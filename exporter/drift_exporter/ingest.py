@@ -22,9 +22,10 @@ from drift_exporter.decode.formats import make_decoder
 from drift_exporter.decode.plan import CODE_OTHER, Plan
 from drift_exporter.decode.records import Bounds, Decoder, Records
 from drift_exporter.errors import ChunkTooLargeError, ConfigurationError
+from drift_exporter.join.run import Fetch
 from drift_exporter.judge.persistence import History
 from drift_exporter.outcomes.leaves import counts_outcomes
-from drift_exporter.outcomes.model import NOTHING, Joined, ModelOutcomes, Prepared
+from drift_exporter.outcomes.model import NOTHING, Joined, ModelOutcomes, Prepared, nothing_saved
 from drift_exporter.planning import criteria_of, make_plan, rolling_of
 from drift_exporter.reference.model import IntArray, Kind, Reference
 from drift_exporter.sharing import configured_names, strangers_in
@@ -73,8 +74,9 @@ class ModelIngest:
         config: Config,
         references: Mapping[str | None, Reference],
         clock: Callable[[], float] = time.time,
+        fetch: Fetch = nothing_saved,
     ) -> None:
-        """``references`` by version; the one under None serves every version."""
+        """``references`` by version; the one under None serves every version. ``fetch`` reads what waits."""
         self.model = model
         self.references = references
         self.windows = make_windows({window.name: window.seconds for window in config.windows})
@@ -100,6 +102,7 @@ class ModelIngest:
         self.records = 0
         self.watermark: int | None = None
         self._clock = clock
+        self._fetch = fetch
         self._format = model.predictions.source.decoded_as
         self._pattern = pattern_of(model.predictions.source)
         self.configured = configured_names(model, config)
@@ -112,7 +115,7 @@ class ModelIngest:
     def _make_outcomes(self) -> ModelOutcomes | None:
         if not counts_outcomes(self.model):
             return None
-        return ModelOutcomes(self.model, self.windows, self.plan, self.references)
+        return ModelOutcomes(self.model, self.windows, self.plan, self.references, self._fetch)
 
     def _no_ids(self) -> SeenIds | None:
         window = self.model.predictions.deduplicate
@@ -416,6 +419,10 @@ class ModelIngest:
             self.outcomes.take(counted.outcomes.parts, joined)
         if assignment.watermark > (_NEVER if self.watermark is None else self.watermark):
             self.watermark = assignment.watermark
+        self._evict()
+
+    def _evict(self) -> None:
+        """Drop slices that are in no window any more."""
         if self.watermark is not None:
             for ring in self.rings.values():
                 ring.evict(self.watermark)

@@ -112,9 +112,7 @@ def make_plan(
         latency=None if fields.latency is None else split_path(fields.latency.field),
         latency_scale=1.0 if fields.latency is None else fields.latency.scale,
         trace_id=_optional(fields.trace_id),
-        id=_optional(fields.id)
-        if model.predictions.deduplicate is not None or model.labels is not None
-        else None,
+        id=_optional(fields.id) if told_by_id else None,
         versions=tuple(versions),
         model=_optional(fields.model),
         models=() if fields.model is None else tuple(dict.fromkeys((model.name, *names))),

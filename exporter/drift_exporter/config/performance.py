@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
-from pydantic.functional_validators import AfterValidator, BeforeValidator, PlainSerializer
+from pydantic import Field, PlainSerializer
+from pydantic.functional_validators import AfterValidator, BeforeValidator
 
 from drift_exporter.config.fieldtypes import Lag, Scalar, Text
 from drift_exporter.config.positions import kind_of, shorten

@@ -25,7 +25,7 @@ def label_series(model: str, labels: LabelsSnapshot) -> Iterator[Series]:
 
 
 def outcome_parts(model: str, version: VersionSnapshot, rank: tuple[int, int]) -> Iterator[Part]:
-    """The series of a version's outcomes: first those of all records, then those of each segment or attribute.
+    """The series of a version's outcomes: those of all records, then those of each segment or attribute.
 
     ``rank`` are the places of the model and the version.
     """
@@ -59,12 +59,9 @@ def _totals(labels: Labels, outcomes: OutcomesSnapshot) -> Iterator[Series]:
     if outcomes.scores is not None:
         for place, bound in enumerate(CONFIDENCE_BOUNDS):
             own = (*labels, f"{bound:g}")
-            positives, negatives = (
-                int(outcomes.scores.positives[place]),
-                int(outcomes.scores.negatives[place]),
-            )
-            yield Series(catalogue.SCORE_OUTCOMES, (*own, "positive"), positives)
-            yield Series(catalogue.SCORE_OUTCOMES, (*own, "negative"), negatives)
+            both = {"positive": outcomes.scores.positives, "negative": outcomes.scores.negatives}
+            for label, counts in both.items():
+                yield Series(catalogue.SCORE_OUTCOMES, (*own, label), int(counts[place]))
             yield Series(catalogue.SCORE_OUTCOMES_SUM, own, float(outcomes.scores.scores[place]))
     for window in outcomes.windows:
         yield from _window(labels, window)

@@ -5,7 +5,7 @@ needs, as codes wherever there are names. What the codes stand for is kept besid
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -47,8 +47,10 @@ Rows = NDArray[Any]
 Dictionary = Mapping[str, Any]
 """What the codes in rows stand for, as JSON values."""
 
-LABELS = np.dtype([("low", "<u8"), ("high", "<u8"), ("time", "<i8"), ("value", "<f8")])
-"""Rows of labels: a class's code or a number."""
+VALUE = np.dtype("<f8")
+"""The type of a label's value: a class's code or a number."""
+
+_LABELS = np.dtype([("low", "<u8"), ("high", "<u8"), ("time", "<i8"), ("value", VALUE)])
 
 
 @dataclass
@@ -84,9 +86,9 @@ class Reader:
                 *([] if self.model.task == "regression" else [("predicted", "<i2")]),
                 *([("value", "<f8")] if self.model.task == "regression" else []),
                 *([("score", "<f8")] if len(self.scored) == 1 else []),
-                *([("scores", "<f4", (len(self.scored),))] if len(self.scored) > 1 else []),
+                *([(_score(i), "<f4") for i in range(len(self.scored))] if len(self.scored) > 1 else []),
                 *([("position", "<f4")] if POSITION in self._numbers else []),
-                *([("groups", "<u2", (len(self.columns),))] if self.columns else []),
+                *((_group(i), "<u2") for i in range(len(self.columns))),
             ]
         )
 
@@ -103,7 +105,6 @@ class Reader:
             "classes": list(self.classes.names),
             "scored": list(self.scored),
             "columns": [[one.column, list(one.values)] for one in self.columns],
-            "dtype": _description(self.dtype),
         }
 
     def layout(self, version: str) -> TallyLayout:
@@ -135,14 +136,14 @@ class Reader:
             found["predicted"] = self._predicted(records)
         if "score" in found.dtype.names:
             found["score"] = self._score(records, found["predicted"])
-        for place, code in enumerate(self.scored if "scores" in found.dtype.names else ()):
+        for place, code in enumerate(self.scored if len(self.scored) > 1 else ()):
             key = score_key(self.classes.names[code])
-            found["scores"][:, place] = _finite(self._number(records, key))
+            found[_score(place)] = _finite(self._number(records, key))
         if "position" in found.dtype.names:
             found["position"] = _finite(self._number(records, POSITION))
         for place, one in enumerate(self.columns):
             codes = records.categorical[self._codes["feature", one.column]]
-            found["groups"][:, place] = self._values(one).take(codes)
+            found[_group(place)] = self._values(one).take(codes)
         return found
 
     def labels(self, records: Records) -> FloatArray:
@@ -161,9 +162,9 @@ class Reader:
         scores = np.zeros((0, count))
         if "score" in names:
             scores = rows["score"][None, :].copy()
-        elif "scores" in names:
-            scores = rows["scores"].T.astype(np.float64)
-        groups = tuple(rows["groups"][:, i].astype(np.int64) for i in range(len(self.columns)))
+        elif self.scored:
+            scores = np.stack([rows[_score(i)].astype(np.float64) for i in range(len(self.scored))])
+        groups = tuple(rows[_group(i)].astype(np.int64) for i in range(len(self.columns)))
         if labels is None:
             return Answers(groups, predicted, scores, np.zeros((count, self.moments)))
         codes = np.zeros(count, dtype=np.int64)
@@ -179,34 +180,39 @@ class Reader:
         if dictionary == self.dictionary:
             return rows
         found = np.zeros(len(rows), dtype=self.dtype)
-        names = rows.dtype.names or ()
+        wanted, names = self.dtype.names or (), rows.dtype.names or ()
         for name in ("low", "high", "time"):
             found[name] = rows[name]
         for name in ("value", "score", "position"):
-            if name in (self.dtype.names or ()):
+            if name in wanted:
                 found[name] = rows[name] if name in names else np.nan
         for name in dictionary["versions"]:
             if name not in self.versions:
                 self.versions.append(name)
         found["version"] = _renamed(rows["version"], dictionary["versions"], self.versions, 0)
-        if "predicted" in (self.dtype.names or ()):
+        if "predicted" in wanted:
             other = self.classes.other
             known = _renamed(rows["predicted"], dictionary["classes"], self.classes.names, other)
             found["predicted"] = np.where(rows["predicted"] < 0, UNTOLD, known)
-        for place, code in enumerate(self.scored if "scores" in (self.dtype.names or ()) else ()):
-            before = [dictionary["classes"][one] for one in dictionary["scored"]]
-            name = self.classes.names[code]
-            has = "scores" in names and name in before
-            found["scores"][:, place] = rows["scores"][:, before.index(name)] if has else np.nan
-        columns = {name: (place, values) for place, (name, values) in enumerate(dictionary["columns"])}
-        for place, one in enumerate(self.columns):
-            if one.column in columns:
-                was, values = columns[one.column]
-                other = len(one.values) - 2
-                found["groups"][:, place] = _renamed(rows["groups"][:, was], values, one.values, other)
-            else:
-                found["groups"][:, place] = len(one.values) - 1
+        self._remap_scores(found, rows, dictionary)
+        self._remap_groups(found, rows, dictionary)
         return found
+
+    def _remap_scores(self, found: Rows, rows: Rows, dictionary: Dictionary) -> None:
+        before = [dictionary["classes"][one] for one in dictionary["scored"]]
+        for place, code in enumerate(self.scored if len(self.scored) > 1 else ()):
+            name = self.classes.names[code]
+            there = len(before) > 1 and name in before
+            found[_score(place)] = rows[_score(before.index(name))] if there else np.nan
+
+    def _remap_groups(self, found: Rows, rows: Rows, dictionary: Dictionary) -> None:
+        before = {name: (place, values) for place, (name, values) in enumerate(dictionary["columns"])}
+        for place, one in enumerate(self.columns):
+            other, missing = len(one.values) - 2, len(one.values) - 1
+            found[_group(place)] = missing
+            if one.column in before:
+                was, values = before[one.column]
+                found[_group(place)] = _renamed(rows[_group(was)], values, one.values, other)
 
     def _moments(self, rows: Rows, version: str, scores: FloatArray, labels: FloatArray) -> FloatArray:
         if self.model.task == "regression":
@@ -291,29 +297,29 @@ class Reader:
 
 def label_rows(values: FloatArray, times: IntArray, ids: tuple[HashArray, HashArray]) -> Rows:
     """Rows of labels; all (rows,)."""
-    found = np.zeros(len(values), dtype=LABELS)
+    found = np.zeros(len(values), dtype=_LABELS)
     found["low"], found["high"] = ids
     found["time"], found["value"] = times, values
     return found
 
 
-def stored_dtype(dictionary: Dictionary) -> np.dtype[Any]:
-    """The type of rows that were stored with a dictionary."""
-    return np.dtype(
-        [
-            tuple(part if not isinstance(part, list) else tuple(part) for part in one)
-            for one in dictionary["dtype"]
-        ]
-    )
+def renamed_labels(rows: Rows, dictionary: Dictionary, classes: Classes) -> Rows:
+    """Rows of labels that were kept when codes stood for other classes, as they are now."""
+    if not classes.names or dictionary["classes"] == list(classes.names):
+        return rows
+    found = rows.copy()
+    found["value"] = _renamed(rows["value"], dictionary["classes"], classes.names, classes.other)
+    return found
 
 
-def with_versions(reader: Reader, versions: Sequence[str]) -> Reader:
-    """The same reader, with versions that are known already."""
-    return replace(reader, versions=list(versions))
+def _score(place: int) -> str:
+    """The field of the score of one of several classes."""
+    return f"score_{place}"
 
 
-def _description(dtype: np.dtype[Any]) -> list[list[Any]]:
-    return [[part if not isinstance(part, tuple) else list(part) for part in one] for one in dtype.descr]
+def _group(place: int) -> str:
+    """The field of the value of one of the columns that tell groups."""
+    return f"group_{place}"
 
 
 def _renamed(codes: NDArray[Any], before: Sequence[str], now: Sequence[str], other: int) -> IntArray:

@@ -47,21 +47,8 @@ def add_outcome_leaves(
     """
     if not counts_outcomes(model):
         return
+    _add_classes(model, references, numeric, categories, roles)
     fields = model.predictions.fields
-    classes = classes_of(model, references)
-    for key in (PREDICTION, LABEL):
-        if key not in roles:
-            continue
-        if model.task == "regression":
-            _number(model, key, roles[key], numeric, categories)
-        elif key not in numeric:
-            known = categories.setdefault(key, [])
-            known += missing_spellings(known, classes)
-        elif model.task == "multiclass":
-            raise ConfigurationError(
-                f"model {model.name!r}: the {key[0]} is numeric in the reference, and the task is multiclass; "
-                f"build the reference anew with columns.{key[0]}.type categorical"
-            )
     if SCORE in roles and model.task == "binary":
         _number(model, SCORE, roles[SCORE], numeric, categories)
     for name, path in (fields.scores or {}).items():
@@ -76,6 +63,30 @@ def add_outcome_leaves(
             raise ConfigurationError(
                 f"model {model.name!r}: {where} names {name!r}, which is {found} in the reference; build it "
                 f"anew with columns.{name}.type categorical"
+            )
+
+
+def _add_classes(
+    model: Model,
+    references: Sequence[Reference],
+    numeric: dict[Key, NumericLeaf],
+    categories: dict[Key, list[str]],
+    roles: Mapping[Key, FieldPath],
+) -> None:
+    """Add the prediction and the label: numbers of a regression, else categories that tell classes."""
+    classes = classes_of(model, references)
+    for key in (PREDICTION, LABEL):
+        if key not in roles:
+            continue
+        if model.task == "regression":
+            _number(model, key, roles[key], numeric, categories)
+        elif key not in numeric:
+            known = categories.setdefault(key, [])
+            known += missing_spellings(known, classes)
+        elif model.task == "multiclass":
+            raise ConfigurationError(
+                f"model {model.name!r}: the {key[0]} is numeric in the reference, and the task is multiclass;"
+                f" build it anew with columns.{key[0]}.type categorical"
             )
 
 

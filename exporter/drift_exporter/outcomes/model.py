@@ -16,15 +16,21 @@ from drift_exporter.count.binner import Binner
 from drift_exporter.count.tally import Tally, TallyLayout, count_answers, empty
 from drift_exporter.decode.plan import Plan
 from drift_exporter.decode.records import Records
-from drift_exporter.join.join import NEVER, LabelJoin, Matched
-from drift_exporter.outcomes.answers import LABELS, Reader, Rows
+from drift_exporter.errors import StateError
+from drift_exporter.join.engine import LabelJoin, Matched
+from drift_exporter.join.rows import NEVER, PREDICTIONS
+from drift_exporter.join.run import Document, Fetch
+from drift_exporter.outcomes.answers import VALUE, Reader, Rows, renamed_labels
 from drift_exporter.reference.model import FloatArray, IntArray, Reference
 from drift_exporter.snapshot import DELAY_BOUNDS
 from drift_exporter.window.slices import MICROSECONDS, Window, assign, make_levels
 from drift_exporter.window.tallies import TallyRing, reaching_back
 
-REASONS = ("duplicate", "correction", "superseded", "late", "unknown", "no_id", "missing")
-"""Why a label may not be counted as that of a prediction, or as another one than before."""
+REASONS = (
+    *("duplicate", "correction", "superseded", "late", "unknown", "no_id", "missing"),
+    *("duplicate_prediction", "prediction_without_id", "late_prediction"),
+)
+"""Why a label is not (or not only) the first one of a prediction, or a prediction waits for none."""
 
 _DELAYS = Binner(np.array(DELAY_BOUNDS))
 
@@ -67,6 +73,11 @@ class Joined:
     missing: int = 0
 
 
+def nothing_saved(side: str, number: int, start: int, end: int) -> Sequence[bytes]:
+    """What is read where nothing was saved."""
+    raise StateError(f"run {number} of {side}, chunks {start} to {end}: nothing was saved")
+
+
 NOTHING = Joined(None, ())
 """Nothing was joined."""
 
@@ -80,8 +91,9 @@ class ModelOutcomes:
         windows: tuple[Window, ...],
         plan: Plan,
         references: Mapping[str | None, Reference],
+        fetch: Fetch,
     ) -> None:
-        """Raise ConfigurationError where the classes are not known."""
+        """``fetch`` reads what was saved. Raises ConfigurationError where the classes are not known."""
         self.model = model
         self.offset = round(model.performance.offset * MICROSECONDS)
         self.levels = make_levels(reaching_back(windows, self.offset), None)
@@ -93,14 +105,26 @@ class ModelOutcomes:
         self.reasons: Counter[str] = Counter()
         self.join: LabelJoin | None = None
         if model.labels is not None:
-            delay = round(model.labels.max_delay * MICROSECONDS)
-            self.join = LabelJoin(self.reader.dtype, LABELS, delay)
+            self.join = LabelJoin(
+                self.reader.dtype,
+                VALUE,
+                round(model.labels.max_delay * MICROSECONDS),
+                fetch=fetch,
+                header=self.reader.dictionary,
+                remap=self._remap,
+            )
 
     def layout(self, version: str) -> TallyLayout:
         """What is counted of a version."""
         if version not in self._layouts:
             self._layouts[version] = self.reader.layout(version)
         return self._layouts[version]
+
+    def _remap(self, side: str, rows: Rows, header: Document) -> Rows:
+        """Rows that were kept when codes stood for something else, as they are now."""
+        if side == PREDICTIONS:
+            return self.reader.remap(rows, header)
+        return renamed_labels(rows, header, self.reader.classes)
 
     def replan(self, plan: Plan) -> None:
         """Read records by another plan from now on, which tells more versions apart."""
@@ -119,6 +143,8 @@ class ModelOutcomes:
         ``times`` (rows,) and the others in microseconds; ``versions`` as of ``versions_of``.
         """
         rows = self.reader.rows(records, times, versions)
+        if self.join is not None:
+            self.join.relabel(self.reader.dictionary)
         labels = None
         if self.model.predictions.fields.label is not None:
             labels = self.reader.labels(records)
@@ -138,7 +164,7 @@ class ModelOutcomes:
         """Join predictions with labels that came before them; changes nothing. May raise StateError."""
         if self.join is None or not len(prepared.rows):
             return NOTHING
-        matched = self.join.match_predictions(prepared.rows)
+        matched = self.join.match_predictions(prepared.rows, horizon)
         return Joined(matched, self._matched(matched, watermark, horizon))
 
     def join_labels(self, labels: Rows, watermark: int | None, horizon: int) -> Joined:
@@ -146,7 +172,7 @@ class ModelOutcomes:
         if self.join is None:
             return NOTHING
         missing = np.isnan(labels["value"])
-        matched = self.join.match_labels(labels[~missing])
+        matched = self.join.match_labels(labels[~missing], horizon)
         parts = self._matched(matched, watermark, horizon)
         return Joined(matched, parts, int(np.count_nonzero(missing)))
 
@@ -154,7 +180,9 @@ class ModelOutcomes:
         """Count what was prepared and joined."""
         if joined.matched is not None and self.join is not None:
             self.join.take(joined.matched)
-            self.reasons.update(joined.matched.counts)
+            self.reasons.update(
+                {name: count for name, count in joined.matched.counts.items() if name in REASONS}
+            )
         self.reasons["missing"] += joined.missing
         for part in (*parts, *joined.parts):
             self._take(part)
@@ -192,20 +220,20 @@ class ModelOutcomes:
 
     def _matched(self, matched: Matched, watermark: int | None, horizon: int) -> list[Part]:
         """What is counted of joined rows: the label that holds, less the one that held before."""
-        corrected = ~np.isnan(matched.previous)
-        if not corrected.any():
-            return self._parts(_Outcomes(matched.rows, matched.values, matched.delays), watermark, horizon)
-        taken_back = np.flatnonzero(corrected)
+        found = matched.outcomes
+        if not found.corrected.any():
+            return self._parts(_Outcomes(found.rows, found.values, found.delays), watermark, horizon)
+        taken_back = np.flatnonzero(found.corrected)
         none = np.full(len(taken_back), NEVER)
-        count = len(matched.rows)
+        count = len(found.rows)
         weights = np.ones(count + len(taken_back), dtype=np.int64)
         weights[count:] = -1
         outcomes = _Outcomes(
-            np.concatenate([matched.rows, matched.rows[taken_back]]),
-            np.concatenate([matched.values, matched.previous[taken_back]]),
-            np.append(np.where(corrected, NEVER, matched.delays), none),
+            np.concatenate([found.rows, found.rows[taken_back]]),
+            np.concatenate([found.values, found.previous[taken_back]]),
+            np.append(np.where(found.corrected, NEVER, found.delays), none),
             weights,
-            np.append(~corrected, none != NEVER),
+            np.append(~found.corrected, none != NEVER),
         )
         return self._parts(outcomes, watermark, horizon)
 
