@@ -158,7 +158,7 @@ def test_from_the_sample_of_a_reference(tmp_path: Path) -> None:
     config = make_config(tmp_path, task="regression", fields=fields, labels=later)
     log = write_log(rows, tmp_path / "log.parquet")
     reference = build_reference(config, "loans", [log], output=tmp_path / "loans.json")
-    assert [column.name for column in reference.columns] == ["prediction", "size", "kind"]
+    assert [column.name for column in reference.columns] == ["prediction", "kind", "size"]
     model = load_error_model(config.models[0], None, reference)
     assert model is not None
     assert model.rows == 12_000

@@ -31,14 +31,14 @@ ERRORS = ("absolute", "squared")
 LEAST_LABELLED = 200
 """Labelled records of the sample with fewer of which no model is fitted."""
 
-TREES = 220
+TREES = 300
 RATE = 0.1
 _HELD_TREES = 100
 _OF_TREE = 20_000
-_LEAST = 20
+_LEAST = 50
 _HELD = 3
 _SAME = 1e-9
-_WEIGHTS = np.array([2.0, 1.0])
+_WEIGHTS = np.array([4.0, 1.0])
 """Large errors weigh so much in the squares that what is told of the absolute ones would be drowned."""
 
 _BLOCK = 1 << 16
