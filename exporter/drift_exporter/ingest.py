@@ -113,7 +113,7 @@ class ModelIngest:
         self.outcomes = self._make_outcomes()
 
     def _make_outcomes(self) -> ModelOutcomes | None:
-        if not counts_outcomes(self.model):
+        if not counts_outcomes(self.model, list(self.references.values())):
             return None
         return ModelOutcomes(self.model, self.windows, self.plan, self.references, self._fetch)
 

@@ -126,20 +126,21 @@ class Reader:
             if name not in self.versions:
                 self.versions.append(name)
         found = np.zeros(records.rows, dtype=self.dtype)
+        wanted = self.dtype.names or ()
         if records.ids is not None:
             found["low"], found["high"] = records.ids
         found["time"] = times
         found["version"] = np.array([self.versions.index(name) for name in names])[version]
-        if "value" in found.dtype.names:
+        if "value" in wanted:
             found["value"] = _finite(self._number(records, PREDICTION))
         else:
             found["predicted"] = self._predicted(records)
-        if "score" in found.dtype.names:
+        if "score" in wanted:
             found["score"] = self._score(records, found["predicted"])
         for place, code in enumerate(self.scored if len(self.scored) > 1 else ()):
             key = score_key(self.classes.names[code])
             found[_score(place)] = _finite(self._number(records, key))
-        if "position" in found.dtype.names:
+        if "position" in wanted:
             found["position"] = _finite(self._number(records, POSITION))
         for place, one in enumerate(self.columns):
             codes = records.categorical[self._codes["feature", one.column]]

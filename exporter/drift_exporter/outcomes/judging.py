@@ -8,13 +8,15 @@ import numpy as np
 from drift_exporter.config.schema import Model
 from drift_exporter.count.outcomes import NOT_OF_CLASS, OF_CLASS, Outcomes
 from drift_exporter.count.tally import Dense, Tally, TallyLayout, dense
+from drift_exporter.judge.fairness.evaluate import fairness
 from drift_exporter.judge.performance.evaluate import class_performances, performances
 from drift_exporter.outcomes.model import REASONS, Labelled, ModelOutcomes
-from drift_exporter.reference.model import FloatArray, IntArray, Reference
+from drift_exporter.reference.model import MISSING, FloatArray, IntArray, Reference
 from drift_exporter.snapshot import (
     CONFIDENCE_BOUNDS,
     DELAY_BOUNDS,
     Estimate,
+    FairnessValue,
     Histogram,
     LabelsSnapshot,
     OutcomeCount,
@@ -48,6 +50,7 @@ class CapturedOutcomes:
     layout: TallyLayout
     total: Tally
     labelled: Labelled
+    favourable: int | None
     windows: tuple[CapturedWindow, ...]
 
 
@@ -55,7 +58,7 @@ def capture_outcomes(outcomes: ModelOutcomes, watermark: int | None) -> Mapping[
     """Copy what is to be judged, by version. The caller holds the lock."""
     found = {}
     for version, ring in outcomes.rings.items():
-        windows = ()
+        windows: tuple[CapturedWindow, ...] = ()
         if watermark is not None:
             windows = tuple(
                 CapturedWindow(
@@ -66,7 +69,9 @@ def capture_outcomes(outcomes: ModelOutcomes, watermark: int | None) -> Mapping[
         known = outcomes.labelled.get(version, Labelled())
         labelled = Labelled(known.count, known.delays.copy(), known.delay_sum)
         total = outcomes.totals[version]
-        found[version] = CapturedOutcomes(outcomes.layout(version), total, labelled, windows)
+        found[version] = CapturedOutcomes(
+            outcomes.layout(version), total, labelled, outcomes.favourable, windows
+        )
     return found
 
 
@@ -88,13 +93,14 @@ def judge_outcomes(model: Model, captured: CapturedOutcomes, reference: Referenc
         delays=delays,
         counts=tuple(_counts(total)),
         scores=_score_outcomes(total),
-        windows=tuple(_window(model, captured.layout, window, reference) for window in captured.windows),
+        windows=tuple(_window(model, captured, window, reference) for window in captured.windows),
     )
 
 
 def _window(
-    model: Model, layout: TallyLayout, window: CapturedWindow, reference: Reference | None
+    model: Model, captured: CapturedOutcomes, window: CapturedWindow, reference: Reference | None
 ) -> PerformanceWindow:
+    layout = captured.layout
     tables = dense(layout, window.tallies)
     groups = outcomes_of(tables)
     minimum = model.performance.minimum_labels
@@ -120,7 +126,29 @@ def _window(
         labelled=int(tables.labelled[0]),
         performance=performance,
         reference={} if reference is None else reference.performance,
+        fairness=tuple(_fairness(model, layout, groups, captured.favourable)),
     )
+
+
+def _fairness(
+    model: Model, layout: TallyLayout, groups: Sequence[Outcomes], favourable: int | None
+) -> Iterator[FairnessValue]:
+    """Each attribute's groups compared; records whose value is missing are no group."""
+    section = model.fairness
+    if section is None or favourable is None:
+        return
+    for attribute in section.attribute:
+        own = {
+            value: groups[place]
+            for place, (column, value) in enumerate(layout.groups)
+            if column == attribute and value != MISSING and groups[place].rows
+        }
+        found = fairness(own, favourable, section.minimum_group)
+        for group, metrics in found.groups.items():
+            for metric, estimate in metrics.items():
+                yield FairnessValue(metric, attribute, group, estimate)
+        for metric, estimate in found.attribute.items():
+            yield FairnessValue(metric, attribute, "", estimate, found.confidence.get(metric))
 
 
 def outcomes_of(tables: Dense) -> list[Outcomes]:

@@ -16,11 +16,12 @@ from drift_exporter.count.binner import Binner
 from drift_exporter.count.tally import Tally, TallyLayout, count_answers, empty
 from drift_exporter.decode.plan import Plan
 from drift_exporter.decode.records import Records
-from drift_exporter.errors import StateError
+from drift_exporter.errors import ConfigurationError, StateError
 from drift_exporter.join.engine import LabelJoin, Matched
 from drift_exporter.join.rows import NEVER, PREDICTIONS
 from drift_exporter.join.run import Document, Fetch
 from drift_exporter.outcomes.answers import VALUE, Reader, Rows, renamed_labels
+from drift_exporter.outcomes.classes import text_of
 from drift_exporter.reference.model import FloatArray, IntArray, Reference
 from drift_exporter.snapshot import DELAY_BOUNDS
 from drift_exporter.window.slices import MICROSECONDS, Window, assign, make_levels
@@ -98,6 +99,7 @@ class ModelOutcomes:
         self.offset = round(model.performance.offset * MICROSECONDS)
         self.levels = make_levels(reaching_back(windows, self.offset), None)
         self.reader = Reader(model, plan, references)
+        self.favourable = self._favourable()
         self._layouts: dict[str, TallyLayout] = {}
         self.rings: dict[str, TallyRing] = {}
         self.totals: dict[str, Tally] = {}
@@ -113,6 +115,18 @@ class ModelOutcomes:
                 header=self.reader.dictionary,
                 remap=self._remap,
             )
+
+    def _favourable(self) -> int | None:
+        """Code of the answer that people want."""
+        if self.model.fairness is None:
+            return None
+        text, classes = text_of(self.model.fairness.favourable), self.reader.classes
+        if text not in classes.codes:
+            raise ConfigurationError(
+                f"model {self.model.name!r}: fairness.favourable is {text!r}, which is no class of it; "
+                f"one of: {', '.join(classes.names[:12])}"
+            )
+        return classes.codes[text]
 
     def layout(self, version: str) -> TallyLayout:
         """What is counted of a version."""
