@@ -109,6 +109,12 @@ class ModelRuntime:
         return (self.feed,) if self.labels is None else (self.feed, self.labels.feed)
 
     @property
+    def sections(self) -> tuple[tuple[Feed, SourceSection], ...]:
+        """Its sources, each with its section of the configuration."""
+        of_labels = () if self.model.labels is None else (self.model.labels.source,)
+        return tuple(zip(self.feeds, (self.model.predictions.source, *of_labels), strict=True))
+
+    @property
     def more(self) -> bool:
         """Whether the last reading ended though there is more to read."""
         return any(feed.source.more for feed in self.feeds)
@@ -408,7 +414,8 @@ def make_model(  # noqa: PLR0913  # all that differs between serve, its shards, 
 
     def feed(role: str, section: SourceSection, reading: ModelIngest | LabelIngest) -> Feed:
         name = f"{model.name}/{role}"
-        own = model.name if role == PREDICTIONS else name
+        # No model can be called so: what is kept of its labels is kept for itself.
+        own = model.name if role == PREDICTIONS else f"{model.name}@{role}"
         source = make_source(
             section, own, config, reading, final=final, shard=None if role == LABELS else shard
         )
