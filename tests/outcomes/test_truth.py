@@ -86,9 +86,9 @@ def test_a_binary_model(tmp_path: Path) -> None:
     assert {("m", "unversioned"): 4000} == values(text, "model_labels_total", "model", "version")
     assert {("7d",): 1.0} == values(text, "model_label_coverage_ratio", "window")
     table = sk.confusion_matrix(rows["label"], rows["prediction"])
-    assert {
-        (str(p), str(y)): table[y, p] for p in (0, 1) for y in (0, 1)
-    } == values(text, "model_outcomes_total", "prediction", "label")
+    assert {(str(p), str(y)): table[y, p] for p in (0, 1) for y in (0, 1)} == values(
+        text, "model_outcomes_total", "prediction", "label"
+    )
     counts = values(text, "model_score_outcomes_total", "bin", "label")
     assert rows["label"].sum() == sum(value for (_, label), value in counts.items() if label == "positive")
     inside = (rows["score"] > 0.1) & (rows["score"] <= 0.15)
@@ -142,7 +142,12 @@ def test_a_multiclass_model(tmp_path: Path) -> None:
     label = np.array([random.choice(3, p=p) for p in scores])
     answer = scores.argmax(axis=1)
     lines = [
-        {"ts": START + i, "p": str(names[answer[i]]), "y": str(names[label[i]]), "s": dict(zip(names, scores[i], strict=True))}
+        {
+            "ts": START + i,
+            "p": str(names[answer[i]]),
+            "y": str(names[label[i]]),
+            "s": dict(zip(names, scores[i], strict=True)),
+        }
         for i in range(3000)
     ]
     write_rows(tmp_path / "predictions/p.ndjson", lines)
@@ -168,7 +173,10 @@ def test_a_multiclass_model(tmp_path: Path) -> None:
         "log_loss": pytest.approx(sk.log_loss(label, scores), abs=1e-6),
         "roc_auc_macro": pytest.approx(sk.roc_auc_score(label, scores, multi_class="ovr"), abs=0.002),
     }
-    assert expected == {name: pytest.approx(value, abs=1e-9) if name not in {"log_loss", "roc_auc_macro"} else value for name, value in found.items()}
+    assert expected == {
+        name: pytest.approx(value, abs=1e-9) if name not in {"log_loss", "roc_auc_macro"} else value
+        for name, value in found.items()
+    }
     for number, name in enumerate(names.tolist()):
         own = performance(text, "class", name)
         assert own["precision"] == pytest.approx(sk.precision_score(label == number, answer == number))

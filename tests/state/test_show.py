@@ -62,7 +62,7 @@ def test_the_table(tmp_path: Path) -> None:
     assert [
         f"file         {tmp_path}/{FILE}",
         f"size         {(tmp_path / FILE).stat().st_size / 1024:.1f} KiB",
-        "schema       3",
+        "schema       4",
         "",
         "model        churn",
         "saved        2026-01-01 00:00:00 UTC",
@@ -99,7 +99,7 @@ def test_the_same_as_json(tmp_path: Path) -> None:
     assert {
         "file": f"{tmp_path}/{FILE}",
         "bytes": (tmp_path / FILE).stat().st_size,
-        "schema": 3,
+        "schema": 4,
         "models": [
             {
                 "model": "churn",

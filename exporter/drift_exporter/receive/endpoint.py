@@ -1,4 +1,6 @@
-"""``POST /v1/predictions/<model>`` and ``/v1/labels/<model>``: what is sent is taken, made durable, and only then acknowledged.
+"""``POST /v1/predictions/<model>`` and ``/v1/labels/<model>``: what is sent is taken and made durable.
+
+Only then it is acknowledged.
 
 Nothing here counts records: that is for whoever reads what was taken. A record that is wrong in itself is
 taken too, and goes to the dead letters when it is read.
@@ -51,7 +53,7 @@ class Intake:
 
 
 def make_endpoint(find: Callable[[str], Intake | None]) -> Endpoint:
-    """The endpoint; ``find`` gives the intake of a source (``fraud/predictions``), None if it takes nothing."""
+    """The endpoint; ``find`` gives the intake of a source (``fraud/labels``), None if it takes nothing."""
 
     async def endpoint(scope: Scope, receive: Receive) -> Answer:
         if scope["path"] == DESCRIPTION and scope["method"] in {"GET", "HEAD"}:
