@@ -108,6 +108,11 @@ class ModelRuntime:
         return self.feed.letters
 
     @property
+    def problem(self) -> str | None:
+        """What is wrong with reading, as of the last look; None where nothing is."""
+        return next((feed.problem for feed in self.feeds if feed.problem is not None), None)
+
+    @property
     def feeds(self) -> tuple[Feed, ...]:
         """Its sources."""
         return (self.feed,) if self.labels is None else (self.feed, self.labels.feed)
