@@ -61,9 +61,9 @@ class Disk:
     def __init__(self) -> None:
         self.chunks: dict[tuple[str, int], list[bytes]] = {}
 
-    def fetch(self, side: str, number: int, start: int, end: int) -> Iterable[bytes]:
+    def fetch(self, side: str, number: int, chunks: Sequence[int]) -> Iterable[bytes]:
         """As a store does."""
-        return self.chunks[side, number][start:end]
+        return [self.chunks[side, number][place] for place in chunks]
 
     def write(self, merges: Iterable[Merge]) -> None:
         """Do what merges ask for."""

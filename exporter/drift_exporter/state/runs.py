@@ -1,5 +1,6 @@
 """Rows that wait to be joined, in runs of chunks, as rows of the tables ``run`` and ``chunk``."""
 
+import itertools
 import json
 import sqlite3
 import zlib
@@ -17,6 +18,11 @@ RUNS = (
 CHUNKS = (
     "SELECT model, side, run.number, chunk.number, chunk.data, chunk.checksum "
     "FROM run JOIN chunk ON chunk.run = run.id"
+)
+_DATA = (
+    "SELECT number, data, checksum FROM chunk "
+    "WHERE run = (SELECT id FROM run WHERE model = ? AND side = ? AND number = ?) "
+    "AND number IN (SELECT value FROM json_each(?)) ORDER BY number"
 )
 
 
@@ -62,19 +68,12 @@ def load_runs(connection: sqlite3.Connection, model: str) -> dict[str, list[Run]
 def fetcher(connection: sqlite3.Connection, model: str) -> Fetch:
     """Reads chunks of a model's runs; what it gives raises ValueError where one is damaged or missing."""
 
-    def fetch(side: str, number: int, start: int, end: int) -> Iterator[bytes]:
-        place = start
-        for *_, place_of, data, checksum in connection.execute(
-            CHUNKS + " WHERE model = ? AND side = ? AND run.number = ? AND chunk.number >= ? "
-            "AND chunk.number < ? ORDER BY chunk.number",
-            [model, side, number, start, end],
-        ):
-            if place_of != place or zlib.crc32(data) != checksum:
-                break
-            place += 1
-            yield data
-        if place != end:
-            raise ValueError(f"chunk {place} of run {number} of its {side} is damaged or missing")
+    def fetch(side: str, number: int, chunks: Sequence[int]) -> Iterator[bytes]:
+        found = connection.execute(_DATA, [model, side, number, json.dumps(list(chunks))]).fetchall()
+        for place, row in itertools.zip_longest(chunks, found):
+            if row is None or row[0] != place or zlib.crc32(row[1]) != row[2]:
+                raise ValueError(f"chunk {place} of run {number} of its {side} is damaged or missing")
+            yield row[1]
 
     return fetch
 

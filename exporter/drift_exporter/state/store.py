@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +79,9 @@ class Store:
     def fetcher(self, model: str) -> Fetch:
         """What reads chunks of a model's runs, as of the last save. It raises StateError, also of damage."""
 
-        def fetch(side: str, number: int, start: int, end: int) -> Iterable[bytes]:
+        def fetch(side: str, number: int, chunks: Sequence[int]) -> Iterable[bytes]:
             with self._mutex, state_errors(self.path, model):
-                return list(fetcher(self._connection, model)(side, number, start, end))
+                return list(fetcher(self._connection, model)(side, number, chunks))
 
         return fetch
 
