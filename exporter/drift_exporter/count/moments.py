@@ -46,7 +46,7 @@ MOMENTS: Mapping[str, tuple[str, ...]] = {
 }
 
 _EPSILON = float(np.finfo(np.float64).eps)
-_ROUNDING = 1e-6
+ROUNDING = 1e-6
 """How far a probability may be outside of [0, 1]: models that compute in single precision are."""
 
 BoolArray = NDArray[np.bool_]
@@ -142,7 +142,7 @@ def moments_of_ranking(position: FloatArray, positive: FloatArray) -> FloatArray
 
 def _probable(score: FloatArray) -> BoolArray:
     with np.errstate(invalid="ignore"):
-        found: BoolArray = (score >= -_ROUNDING) & (score <= 1 + _ROUNDING)
+        found: BoolArray = (score >= -ROUNDING) & (score <= 1 + ROUNDING)
     return found
 
 

@@ -15,18 +15,21 @@ of Hanley and McNeil (1982), Radiology 143(1).
 
 **Average precision** is the mean over positives of the precision at their score. Positives are spread evenly
 over their bin, negatives so that the means are right; where both have one mean score they are ties. The
-interval is by the delta method for the counts of the bins, on the logit scale (Boyd, Eng and Page (2013),
-Area under the precision-recall curve, ECML PKDD).
+interval is Wilson's with as many trials as a share would need to vary like it, by the delta method for the
+counts of the bins, and no more than there are positives (as the binomial interval of Boyd, Eng and Page
+(2013), Area under the precision-recall curve, ECML PKDD): with few of them the delta method is too short.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
+from drift_exporter.count.moments import ROUNDING
 from drift_exporter.judge.intervals import Z
 from drift_exporter.judge.performance.estimates import Estimates
-from drift_exporter.judge.performance.intervals import logit_interval
+from drift_exporter.judge.performance.intervals import logit_interval, score_interval
 from drift_exporter.reference.model import FloatArray
 
 _FEW = 10
@@ -66,6 +69,14 @@ class LabelledScores:
             self.negative_sums / np.maximum(self.negatives, 1),
             self.positive_sums / np.maximum(self.positives, 1),
         )
+
+    @cached_property
+    def probabilities(self) -> NDArray[np.bool_]:
+        """Whether the scores (...) can be probabilities: the means of all bins are, give or take 1e-6."""
+        lower, higher = self.means
+        least, most = np.minimum(lower, higher), np.maximum(lower, higher)
+        found: NDArray[np.bool_] = (least.min(axis=-1) >= -ROUNDING) & (most.max(axis=-1) <= 1 + ROUNDING)
+        return found
 
     @cached_property
     def apart(self) -> FloatArray:
@@ -152,9 +163,9 @@ def average_precision(scores: LabelledScores, design_effect: float = 1.0) -> Est
         true = number[..., None] - positives_below - scores.positives
         false = negatives[..., None] - negatives_below - scores.negatives
         value = np.where(number > 0, _precisions(scores, true, false).sum(axis=-1) / number, np.nan)
-        variance = _average_precision_variance(scores, true, false, value) * design_effect
-        found = logit_interval(value, variance)
-    return Estimates(value, found.lower, found.upper)
+        variance = _average_precision_variance(scores, true, false, value)
+        trials = np.where(variance > 0, np.minimum(value * (1 - value) / variance, number), number)
+    return score_interval(value, trials / design_effect)
 
 
 def _precisions(scores: LabelledScores, true: FloatArray, false: FloatArray) -> FloatArray:

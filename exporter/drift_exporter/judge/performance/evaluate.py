@@ -12,7 +12,7 @@ from drift_exporter.judge.performance.calibration import expected_calibration_er
 from drift_exporter.judge.performance.confusion import accuracy, macro, of_class
 from drift_exporter.judge.performance.curves import LabelledScores, average_precision, roc_auc
 from drift_exporter.judge.performance.estimates import Estimate, Estimates, by_group
-from drift_exporter.judge.performance.intervals import mean_of_positive, proportion
+from drift_exporter.judge.performance.intervals import mean_of_positive, mean_of_share, proportion
 from drift_exporter.judge.performance.ranking import ranking
 from drift_exporter.judge.performance.regression import regression
 from drift_exporter.reference.model import FloatArray
@@ -118,10 +118,9 @@ def _binary(groups: Sequence[Outcomes], minimum: int, design_effect: float) -> M
         # Some scores that are no probabilities: all of them may be something else.
         told = enough & (sums["probabilities"] == scored)
         found["expected_calibration_error"] = expected_calibration_error(scores, design_effect).where(told)
-        for name in ("log_loss", "brier"):
-            found[name] = mean_of_positive(
-                sums["probabilities"], sums[name], sums[f"{name}_squared"], design_effect
-            ).where(told)
+        for name, mean in (("log_loss", mean_of_positive), ("brier", mean_of_share)):
+            own = mean(sums["probabilities"], sums[name], sums[f"{name}_squared"], design_effect)
+            found[name] = own.where(told)
     return found
 
 

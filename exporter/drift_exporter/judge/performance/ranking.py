@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from drift_exporter.count.moments import RANKING_MOMENTS
 from drift_exporter.judge.performance.estimates import Estimates
-from drift_exporter.judge.performance.intervals import mean, proportion
+from drift_exporter.judge.performance.intervals import mean_of_share, proportion
 from drift_exporter.reference.model import FloatArray
 
 
@@ -21,8 +21,8 @@ def ranking(moments: FloatArray, design_effect: float = 1.0) -> Mapping[str, Est
     lists = sums["requests"]
     return {
         "click_through_rate": proportion(sums["clicks"], sums["items"], design_effect),
-        "ndcg": mean(lists, sums["gain"], sums["gain_squared"], design_effect),
-        "mean_reciprocal_rank": mean(
+        "ndcg": mean_of_share(lists, sums["gain"], sums["gain_squared"], design_effect),
+        "mean_reciprocal_rank": mean_of_share(
             lists, sums["reciprocal_rank"], sums["reciprocal_rank_squared"], design_effect
         ),
     }
