@@ -33,7 +33,7 @@ from drift_exporter.judge.performance.intervals import logit_interval, score_int
 from drift_exporter.reference.model import FloatArray
 
 _FEW = 10
-"""With fewer positives or negatives, and where about as few pairs are out of order, DeLong's is too short."""
+"""With fewer positives or negatives, or where these are all but apart, DeLong's interval is too short."""
 _NODES = 8
 """Positives of a bin that are looked at one by one; more are summed as so many of them."""
 _TIED = 1e-9
@@ -106,8 +106,8 @@ def roc_auc(scores: LabelledScores, design_effect: float = 1.0) -> Estimates:
         ordered = scores.positives * (negatives_below + scores.negatives * (0.5 + scores.apart))
         area = np.where(pairs > 0, ordered.sum(axis=-1) / pairs, np.nan)
         delong = logit_interval(area, _delong(scores) * design_effect)
-        misplaced = np.minimum(area, 1 - area) * np.minimum(negatives, positives)
-        few = (np.minimum(negatives, positives) < _FEW) | (misplaced < 1)
+        fewer = np.minimum(negatives, positives) / design_effect
+        few = (fewer < _FEW) | (np.minimum(area, 1 - area) * fewer < 1)
     lower, upper = delong.lower, delong.upper
     if (few & (pairs > 0)).any():
         newcombe = _newcombe(area, negatives / design_effect, positives / design_effect)
