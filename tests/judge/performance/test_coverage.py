@@ -132,7 +132,7 @@ def test_of_lists(rows: int) -> None:
         """One item stands for a list: the clicked one, or the first."""
         clicked = random.random((samples, number)) < 0.3
         place = np.minimum(random.geometric(0.35, clicked.shape), 10)
-        position = np.stack([np.ones(clicked.shape), np.where(clicked, place, 2)], axis=-1)
+        position = np.stack([np.ones(clicked.shape), np.where(place > 1, place, 2)], axis=-1)
         clicks = np.stack([clicked & (place == 1), clicked & (place > 1)], axis=-1)
         terms = moments_of_ranking(position.ravel(), clicks.ravel().astype(np.float64))
         return terms.reshape(samples, number * 2, -1).sum(axis=1)
