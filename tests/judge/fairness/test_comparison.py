@@ -12,7 +12,7 @@ from drift_exporter.judge.fairness.comparison import (
 from drift_exporter.judge.performance.estimates import Estimates
 from drift_exporter.judge.performance.intervals import proportion
 
-SAMPLES = 1000
+SAMPLES = 600
 SLACK = 3 * np.sqrt(0.95 * 0.05 / SAMPLES)
 
 
@@ -107,6 +107,18 @@ def test_a_ratio_that_is_far_below_is_surely_broken_and_one_above_is_not() -> No
     trials = np.array([1000.0, 1000.0, 1000.0])
     assert (below_ratio(np.array([500.0, 200.0, 450.0]), trials) or 0) > 0.9999
     assert below_ratio(np.array([500.0, 490.0, 480.0]), trials) == 0
+
+
+def test_the_larger_of_two_differences_has_a_lower_end_for_all_of_their_pairs() -> None:
+    small, large = rates([50, 55, 52], [100, 100, 100]), rates([20, 60, 40], [100, 100, 100])
+    alone, both = largest_difference(large), largest_difference(small, large)
+    assert alone is not None
+    assert both is not None
+    assert (alone.value, alone.upper) == (both.value, both.upper)
+    assert 0 < (both.lower or 0) < (alone.lower or 0)
+    six = largest_difference(rates([20, 60, 40, 40], [100] * 4))  # as many pairs
+    assert six is not None
+    assert six.lower == both.lower
 
 
 def test_what_cannot_be_compared_is_not() -> None:

@@ -81,6 +81,16 @@ def test_curves_are_within_their_intervals_and_turn_with_the_labels(rows: list[t
         assert np.isnan(precision.value).all()
 
 
+def test_shorter_edges_that_end_in_infinities_are_the_same() -> None:
+    random = np.random.default_rng(4)
+    label = random.integers(0, 2, (1, 300))
+    score = np.clip(random.normal(0.4 + 0.2 * label, 0.2), 0, 1)
+    plain = labelled_scores(score, label, EDGES[::4])
+    padded = labelled_scores(score, label, np.append(EDGES[::4], [np.inf, np.inf]))
+    for curve in (roc_auc, average_precision):
+        assert curve(plain).value == pytest.approx(curve(padded).value)
+
+
 def test_scores_in_open_bins_count_as_ties() -> None:
     label = np.array([[0, 0, 1, 1]])
     scores = labelled_scores(np.array([[5.0, 9.0, 7.0, 8.0]]), label, np.array([-1.0, 0.0, 3.0]))

@@ -8,9 +8,10 @@ from scipy.special import softmax
 from sklearn import metrics
 from sklearn.exceptions import UndefinedMetricWarning
 
+from drift_exporter.judge.performance.curves import roc_auc
 from drift_exporter.judge.performance.evaluate import class_performances, performance
 from drift_exporter.reference.model import FloatArray, IntArray
-from support.outcomes import multiclass_outcomes
+from support.outcomes import labelled_scores, multiclass_outcomes
 
 CLASSES = ("prepaid", "credit", "debit", "never")
 
@@ -38,6 +39,24 @@ def test_they_are_those_of_scikit_learn(number: int) -> None:
     area = metrics.roc_auc_score(label, probabilities, multi_class="ovr", average="macro")
     assert area == pytest.approx(found["roc_auc_macro"].value, abs=0.002)
     assert {*expected, "roc_auc_macro"} == set(found)
+
+
+def test_the_interval_of_the_mean_area_is_the_mean_of_the_intervals() -> None:
+    probabilities, predicted, label = rows(6, 200, 3)
+    found = performance(multiclass_outcomes(CLASSES[:3], predicted, label, probabilities), 30)[
+        "roc_auc_macro"
+    ]
+    own = [roc_auc(labelled_scores(probabilities[None, :, k], (label[None] == k) * 1)) for k in range(3)]
+    for part in ("value", "lower", "upper"):
+        assert np.mean([getattr(area, part) for area in own]) == pytest.approx(getattr(found, part))
+
+
+def test_a_class_without_labels_has_no_part_in_the_mean_area() -> None:
+    probabilities, predicted, label = rows(7, 200, 3)
+    label[label == 2] = 0
+    found = performance(multiclass_outcomes(CLASSES[:3], predicted, label, probabilities), 30)
+    areas = [metrics.roc_auc_score(label == k, probabilities[:, k]) for k in range(2)]
+    assert np.mean(areas) == pytest.approx(found["roc_auc_macro"].value, abs=0.002)
 
 
 def test_without_scores_there_are_the_metrics_of_answers() -> None:

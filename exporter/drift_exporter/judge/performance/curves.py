@@ -41,13 +41,22 @@ _TIED = 1e-9
 
 @dataclass(frozen=True)
 class LabelledScores:
-    """Counts of scores by label and the sums of the scores, all (..., B), in bins with ``edges`` (B - 1,)."""
+    """Counts of scores by label and the sums of the scores, all (..., B).
+
+    ``edges`` (B - 1,) are inclusive upper bounds of the bins, or (S, B - 1) where each class has its own and
+    the other arrays are (..., S, B). Infinite ones at the end are none.
+    """
 
     edges: FloatArray
     negatives: FloatArray
     positives: FloatArray
     negative_sums: FloatArray
     positive_sums: FloatArray
+
+    def of_class(self, place: int) -> "LabelledScores":
+        """Scores of one of the classes (..., B)."""
+        parts = (self.negatives, self.positives, self.negative_sums, self.positive_sums)
+        return LabelledScores(self.edges[place], *(part[..., place, :] for part in parts))
 
     @cached_property
     def totals(self) -> tuple[FloatArray, FloatArray]:
@@ -84,17 +93,25 @@ class LabelledScores:
 
         At most 1/2 either way, and just that for one of each; 0 where there are not both, and in an open bin.
         """
-        bounded = len(self.edges) > 0 and self.edges[0] > 0 and self.edges[-1] < 1
-        ends = (0.0, 1.0) if bounded else (-np.inf, np.inf)
-        widths = np.diff(np.concatenate([ends[:1], self.edges, ends[1:]]))
         lower, higher = self.means
         both = (self.negatives > 0) & (self.positives > 0)
         tied = np.abs(higher - lower) <= _TIED * np.abs(higher)
         difference = np.where(both & ~tied, higher - lower, 0.0)
         pair = self.negatives * self.positives == 1
+        return np.where(pair, np.sign(difference) / 2, np.clip(difference / self._widths, -0.5, 0.5))
+
+    @property
+    def _widths(self) -> FloatArray:
+        """Widths (B,) or (S, B); infinite where a bin is open or there is none."""
+        finite = np.isfinite(self.edges)
+        first = self.edges[..., :1]
+        last = np.where(finite, self.edges, -np.inf).max(axis=-1, initial=-np.inf, keepdims=True)
+        bounded = (first > 0) & (last < 1) & (last > 0)
+        low, high = np.where(bounded, 0.0, -np.inf), np.where(bounded, 1.0, np.inf)
+        edges = np.concatenate([low, np.where(finite, self.edges, high), high], axis=-1)
         with np.errstate(invalid="ignore"):  # between two infinite edges is nothing
-            share = np.where(difference == 0, 0.0, difference / np.where(widths > 0, widths, np.inf))
-        return np.where(pair, np.sign(difference) / 2, np.clip(share, -0.5, 0.5))
+            widths = np.diff(edges)
+        return np.where(widths > 0, widths, np.inf)
 
 
 def roc_auc(scores: LabelledScores, design_effect: float = 1.0) -> Estimates:
