@@ -130,6 +130,18 @@ def test_confidence_and_intervals_know_a_design_effect() -> None:
     assert "calibration_difference" not in plain.attribute
 
 
+def test_a_single_record_has_no_spread_to_compare_its_calibration_by() -> None:
+    groups = {
+        "one": binary_outcomes([0.3], [0], [1]),
+        "more": binary_outcomes([0.3, 0.6, 0.7], [0, 1, 1], [1, 1, 0]),
+    }
+    found = fairness(groups, favourable=1, minimum_group=1)
+    assert found.groups["one"]["calibration_error"].value == pytest.approx(-0.7)
+    assert found.groups["one"]["calibration_error"].lower is None
+    assert "calibration_difference" not in found.attribute
+    assert "demographic_parity_difference" in found.attribute
+
+
 def test_of_a_multiclass_model_one_class_is_favourable() -> None:
     random = np.random.default_rng(2)
     parts = {
