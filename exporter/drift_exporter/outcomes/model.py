@@ -75,9 +75,9 @@ class Joined:
     missing: int = 0
 
 
-def nothing_saved(side: str, number: int, start: int, end: int) -> Sequence[bytes]:
+def nothing_saved(side: str, number: int, chunks: Sequence[int]) -> Sequence[bytes]:
     """What is read where nothing was saved."""
-    raise StateError(f"run {number} of {side}, chunks {start} to {end}: nothing was saved")
+    raise StateError(f"{len(chunks)} chunks of run {number} of {side}: nothing was saved")
 
 
 NOTHING = Joined(None, ())
