@@ -98,23 +98,20 @@ class PlainJoin:
     max_delay: int
     step: int
     newest: int = NEVER
+    due: int = NEVER
     known: dict[int, Held] = field(default_factory=dict)
     waiting: list[tuple[int, int, bool, int, float]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     outcomes: list[Outcome] = field(default_factory=list)
 
-    @property
-    def due(self) -> int:
-        """The time before which all has expired."""
-        if self.newest == NEVER:
-            return NEVER
-        return (self.newest - self.max_delay) // self.step * self.step
-
-    def predict(self, event: Event, horizon: int) -> None:
+    def predict(self, event: Event, horizon: int, unread: int | None) -> None:
         """A prediction comes."""
         id_, time, payload = event
         if time <= horizon:
             self.newest = max(self.newest, time)
+        if self.newest != NEVER:
+            now = self.newest if unread is None else min(self.newest, unread)
+            self.due = max(self.due, (now - self.max_delay) // self.step * self.step)
         self._expire()
         if not id_:
             self.counts["prediction_without_id"] += 1
