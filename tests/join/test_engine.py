@@ -37,8 +37,8 @@ STEP = 2
 HORIZON = 10**6
 
 
-def a_join(**options: Any) -> LabelJoin:  # noqa: ANN401  # whatever a join takes
-    return LabelJoin(PREDICTION, VALUE, DELAY, **{"fetch": Disk().fetch, **options})
+def a_join(value: np.dtype[Any] = VALUE, **options: Any) -> LabelJoin:  # noqa: ANN401  # whatever a join takes
+    return LabelJoin(PREDICTION, value, DELAY, **{"fetch": Disk().fetch, **options})
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,8 @@ def test_like_the_rules_however_the_records_are_cut_and_saved(
 ) -> None:
     plain = PlainJoin(DELAY, STEP)
     disk = Disk()
-    options = {"fetch": disk.fetch, "run_rows": run_rows, "chunk": chunk}
+    value = np.dtype("<f8") if whole else VALUE
+    options: dict[str, Any] = {"value": value, "fetch": disk.fetch, "run_rows": run_rows, "chunk": chunk}
     join = a_join(**options)
     counts: Counter[str] = Counter()
     outcomes: list[Outcome] = []

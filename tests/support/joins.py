@@ -13,8 +13,8 @@ from drift_exporter.join.merge import Merge
 from drift_exporter.join.rows import NEVER, Rows, id_fields
 
 PREDICTION = id_fields(("payload", "<u2"))
-VALUE = np.dtype("<f8")
-LABEL = id_fields(("value", VALUE.str))
+VALUE = np.dtype("<u2")
+LABEL = id_fields(("value", "<f8"))
 
 Event = tuple[int, int, int]
 """A prediction: id, time, payload; or a label: id, time, value. Id 0 is none."""
@@ -44,8 +44,8 @@ def outcomes_of(matched: Matched) -> list[Outcome]:
             )
             for row, value, previous, again, delay in zip(
                 found.rows,
-                found.values.tolist(),
-                found.previous.tolist(),
+                found.values.astype(np.float64).tolist(),
+                found.previous.astype(np.float64).tolist(),
                 found.corrected.tolist(),
                 found.delays.tolist(),
                 strict=True,
