@@ -1,14 +1,17 @@
 """Labels shuffled, repeated, corrected, late, early and cut off by crashes give what clean ones give."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
 
 from drift_exporter.config import load_config
 from drift_exporter.expose.render import render
@@ -80,26 +83,15 @@ def configure(folder: Path, **changes: Any) -> Path:  # noqa: ANN401
     return write_labelled(folder, {**MODEL, **changes}, windows=["24h", "7d"], state_dir="state")
 
 
-def told(text: str) -> dict[str, dict[tuple[str, ...], float]]:
-    """All that is to be the same, by metric."""
-    found = {}
-    for name in TOLD:
-        names = ("version", "metric", "segment", "segment_value", "window", "prediction", "label", "bin", "group", "le")
-        own: dict[tuple[str, ...], float] = {}
-        for sample, value in _samples(text, name, names):
-            own[sample] = value
-        assert own, name
-        found[name] = own
-    return found
-
-
-def _samples(text: str, name: str, labels: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], float]]:
-    from prometheus_client.parser import text_string_to_metric_families
-
+def told(text: str) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
+    """All that is to be the same, by metric and labels."""
+    found: dict[str, dict[tuple[tuple[str, str], ...], float]] = {name: {} for name in TOLD}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            if sample.name == name:
-                yield tuple(sample.labels.get(label, "") for label in labels), sample.value
+            if sample.name in found:
+                found[sample.name][tuple(sorted(sample.labels.items()))] = sample.value
+    assert all(found.values())
+    return found
 
 
 def same(expected: str, actual: str) -> None:
@@ -108,16 +100,16 @@ def same(expected: str, actual: str) -> None:
         assert second[name] == pytest.approx(own, rel=1e-9), name
 
 
-@pytest.fixture
-def clean(tmp_path: Path) -> Iterator[tuple[list[Row], list[Row], str]]:
+@cache
+def clean() -> tuple[list[Row], list[Row], str]:
     """Predictions, labels, and what is told of them where all goes well."""
     rows = predictions(3000)
-    given = labels(rows)
-    folder = tmp_path / "clean"
-    folder.mkdir()
-    write_rows(folder / "predictions/p.ndjson", rows)
-    write_rows(folder / "labels/l.ndjson", given)
-    yield rows, given, metrics(configure(folder))
+    given = sorted(labels(rows), key=lambda row: row["at"])
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_rows(folder / "predictions/p.ndjson", rows)
+        write_rows(folder / "labels/l.ndjson", given)
+        return rows, given, metrics(configure(folder))
 
 
 def shuffled(rows: list[Row], given: list[Row]) -> tuple[list[Row], list[Row]]:
@@ -150,10 +142,9 @@ def late(rows: list[Row], given: list[Row]) -> tuple[list[Row], list[Row]]:
 @pytest.mark.parametrize("disturb", [shuffled, repeated, late])
 def test_disturbed_labels_give_the_same(
     tmp_path: Path,
-    clean: tuple[list[Row], list[Row], str],
     disturb: Callable[[list[Row], list[Row]], tuple[list[Row], list[Row]]],
 ) -> None:
-    rows, given, expected = clean
+    rows, given, expected = clean()
     rows, given = disturb(rows, given)
     write_rows(tmp_path / "predictions/p.ndjson", rows)
     write_rows(tmp_path / "labels/l.ndjson", given)
@@ -169,9 +160,9 @@ def rejected(text: str) -> dict[str, float]:
 
 
 def test_what_is_no_first_label_is_counted_by_reason(
-    tmp_path: Path, clean: tuple[list[Row], list[Row], str]
+    tmp_path: Path,
 ) -> None:
-    rows, given, _ = clean
+    rows, given, _ = clean()
     for name, disturb, expected in (
         ("repeated", repeated, {"duplicate": 700}),
         ("late", late, {"late": 3000 - len(given)}),
@@ -185,9 +176,9 @@ def test_what_is_no_first_label_is_counted_by_reason(
 
 
 def test_windows_take_corrections_in_any_order_and_counters_keep_the_first_label(
-    tmp_path: Path, clean: tuple[list[Row], list[Row], str]
+    tmp_path: Path,
 ) -> None:
-    rows, given, expected = clean
+    rows, given, expected = clean()
     write_rows(tmp_path / "predictions/p.ndjson", rows)
     write_rows(tmp_path / "labels/l.ndjson", corrected(rows, given)[1])
     actual = metrics(configure(tmp_path))
@@ -201,12 +192,8 @@ def test_windows_take_corrections_in_any_order_and_counters_keep_the_first_label
     assert told(actual)["model_outcomes_total"] != told(expected)["model_outcomes_total"]
 
 
-class Crash(Exception):  # noqa: N818  # what a test does
-    """The process is gone."""
-
-
 def run_to_the_end(config: Path, chance: random.Random, crashes: int) -> str:
-    """Read all there is with an exporter that is lost at some chunk, again and again; the metrics at the end."""
+    """Read all there is with an exporter that is lost again and again; the metrics at the end."""
     for number in range(crashes + 1):
         with closing(Store(config.parent / "state")) as store:
             loaded = load_config(config)
@@ -238,12 +225,10 @@ def read(model: ModelRuntime, chunks: int, chance: random.Random) -> None:
     model.read(stop)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 10**6))
-def test_crashes_lose_and_repeat_nothing(
-    tmp_path_factory: pytest.TempPathFactory, clean: tuple[list[Row], list[Row], str], seed: int
-) -> None:
-    rows, given, expected = clean
+def test_crashes_lose_and_repeat_nothing(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+    rows, given, expected = clean()
     chance = random.Random(seed)  # noqa: S311  # no secret
     folder = tmp_path_factory.mktemp("crashes")
     write_rows(folder / "predictions/p.ndjson", rows)
