@@ -1,4 +1,4 @@
-"""Metrics that rules and dashboards use and that the catalogue does not have yet. Remove with the last of them."""
+"""Metrics that rules and dashboards use and that the catalogue does not have yet: remove with the last."""
 
 COMING_HISTOGRAMS = frozenset({"model_label_delay_seconds"})
 COMING_COUNTERS = frozenset(
