@@ -12,7 +12,6 @@ import pytest
 import yaml
 
 from drift_exporter.expose.catalogue import METRICS
-from support.coming import COMING, COMING_COUNTERS, COMING_HISTOGRAMS
 from support.dashboards import (
     DASHBOARDS,
     REPOSITORY,
@@ -102,7 +101,7 @@ def exposed_metrics() -> set[str]:
     for metric in METRICS:
         suffixes = ("_bucket", "_count", "_sum") if metric.type == "histogram" else ("",)
         names |= {metric.name + suffix for suffix in suffixes}
-    return names | COMING
+    return names
 
 
 def recorded() -> set[str]:
@@ -252,7 +251,6 @@ def test_no_job_instance_or_threshold_in_an_expression(path: Path) -> None:
 def test_counters_are_only_rated(path: Path) -> None:
     counters = {m.name for m in METRICS if m.type == "counter"}
     counters |= {f"{m.name}_bucket" for m in METRICS if m.type == "histogram"}
-    counters |= COMING_COUNTERS | {f"{name}_bucket" for name in COMING_HISTOGRAMS}
     for title, expression in panel_queries(path):
         for name in asked_metrics(expression) & counters:
             bare = re.findall(rf"(?<!rate\()(?<!increase\(){name}\b", expression)

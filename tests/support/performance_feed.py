@@ -1,97 +1,84 @@
 """What an exporter with labels exposes, for dashboards and rules: a binary model with fairness."""
 
-from collections.abc import Iterator, Mapping
+import dataclasses
 
-VERSION = {"model": "clicks", "version": "1"}
-METRICS = {"roc_auc": 0.71, "log_loss": 0.36}
-WINDOWS = ("1h", "24h", "7d")
-GROUPS = {"f": 0.25, "m": 0.4}
-GROUP_METRICS = (
-    "true_positive_rate",
-    "false_positive_rate",
-    "positive_predictive_value",
-    "calibration_error",
+import numpy as np
+
+from drift_exporter.expose.render import render
+from drift_exporter.snapshot import (
+    DELAY_BOUNDS,
+    Estimate,
+    EstimationError,
+    FairnessValue,
+    LabelsSnapshot,
+    OutcomeCount,
+    OutcomesSnapshot,
+    PerformanceWindow,
+    ScoreOutcomes,
+    Snapshot,
 )
+from support.builders import NOW, WINDOW_SECONDS, model, snapshot, version
+from support.columns import histogram
+from support.snapshots import fraud_columns, fraud_window
 
-Sample = tuple[str, Mapping[str, str], float]
+METRICS = {"roc_auc": 0.71, "log_loss": 0.36}
+GROUPS = {"f": 0.25, "m": 0.4}
+GROUP_RATES = ("true_positive_rate", "false_positive_rate", "positive_predictive_value", "calibration_error")
+SEGMENTS = (("", ""), ("gender", "f"), ("gender", "m"))
+BINS = np.arange(1, 21)
 
 
 def exposition(n: int) -> str:
     """The metrics as text, counters ``n`` times what they begin with."""
-    samples = [*_gauges(), *((name, labels, value * n) for name, labels, value in _counters())]
-    return "".join(f"{name}{{{_text(VERSION | dict(labels))}}} {value}\n" for name, labels, value in samples)
+    return render(labelled_snapshot(n), series_limit=50_000, process=False).body("text").decode()
 
 
-def _text(labels: Mapping[str, str]) -> str:
-    return ",".join(f'{name}="{value}"' for name, value in labels.items())
+def labelled_snapshot(n: int = 1) -> Snapshot:
+    """Model ``fraud``, version ``1``: 1,200 labels, in three windows, by gender and of one country."""
+    columns = fraud_columns()
+    windows = tuple(fraud_window(name, 3000, 0.3, columns) for name in WINDOW_SECONDS)
+    one = version("1", columns=columns, windows=windows, predictions=2000 * n)
+    own = model("fraud", [dataclasses.replace(one, outcomes=_outcomes(n))])
+    labels = LabelsSnapshot(rejected={"unknown": 60 * n, "duplicate": 5 * n}, early=3, pending=800)
+    return snapshot([dataclasses.replace(own, labels=labels)])
 
 
-def _gauges() -> Iterator[Sample]:
-    yield "model_info", {"task": "binary", "impact": "high", "team": "recommend", "reference": "r.json"}, 1
-    yield "model_predictions_pending", {}, 40
-    yield "model_labels_early", {}, 3
-    for window in WINDOWS:
-        w = {"window": window}
-        yield "model_label_coverage_ratio", w, 0.6
-        yield "model_concept_drift_confidence", w, 0.995
-        yield "model_dataset_drift_confidence", w, 0.2
-        yield (
-            "model_drift_score",
-            w | {"column": "score", "kind": "score", "method": "psi"},
-            0.2,
-        )
-        for metric, value in METRICS.items():
-            m = w | {"metric": metric}
-            everything = m | {"segment": "", "segment_value": ""}
-            yield "model_performance_reference", everything, value + 0.1
-            for labels in (everything, m | {"segment": "country", "segment_value": "DE"}):
-                yield "model_performance", labels, value
-                yield "model_performance_lower", labels, value - 0.02
-                yield "model_performance_upper", labels, value + 0.02
-            yield "model_performance_drop_confidence", m, 0.999
-            yield "model_performance_estimated", m, value + 0.05
-            yield "model_performance_estimated_lower", m, value + 0.04
-            yield "model_performance_estimated_upper", m, value + 0.06
-            yield "model_performance_estimation_error", m, 0.05
-            yield "model_performance_estimation_error_confidence", m, 0.3
-        yield from _fairness(w | {"attribute": "gender"})
+def _outcomes(n: int) -> OutcomesSnapshot:
+    delays = histogram(DELAY_BOUNDS, [60.0, 600.0, 7200.0] * n)
+    counts = tuple(
+        OutcomeCount(prediction, label, segment, value, n * (450 if prediction == label else 150))
+        for segment, value in SEGMENTS
+        for prediction in "01"
+        for label in "01"
+    )
+    scores = ScoreOutcomes(positives=n * BINS, negatives=n * (21 - BINS), scores=n * 21 * (BINS - 0.5) / 20)
+    windows = tuple(_window(name, seconds) for name, seconds in WINDOW_SECONDS.items())
+    return OutcomesSnapshot(labels=1200 * n, delays=delays, counts=counts, scores=scores, windows=windows)
 
 
-def _fairness(labels: Mapping[str, str]) -> Iterator[Sample]:
-    for group, rate in GROUPS.items():
-        g = dict(labels) | {"group": group}
-        yield "model_fairness", g | {"metric": "records"}, 500
-        yield "model_fairness", g | {"metric": "selection_rate"}, rate
-        yield "model_fairness_lower", g | {"metric": "selection_rate"}, rate - 0.03
-        yield "model_fairness_upper", g | {"metric": "selection_rate"}, rate + 0.03
-        for metric in GROUP_METRICS:
-            yield "model_fairness", g | {"metric": metric}, 0.3
-    every = dict(labels) | {"group": ""}
-    ratio = every | {"metric": "demographic_parity_ratio"}
-    yield "model_fairness", ratio, 0.625
-    yield "model_fairness_lower", ratio, 0.55
-    yield "model_fairness_upper", ratio, 0.7
-    yield "model_fairness_confidence", ratio, 0.995
-    yield "model_fairness", every | {"metric": "equal_opportunity_difference"}, 0.1
+def _window(name: str, seconds: float) -> PerformanceWindow:
+    realised = {metric: Estimate(value, value - 0.02, value + 0.02) for metric, value in METRICS.items()}
+    return PerformanceWindow(
+        name=name,
+        start=NOW - seconds,
+        end=NOW,
+        rows=2000,
+        labelled=1200,
+        performance={("", ""): realised, ("country", "DE"): realised},
+        reference={metric: value + 0.1 for metric, value in METRICS.items()},
+        estimated={metric: Estimate(v + 0.05, v + 0.04, v + 0.06) for metric, v in METRICS.items()},
+        errors=dict.fromkeys(METRICS, EstimationError(0.05, 0.3)),
+        concept_confidence=0.995,
+        drops=dict.fromkeys(METRICS, 0.999),
+        fairness=(
+            *(_rate("records", group, 600.0) for group in GROUPS),
+            *(_rate("selection_rate", group, rate) for group, rate in GROUPS.items()),
+            *(_rate(metric, group, 0.3) for metric in GROUP_RATES for group in GROUPS),
+            FairnessValue("demographic_parity_ratio", "gender", "", Estimate(0.625, 0.55, 0.7), 0.995),
+            FairnessValue("equal_opportunity_difference", "gender", "", Estimate(0.1, 0.05, 0.15)),
+        ),
+    )
 
 
-def _counters() -> Iterator[Sample]:
-    yield "model_predictions_total", {}, 300
-    yield "model_labels_total", {}, 200
-    yield "model_labels_rejected_total", {"reason": "unknown"}, 20
-    for le, count in {"60": 120, "3600": 180, "+Inf": 200}.items():
-        yield "model_label_delay_seconds_bucket", {"le": le}, count
-    yield "model_label_delay_seconds_count", {}, 200
-    for segment, value in (("", ""), ("gender", "f"), ("gender", "m")):
-        for prediction in "01":
-            for label in "01":
-                yield (
-                    "model_outcomes_total",
-                    {"prediction": prediction, "label": label, "segment": segment, "segment_value": value},
-                    150 if prediction == label else 50,
-                )
-    for bin_number in range(1, 21):
-        upper = f"{bin_number / 20:g}"
-        yield "model_score_outcomes_total", {"bin": upper, "label": "positive"}, bin_number
-        yield "model_score_outcomes_total", {"bin": upper, "label": "negative"}, 21 - bin_number
-        yield "model_score_outcomes_score_sum_total", {"bin": upper}, 21 * (bin_number - 0.5) / 20
+def _rate(metric: str, group: str, value: float) -> FairnessValue:
+    return FairnessValue(metric, "gender", group, Estimate(value, value * 0.9, value * 1.1))
