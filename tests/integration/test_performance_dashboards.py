@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from support.dashboard_feed import TICK_SECONDS, hasty_rules
 from support.dashboards import (
@@ -122,3 +123,22 @@ def test_the_calibration_curve_is_the_mean_score_and_the_share_of_positive_label
     assert positive == pytest.approx({f"{b / 20:g}": b / 21 for b in range(1, 21)})
     # The chart sorts its bars by the bins' names, as text.
     assert sorted(mean) == sorted(mean, key=float)
+
+
+def test_all_rules_evaluate_and_their_alerts_say_what_there_is(fed_prometheus: str) -> None:
+    def firing() -> dict[str, Json]:
+        alerts = requests.get(f"{fed_prometheus}/api/v1/alerts", timeout=10).json()["data"]["alerts"]
+        return {a["labels"]["alertname"]: a for a in alerts if a["labels"].get("window", "7d") == "7d"}
+
+    expected = {"ModelConceptDrift", "ModelPerformanceDropped", "ModelFourFifthsRuleBroken"}
+    alerts = until(lambda: firing() if expected <= set(firing()) else {}, what="alerts")
+    groups = requests.get(f"{fed_prometheus}/api/v1/rules", timeout=10).json()["data"]["groups"]
+    assert [r for g in groups for r in g["rules"] if r["health"] == "err"] == []
+    texts = [text for alert in alerts.values() for text in alert["annotations"].values()]
+    assert [text for text in texts if "error expanding" in text] == []
+    concept = alerts["ModelConceptDrift"]["annotations"]["description"]
+    assert "- roc_auc: 0.71 (0.69 to 0.73), estimated 0.76 (0.75 to 0.77), reference 0.81" in concept
+    dropped = alerts["ModelPerformanceDropped"]["annotations"]["description"]
+    assert "Labels are known of 60% of them. Confidence of concept drift 99.5%" in dropped
+    parity = alerts["ModelFourFifthsRuleBroken"]["annotations"]["description"]
+    assert parity.endswith("\n- f: 25% of 600 records\n- m: 40% of 600 records")
