@@ -16,6 +16,9 @@ MINIMUM_GROUP = 100
 TOLERANCE = 0.05
 THRESHOLD = 0.5
 
+_TASKS = ("binary", "multiclass", "regression", "ranking")
+_DEFAULTS: Mapping[str, object] = {"threshold": THRESHOLD, "score_of": "positive"}
+
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 LabelCount = Annotated[int, Field(strict=True, ge=10, le=10**9)]
 Share = Annotated[float, Field(strict=True, gt=0, lt=1, allow_inf_nan=False)]
@@ -92,23 +95,19 @@ def performance_problems(model: Mapping[str, Any]) -> Iterator[Part]:
     predictions = model.get("predictions")
     fields = predictions.get("fields") if isinstance(predictions, dict) else None
     task = model.get("task")
-    if not isinstance(fields, dict) or not isinstance(task, str):
+    if not isinstance(fields, dict) or task not in _TASKS:
         return
-    labelled = "labels" in model or "label" in fields
-    if not labelled:
-        for key in ("performance", "segments"):
-            if key in model:
-                yield (key,), "needs labels, and there are none; add labels, or predictions.fields.label"
-    yield from _of_task(model, fields, task, labelled=labelled)
+    labelled = model.get("labels") is not None or fields.get("label") is not None
+    if not labelled and model.get("segments"):
+        yield ("segments",), "needs labels, and there are none; add labels, or predictions.fields.label"
+    yield from _of_task(model, fields, task)
     for key in ("segments", "fairness"):
-        if key in model and "reference" not in model:
+        if model.get(key) and model.get("reference") is None:
             yield (key,), "the reference tells which groups there are, and there is none; add reference"
     yield from _unknown_columns(model, fields)
 
 
-def _of_task(
-    model: Mapping[str, Any], fields: Mapping[str, Any], task: str, *, labelled: bool
-) -> Iterator[Part]:
+def _of_task(model: Mapping[str, Any], fields: Mapping[str, Any], task: str) -> Iterator[Part]:
     section = model.get("performance")
     options = section if isinstance(section, dict) else {}
     only = {
@@ -118,25 +117,26 @@ def _of_task(
         "score_of": ("binary",),
     }
     for key, tasks in only.items():
-        if key in options and task not in tasks:
+        # What a dump of the defaults says asks for nothing.
+        if task not in tasks and options.get(key) not in (None, _DEFAULTS.get(key)):
             yield ("performance", key), f"is for a task {' or '.join(tasks)}, and this is {task}; remove it"
-    if options.get("score_of") == "answer" and "prediction" not in fields:
+    if options.get("score_of") == "answer" and fields.get("prediction") is None:
         text = "the score is that of the answer, and predictions.fields names no prediction; add it there"
         yield ("performance", "score_of"), text
-    if "scores" in fields and task != "multiclass":
+    if fields.get("scores") and task != "multiclass":
         text = f"scores by class are for a task multiclass, and this is {task}; name one score instead"
         yield ("predictions", "fields", "scores"), text
-    if "position" in fields and task != "ranking":
+    if fields.get("position") and task != "ranking":
         text = f"the place in a list is for a task ranking, and this is {task}; remove it"
         yield ("predictions", "fields", "position"), text
-    if "fairness" in model and task not in {"binary", "multiclass"}:
+    if model.get("fairness") and task not in {"binary", "multiclass"}:
         yield ("fairness",), f"a task {task} has no answer that people want; fairness is of classes"
-    answered = "prediction" in fields or (task == "binary" and "score" in fields)
-    if not answered and task != "ranking" and (labelled or "fairness" in model):
+    answered = fields.get("prediction") or (task == "binary" and fields.get("score"))
+    if not answered and task != "ranking":
         what = "prediction or score" if task == "binary" else "prediction"
-        place = "labels" if "labels" in model else "fairness" if "fairness" in model else None
-        if place is not None:
-            yield (place,), f"predictions.fields names no {what} to compare; add it there"
+        for place in ("labels", "fairness"):
+            if model.get(place):
+                yield (place,), f"predictions.fields names no {what} to compare; add it there"
 
 
 def _unknown_columns(model: Mapping[str, Any], fields: Mapping[str, Any]) -> Iterator[Part]:

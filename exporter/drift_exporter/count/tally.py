@@ -281,7 +281,7 @@ def _split(
     if size * width <= _DENSE:
         counted = np.bincount(key, weight, minlength=size * width)
         touched = np.flatnonzero(np.bincount(key, minlength=size * width))
-        sums = np.bincount(key, scores, minlength=size * width)[touched]
+        sums: FloatArray = np.bincount(key, scores, minlength=size * width)[touched].astype(np.float64)
         counts = np.rint(counted[touched]).astype(np.int64)
     else:
         touched, counts, sums = _merged(key, weight, scores)

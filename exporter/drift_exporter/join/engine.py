@@ -1,10 +1,11 @@
 """Joining labels that come late to the predictions that wait for them: by id, in either order, each once.
 
 A prediction waits for ``max_delay`` (and ``grace``) after its event time, until the newest prediction is that
-much later; a label whose prediction has not come waits as long after its own time. What is in one batch is
-taken in the order of its rows, so that it does not matter how streams are cut into batches. Labels that wait
-are taken in their order when their prediction comes, as if they had come just after it, so that it does not
-matter which of the two came first.
+much later; a label whose prediction has not come waits as long after its own time. A label more than
+``max_delay`` after its prediction is late; once the prediction is gone, it is unknown. What is in one batch
+is taken in the order of its rows, so that it does not matter how streams are cut into batches. Labels that
+wait are taken in their order when their prediction comes, as if they had come just after it, so that it does
+not matter which of the two came first.
 
 Time goes in steps of a 64th of that wait: what has expired is known from the number of rows in each step,
 whatever of them is still on the disk.
@@ -12,12 +13,12 @@ whatever of them is still on the disk.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from drift_exporter.join.batch import accept, sort_by_id
+from drift_exporter.join.matched import Matched
 from drift_exporter.join.merge import Merge
 from drift_exporter.join.ordering import order_by_id
 from drift_exporter.join.outcomes import (
@@ -28,6 +29,7 @@ from drift_exporter.join.outcomes import (
     numbered,
     some_labels,
 )
+from drift_exporter.join.progress import Progress, expired, moved, read_progress
 from drift_exporter.join.resolve import LabelArray
 from drift_exporter.join.rows import (
     JOINED,
@@ -44,43 +46,12 @@ from drift_exporter.join.rows import (
     make_block,
     replaced,
 )
-from drift_exporter.join.run import Document, Fetch, Remap, Run
-from drift_exporter.join.slots import Slots, expired, moved
+from drift_exporter.join.run import Document, Fetch, Remap, Run, nothing_saved
 from drift_exporter.join.tree import RUN_ROWS, Tree
 from drift_exporter.reference.model import IntArray
 
 _STEPS = 64
 _NONE = np.empty(0, dtype=np.int64)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a join stands: ``newest`` event time and ``due``, before which all has expired (microseconds).
-
-    ``pending`` counts predictions that wait for their label, ``early`` labels that wait for their prediction.
-    """
-
-    newest: int = NEVER
-    due: int = NEVER + 1
-    pending: Slots = field(default_factory=dict)
-    early: Slots = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Matched:
-    """What a batch means: predictions and labels that were joined, and ``counts`` of rows by what they were.
-
-    Labels: ``joined``, ``correction``, ``duplicate``, ``superseded``, ``late``, ``unknown`` (also of those
-    that have waited in vain until now), ``no_id``. Predictions: ``duplicate_prediction``,
-    ``prediction_without_id``, ``late_prediction`` (all labels would be too late), ``future_prediction``.
-    The others are for ``take``.
-    """
-
-    outcomes: Outcomes
-    counts: Mapping[str, int]
-    progress: Progress
-    predictions: Block | None = None
-    labels: Block | None = None
 
 
 class LabelJoin:
@@ -98,7 +69,7 @@ class LabelJoin:
         value: np.dtype[Any],
         max_delay: int,
         *,
-        fetch: Fetch,
+        fetch: Fetch = nothing_saved,
         grace: int = 0,
         header: Document | None = None,
         remap: Remap | None = None,
@@ -123,16 +94,22 @@ class LabelJoin:
         """Number of labels that wait for their prediction."""
         return sum(self.progress.early.values())
 
-    def match_predictions(self, rows: Rows, horizon: int) -> Matched:
+    @property
+    def unsaved(self) -> int:
+        """Bytes in memory that are not saved."""
+        return self.predictions.unsaved + self.labels.unsaved
+
+    def match_predictions(self, rows: Rows, horizon: int, unread: int | None = None) -> Matched:
         """What predictions mean, and the labels that have waited for them; changes nothing.
 
-        Times after ``horizon`` (microseconds) are not to be believed. Raises StateError where what was saved
-        cannot be read.
+        Times after ``horizon`` (microseconds) are not to be believed. Where labels are read later than their
+        predictions, those from the time ``unread`` on are still to come: as long as they have not been read,
+        what may be theirs does not expire. Raises StateError where what was saved cannot be read.
         """
         time = np.ascontiguousarray(rows["time"])
         newest = np.maximum.accumulate(np.where(time <= horizon, time, NEVER))
         newest = np.maximum(newest, self.progress.newest)
-        due = self._due(newest)
+        due = self._due(newest, unread)
         named = _is_named(rows)
         usable = named & (time <= horizon) & (time >= due)
         counts = Counter(
@@ -155,7 +132,10 @@ class LabelJoin:
         last = int(newest[-1]) if len(newest) else self.progress.newest
         pending = moved(self.progress.pending, self._step, kept["time"], joined)
         early = moved(self.progress.early, self._step, _NONE, taken)
-        progress, unknown = self._advanced(last, pending, early)
+        now = int(due[-1] if len(due) else self._due(np.array([last]), unread)[0])
+        kept_pending, _ = expired(pending, now)
+        kept_early, unknown = expired(early, now)
+        progress = Progress(last, now, kept_pending, kept_early)
         counts.update(more)
         counts["unknown"] += unknown
         return Matched(outcomes, +counts, progress, _block(kept), _block(labels))
@@ -206,6 +186,14 @@ class LabelJoin:
         self.predictions.relabel(header)
         self.labels.relabel(header)
 
+    def adopt(self, old: "LabelJoin") -> None:
+        """Go on where another join of the same model stands, whose rows may be of another type."""
+        self.progress = old.progress
+        # Rows are counted in its steps.
+        self._step = old._step  # noqa: SLF001  # of its own kind
+        self.predictions.adopt(old.predictions)
+        self.labels.adopt(old.labels)
+
     def merges(self) -> Sequence[Merge]:
         """What a save has to do beside keeping ``document``; changes nothing."""
         found = (tree.merge(self.progress.due) for tree in (self.predictions, self.labels))
@@ -218,40 +206,24 @@ class LabelJoin:
 
     def document(self) -> Document:
         """What is kept beside the rows, as JSON."""
-        return {
-            "newest": self.progress.newest,
-            "due": self.progress.due,
-            "step": self._step,
-            "pending": sorted(self.progress.pending.items()),
-            "early": sorted(self.progress.early.items()),
-        }
+        return {**self.progress.document(), "step": self._step}
 
     def restore(self, document: Document, runs: Mapping[str, Sequence[Run]]) -> None:
         """Go on from what was saved: ``document``, and the runs of each side."""
-        self.progress = Progress(
-            document["newest"],
-            document["due"],
-            dict(document["pending"]),
-            dict(document["early"]),
-        )
+        self.progress = read_progress(document)
         # Rows are counted in its steps.
         self._step = document["step"]
         self.predictions.restore(runs.get(PREDICTIONS, ()))
         self.labels.restore(runs.get(LABELS, ()))
 
-    def _due(self, newest: IntArray) -> IntArray:
+    def _due(self, newest: IntArray, unread: int | None) -> IntArray:
         """The time before which all has expired (n,), for newest event times."""
+        now = newest if unread is None else np.minimum(newest, unread)
         limit = NEVER + self._wait + self._step + 1
-        due = (np.maximum(newest, limit) - self._wait) // self._step * self._step
+        due = (np.maximum(now, limit) - self._wait) // self._step * self._step
+        # What has expired does not come back.
         found: IntArray = np.maximum(due, self.progress.due)
         return found
-
-    def _advanced(self, newest: int, pending: Slots, early: Slots) -> tuple[Progress, int]:
-        """Where the join stands at a newest event time, and how many labels have waited in vain."""
-        due = int(self._due(np.array([newest]))[0])
-        left, _ = expired(pending, due)
-        waiting, unknown = expired(early, due)
-        return Progress(newest, due, left, waiting), unknown
 
     def _waiting(self, given: Rows, labels: LabelArray, horizon: int) -> Rows:
         """Rows of labels whose prediction is not known, without those that have waited long enough."""
@@ -275,7 +247,7 @@ class LabelJoin:
             return no_outcomes(self.predictions.dtype, none.dtype["value"]), {}, none, _NONE
         owners, group = numbered(own)
         predictions = predictions[owners]
-        stored = np.zeros(len(owners), dtype=none.dtype)
+        stored: Rows = np.zeros(len(owners), dtype=none.dtype)
         index, rows = self.labels.newest(predictions["low"], predictions["high"])
         stored[index] = rows
         # What held for an older prediction of the same id does not hold for this one.
@@ -303,20 +275,21 @@ class LabelJoin:
         none = no_outcomes(self.predictions.dtype, self.labels.dtype["value"])
         if not len(taken):
             return none, {}, taken, _NONE, _NONE
-        newest: IntArray = owners["time"].copy()
+        newest = np.array(owners["time"], dtype=np.int64)
         np.maximum.at(newest, index, known["time"])
         met, group = numbered(index[some])
+        own: Rows = owners[met]
         spent: Rows = np.zeros(len(met), dtype=taken.dtype)
-        spent["low"], spent["high"] = owners["low"][met], owners["high"][met]
-        spent["time"], spent["prediction"] = newest[met], owners["time"][met]
+        spent["low"], spent["high"] = own["low"], own["high"]
+        spent["time"], spent["prediction"] = newest[met], own["time"]
         spent["state"] = SPENT
         labels = LabelArray(taken["stamp"], taken["state"] >= UNTIMED, taken["value"])
-        late = is_late(labels, owners["time"][met][group], self.max_delay)
+        late = is_late(labels, own["time"][group], self.max_delay)
         counts = Counter(late=_count(late))
         if late.all():
             return none, counts, spent, taken["time"], _NONE
         joined, group = numbered(group[~late])
-        predictions = owners[met[joined]]
+        predictions = own[joined]
         found = find_outcomes(
             predictions, group, some_labels(labels, ~late), np.zeros(len(joined), spent.dtype), waited=True
         )

@@ -44,11 +44,25 @@ class Tree:
         """Number of rows, with those that have expired and are still there."""
         return sum(run.size for run in self.runs.values()) + sum(block.size for block in self.blocks)
 
+    @property
+    def unsaved(self) -> int:
+        """Bytes in memory that are not saved."""
+        return sum(block.rows.nbytes + block.low.nbytes for block in self.blocks)
+
     def restore(self, runs: Sequence[Run]) -> None:
         """Go on from what was saved."""
         self.runs = {run.number: run for run in sorted(runs, key=lambda run: run.number)}
         self.blocks = []
         self._next = max(self.runs, default=-1) + 1
+
+    def adopt(self, old: "Tree") -> None:
+        """Take over the rows of another tree of the same side, brought to this one's header and type."""
+        self.runs, self._next = old.runs, old._next  # noqa: SLF001  # of its own kind
+        self.blocks = old.blocks
+        if self.blocks and (old.header, old.dtype) != (self.header, self.dtype):
+            if self.remap is None:
+                raise ValueError(f"nothing is known that brings {self.side} to another header")
+            self.blocks = [make_block(self.remap(self.side, one.rows, old.header)) for one in self.blocks]
 
     def relabel(self, header: Document) -> None:
         """Keep rows under another header from now on."""

@@ -82,7 +82,7 @@ def classes_of(model: Model, references: Sequence[Reference]) -> Classes:
     if model.task in {"binary", "ranking"}:
         return _binary(model, references)
     configured = model.performance.classes
-    names = tuple(map(_text, configured)) if configured is not None else _categories(references)
+    names = tuple(map(text_of, configured)) if configured is not None else _categories(references)
     if model.predictions.fields.scores is not None:
         names = tuple(dict.fromkeys((*names, *model.predictions.fields.scores)))
     if not names:
@@ -128,6 +128,6 @@ def _categories(references: Sequence[Reference]) -> tuple[str, ...]:
     )
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
     """A value of the configuration as a log has it."""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
+from drift_exporter.config.performance import Performance
 from drift_exporter.config.schema import Model
 from drift_exporter.config.values import split_path
 from drift_exporter.decode.plan import FieldPath, NumericLeaf
 from drift_exporter.errors import ConfigurationError
 from drift_exporter.outcomes.classes import classes_of, missing_spellings
-from drift_exporter.reference.model import Kind, Reference
+from drift_exporter.reference.model import CategoricalColumn, Kind, NumericColumn, Reference
 
 Key = tuple[Kind, str]
 PREDICTION: Key = ("prediction", "prediction")
@@ -16,11 +17,31 @@ SCORE: Key = ("score", "score")
 POSITION: Key = ("prediction", "position")
 
 
-def counts_outcomes(model: Model) -> bool:
-    """Whether predictions are counted with what came true, or by groups."""
-    return (
-        model.labels is not None or model.predictions.fields.label is not None or model.fairness is not None
-    )
+def counts_outcomes(model: Model, references: Sequence[Reference]) -> bool:
+    """Whether predictions are counted with what came true, or by groups.
+
+    Where the only reason is a label in the prediction's own record, which may be there for drift alone, or
+    that performance can be estimated, they are counted if the references have both as what the task needs.
+    """
+    asked = model.performance != Performance() or model.segments
+    fields = model.predictions.fields
+    if model.labels is not None or model.fairness is not None:
+        return True
+    estimated = any(reference.outcomes is not None for reference in references)
+    if fields.label is None and not estimated:
+        return False
+    if asked or model.task == "ranking":
+        return True
+    if fields.prediction is None:
+        return model.task == "binary" and fields.score is not None
+    wrong = CategoricalColumn if model.task == "regression" else NumericColumn
+    told = model.task != "multiclass" or model.performance.classes is not None or bool(references)
+    return told and not any(_is_of(wrong, reference) for reference in references)
+
+
+def _is_of(kind: type, reference: Reference) -> bool:
+    """Whether a reference has the prediction or the label as a column of a kind."""
+    return any(isinstance(reference.by_name.get(key), kind) for key in (PREDICTION, LABEL))
 
 
 def score_key(name: str) -> Key:
@@ -45,7 +66,7 @@ def add_outcome_leaves(
 
     Raises ConfigurationError where a reference has them as what they cannot be.
     """
-    if not counts_outcomes(model):
+    if not counts_outcomes(model, references):
         return
     _add_classes(model, references, numeric, categories, roles)
     fields = model.predictions.fields

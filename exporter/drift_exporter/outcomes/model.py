@@ -13,14 +13,19 @@ from numpy.typing import NDArray
 
 from drift_exporter.config.schema import Model
 from drift_exporter.count.binner import Binner
+from drift_exporter.count.layout import Layout
 from drift_exporter.count.tally import Tally, TallyLayout, count_answers, empty
 from drift_exporter.decode.plan import Plan
 from drift_exporter.decode.records import Records
-from drift_exporter.errors import StateError
-from drift_exporter.join.engine import LabelJoin, Matched
+from drift_exporter.errors import ConfigurationError, StateError
+from drift_exporter.join.engine import LabelJoin
+from drift_exporter.join.matched import Matched
 from drift_exporter.join.rows import NEVER, PREDICTIONS
 from drift_exporter.join.run import Document, Fetch
+from drift_exporter.judge.estimation.dle import ErrorModel
 from drift_exporter.outcomes.answers import VALUE, Reader, Rows, renamed_labels
+from drift_exporter.outcomes.classes import text_of
+from drift_exporter.outcomes.estimating import Basis, make_basis, make_error_estimators
 from drift_exporter.reference.model import FloatArray, IntArray, Reference
 from drift_exporter.snapshot import DELAY_BOUNDS
 from drift_exporter.window.slices import MICROSECONDS, Window, assign, make_levels
@@ -73,9 +78,9 @@ class Joined:
     missing: int = 0
 
 
-def nothing_saved(side: str, number: int, start: int, end: int) -> Sequence[bytes]:
+def nothing_saved(side: str, number: int, chunks: Sequence[int]) -> Sequence[bytes]:
     """What is read where nothing was saved."""
-    raise StateError(f"run {number} of {side}, chunks {start} to {end}: nothing was saved")
+    raise StateError(f"{len(chunks)} chunks of run {number} of {side}: nothing was saved")
 
 
 NOTHING = Joined(None, ())
@@ -85,34 +90,58 @@ NOTHING = Joined(None, ())
 class ModelOutcomes:
     """Counts a model's predictions and outcomes."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all that a model's counts depend on
         self,
         model: Model,
         windows: tuple[Window, ...],
         plan: Plan,
         references: Mapping[str | None, Reference],
+        *,
+        layouts: Mapping[str | None, Layout],
         fetch: Fetch,
+        errors: Mapping[str | None, ErrorModel],
     ) -> None:
-        """``fetch`` reads what was saved. Raises ConfigurationError where the classes are not known."""
+        """``layouts`` and ``errors`` (models of a regression's errors) by the reference's version.
+
+        ``fetch`` reads what was saved. Raises ConfigurationError where the classes are not known.
+        """
         self.model = model
         self.offset = round(model.performance.offset * MICROSECONDS)
         self.levels = make_levels(reaching_back(windows, self.offset), None)
-        self.reader = Reader(model, plan, references)
+        self._errors = errors
+        self.reader = Reader(model, plan, references, [], make_error_estimators(errors, layouts))
+        self.favourable = self._favourable()
         self._layouts: dict[str, TallyLayout] = {}
+        self._bases: dict[str, Basis | None] = {}
         self.rings: dict[str, TallyRing] = {}
         self.totals: dict[str, Tally] = {}
         self.labelled: dict[str, Labelled] = {}
         self.reasons: Counter[str] = Counter()
         self.join: LabelJoin | None = None
         if model.labels is not None:
+            delay = round(model.labels.max_delay * MICROSECONDS)
             self.join = LabelJoin(
                 self.reader.dtype,
                 VALUE,
-                round(model.labels.max_delay * MICROSECONDS),
+                delay,
+                # What comes a little later is told from what belongs to no prediction.
+                grace=delay // 8,
                 fetch=fetch,
                 header=self.reader.dictionary,
                 remap=self._remap,
             )
+
+    def _favourable(self) -> int | None:
+        """Code of the answer that people want."""
+        if self.model.fairness is None:
+            return None
+        text, classes = text_of(self.model.fairness.favourable), self.reader.classes
+        if text not in classes.codes:
+            raise ConfigurationError(
+                f"model {self.model.name!r}: fairness.favourable is {text!r}, which is no class of it; "
+                f"one of: {', '.join(classes.names[:12])}"
+            )
+        return classes.codes[text]
 
     def layout(self, version: str) -> TallyLayout:
         """What is counted of a version."""
@@ -126,9 +155,21 @@ class ModelOutcomes:
             return self.reader.remap(rows, header)
         return renamed_labels(rows, header, self.reader.classes)
 
-    def replan(self, plan: Plan) -> None:
+    def replan(self, plan: Plan, layouts: Mapping[str | None, Layout]) -> None:
         """Read records by another plan from now on, which tells more versions apart."""
-        self.reader = Reader(self.model, plan, self.reader.references, self.reader.versions)
+        estimators = make_error_estimators(self._errors, layouts)
+        self.reader = Reader(self.model, plan, self.reader.references, self.reader.versions, estimators)
+
+    def basis(self, version: str) -> Basis | None:
+        """What estimates of a version rest on; None where its reference has no labels."""
+        if version not in self._bases:
+            references = self.reader.references
+            reference = references.get(version, references.get(None))
+            errors = self._errors.get(version, self._errors.get(None))
+            self._bases[version] = (
+                None if reference is None else make_basis(reference, self.layout(version), errors)
+            )
+        return self._bases[version]
 
     def prepare(
         self,
@@ -160,11 +201,17 @@ class ModelOutcomes:
             rows = rows[~told]
         return Prepared(rows, parts)
 
-    def join_predictions(self, prepared: Prepared, watermark: int | None, horizon: int) -> Joined:
-        """Join predictions with labels that came before them; changes nothing. May raise StateError."""
+    def join_predictions(
+        self, prepared: Prepared, watermark: int | None, horizon: int, *, labels_behind: bool
+    ) -> Joined:
+        """Join predictions with labels that came before them; changes nothing. May raise StateError.
+
+        While ``labels_behind``, there are labels to read that came before these predictions.
+        """
         if self.join is None or not len(prepared.rows):
             return NOTHING
-        matched = self.join.match_predictions(prepared.rows, horizon)
+        unread = NEVER if labels_behind else None
+        matched = self.join.match_predictions(prepared.rows, horizon, unread)
         return Joined(matched, self._matched(matched, watermark, horizon))
 
     def join_labels(self, labels: Rows, watermark: int | None, horizon: int) -> Joined:
@@ -201,6 +248,12 @@ class ModelOutcomes:
                 self.rings[version].adopt(ring)
         if self.join is not None and old.join is not None:
             self.join.adopt(old.join)
+
+    def expire(self, horizon: int) -> None:
+        """Let go of what has waited long enough. May raise StateError, and changes nothing then."""
+        if self.join is not None:
+            matched = self.join.match_predictions(np.zeros(0, dtype=self.reader.dtype), horizon)
+            self.take((), Joined(matched, ()))
 
     def evict(self, watermark: int) -> None:
         """Drop slices that are in no window any more."""

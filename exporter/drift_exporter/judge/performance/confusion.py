@@ -73,7 +73,8 @@ def _mean_over_classes(counts: FloatArray, sides: tuple[int, ...], design_effect
         for side in sides:
             np.moveaxis(derivative, side, 2)[:, :-1] -= (ratio * inverse / len(sides))[:, :, None]
         variance = (counts * np.square(derivative)).sum(axis=(1, 2)) / np.square(number)
-        # Without a wrong answer: as many as it would be if every class were as good as the mean.
+        # What it would be if every class were as good as the mean: a rare class without a wrong answer, or
+        # without a right one, does not vary by the delta method.
         alike = np.square(number) / inverse.sum(axis=1)
-        trials = np.where(variance > 0, value * (1 - value) / variance, alike)
+        trials = np.where(variance > 0, np.minimum(value * (1 - value) / variance, alike), alike)
     return score_interval(value, trials / design_effect)

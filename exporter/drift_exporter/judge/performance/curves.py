@@ -15,22 +15,25 @@ of Hanley and McNeil (1982), Radiology 143(1).
 
 **Average precision** is the mean over positives of the precision at their score. Positives are spread evenly
 over their bin, negatives so that the means are right; where both have one mean score they are ties. The
-interval is by the delta method for the counts of the bins, on the logit scale (Boyd, Eng and Page (2013),
-Area under the precision-recall curve, ECML PKDD).
+interval is Wilson's with as many trials as a share would need to vary like it, by the delta method for the
+counts of the bins, and no more than there are positives (as the binomial interval of Boyd, Eng and Page
+(2013), Area under the precision-recall curve, ECML PKDD): with few of them the delta method is too short.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
+from drift_exporter.count.moments import ROUNDING
 from drift_exporter.judge.intervals import Z
 from drift_exporter.judge.performance.estimates import Estimates
-from drift_exporter.judge.performance.intervals import logit_interval
+from drift_exporter.judge.performance.intervals import logit_interval, score_interval
 from drift_exporter.reference.model import FloatArray
 
 _FEW = 10
-"""With fewer positives or negatives, and where about as few pairs are out of order, DeLong's is too short."""
+"""With fewer positives or negatives, or where these are all but apart, DeLong's interval is too short."""
 _NODES = 8
 """Positives of a bin that are looked at one by one; more are summed as so many of them."""
 _TIED = 1e-9
@@ -38,13 +41,22 @@ _TIED = 1e-9
 
 @dataclass(frozen=True)
 class LabelledScores:
-    """Counts of scores by label and the sums of the scores, all (..., B), in bins with ``edges`` (B - 1,)."""
+    """Counts of scores by label and the sums of the scores, all (..., B).
+
+    ``edges`` (B - 1,) are inclusive upper bounds of the bins, or (S, B - 1) where each class has its own and
+    the other arrays are (..., S, B). Infinite ones at the end are none.
+    """
 
     edges: FloatArray
     negatives: FloatArray
     positives: FloatArray
     negative_sums: FloatArray
     positive_sums: FloatArray
+
+    def of_class(self, place: int) -> "LabelledScores":
+        """Scores of one of the classes (..., B)."""
+        parts = (self.negatives, self.positives, self.negative_sums, self.positive_sums)
+        return LabelledScores(self.edges[place], *(part[..., place, :] for part in parts))
 
     @cached_property
     def totals(self) -> tuple[FloatArray, FloatArray]:
@@ -68,22 +80,38 @@ class LabelledScores:
         )
 
     @cached_property
+    def probabilities(self) -> NDArray[np.bool_]:
+        """Whether the scores (...) can be probabilities: the means of all bins are, give or take 1e-6."""
+        lower, higher = self.means
+        least, most = np.minimum(lower, higher), np.maximum(lower, higher)
+        found: NDArray[np.bool_] = (least.min(axis=-1) >= -ROUNDING) & (most.max(axis=-1) <= 1 + ROUNDING)
+        return found
+
+    @cached_property
     def apart(self) -> FloatArray:
         """How far each bin's positives are above its negatives (..., B), as a share of its width.
 
         At most 1/2 either way, and just that for one of each; 0 where there are not both, and in an open bin.
         """
-        bounded = len(self.edges) > 0 and self.edges[0] > 0 and self.edges[-1] < 1
-        ends = (0.0, 1.0) if bounded else (-np.inf, np.inf)
-        widths = np.diff(np.concatenate([ends[:1], self.edges, ends[1:]]))
         lower, higher = self.means
         both = (self.negatives > 0) & (self.positives > 0)
         tied = np.abs(higher - lower) <= _TIED * np.abs(higher)
         difference = np.where(both & ~tied, higher - lower, 0.0)
         pair = self.negatives * self.positives == 1
+        return np.where(pair, np.sign(difference) / 2, np.clip(difference / self._widths, -0.5, 0.5))
+
+    @property
+    def _widths(self) -> FloatArray:
+        """Widths (B,) or (S, B); infinite where a bin is open or there is none."""
+        finite = np.isfinite(self.edges)
+        first = self.edges[..., :1]
+        last = np.where(finite, self.edges, -np.inf).max(axis=-1, initial=-np.inf, keepdims=True)
+        bounded = (first > 0) & (last < 1) & (last > 0)
+        low, high = np.where(bounded, 0.0, -np.inf), np.where(bounded, 1.0, np.inf)
+        edges = np.concatenate([low, np.where(finite, self.edges, high), high], axis=-1)
         with np.errstate(invalid="ignore"):  # between two infinite edges is nothing
-            share = np.where(difference == 0, 0.0, difference / np.where(widths > 0, widths, np.inf))
-        return np.where(pair, np.sign(difference) / 2, np.clip(share, -0.5, 0.5))
+            widths = np.diff(edges)
+        return np.where(widths > 0, widths, np.inf)
 
 
 def roc_auc(scores: LabelledScores, design_effect: float = 1.0) -> Estimates:
@@ -95,8 +123,8 @@ def roc_auc(scores: LabelledScores, design_effect: float = 1.0) -> Estimates:
         ordered = scores.positives * (negatives_below + scores.negatives * (0.5 + scores.apart))
         area = np.where(pairs > 0, ordered.sum(axis=-1) / pairs, np.nan)
         delong = logit_interval(area, _delong(scores) * design_effect)
-        misplaced = np.minimum(area, 1 - area) * np.minimum(negatives, positives)
-        few = (np.minimum(negatives, positives) < _FEW) | (misplaced < 1)
+        fewer = np.minimum(negatives, positives) / design_effect
+        few = (fewer < _FEW) | (np.minimum(area, 1 - area) * fewer < 1)
     lower, upper = delong.lower, delong.upper
     if (few & (pairs > 0)).any():
         newcombe = _newcombe(area, negatives / design_effect, positives / design_effect)
@@ -152,9 +180,9 @@ def average_precision(scores: LabelledScores, design_effect: float = 1.0) -> Est
         true = number[..., None] - positives_below - scores.positives
         false = negatives[..., None] - negatives_below - scores.negatives
         value = np.where(number > 0, _precisions(scores, true, false).sum(axis=-1) / number, np.nan)
-        variance = _average_precision_variance(scores, true, false, value) * design_effect
-        found = logit_interval(value, variance)
-    return Estimates(value, found.lower, found.upper)
+        variance = _average_precision_variance(scores, true, false, value)
+        trials = np.where(variance > 0, np.minimum(value * (1 - value) / variance, number), number)
+    return score_interval(value, trials / design_effect)
 
 
 def _precisions(scores: LabelledScores, true: FloatArray, false: FloatArray) -> FloatArray:

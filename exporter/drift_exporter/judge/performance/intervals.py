@@ -76,6 +76,17 @@ def mean_of_positive(
         return factor_interval(value, standard_error(number, total, squares, design_effect), student(number))
 
 
+def mean_of_share(
+    number: FloatArray, total: FloatArray, squares: FloatArray, design_effect: float = 1.0
+) -> Estimates:
+    """The same for values in [0, 1]: Wilson's interval with as many trials as a share needs to vary so."""
+    with np.errstate(all="ignore"):
+        value = total / np.where(number > 0, number, np.nan)
+        variance = np.square(standard_error(number, total, squares))
+        trials = np.where(variance > 0, value * (1 - value) / variance, number)
+    return score_interval(value, trials / design_effect)
+
+
 def factor_interval(value: FloatArray, error: FloatArray, quantile: FloatArray | float = Z) -> Estimates:
     """Interval of a positive value with this standard ``error``, symmetric about the logarithm.
 
