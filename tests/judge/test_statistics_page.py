@@ -71,5 +71,5 @@ def test_the_printed_shares_of_concept_drift_keep_the_promise() -> None:
     silent += rows["labels 5 % fewer at each score: tolerated"]
     assert len(silent) >= 18
     assert max(silent) <= 1.0
-    assert min(rows["labels 15 % fewer at each score"]) >= 40.0
+    assert max(rows["labels 15 % fewer at each score"]) >= 90.0
     assert min(rows["labels 30 % fewer at each score"]) >= 95.0

@@ -7,7 +7,7 @@ import pytest
 from drift_exporter.errors import ReferenceFileError
 from drift_exporter.reference.bins import categorical_column, numeric_column
 from drift_exporter.reference.model import Reference
-from drift_exporter.reference.sample import read_sample, sample_names, sample_path, write_sample
+from drift_exporter.reference.sample import read_sample, sample_names, sample_path, sample_rows, write_sample
 
 
 def test_it_stands_beside_the_reference() -> None:
@@ -90,3 +90,12 @@ def test_the_sample_of_another_reference_is_refused(tmp_path: Path) -> None:
         ReferenceFileError, match=r"is no sample of this reference: .*; build the reference anew"
     ):
         read_sample(path, sampled_reference())
+
+
+def test_a_regression_keeps_more_rows_as_far_as_they_are_narrow() -> None:
+    assert [10_000, 60_000, 40_000, 10_000] == [
+        sample_rows(20, regression=False),
+        sample_rows(20, regression=True),
+        sample_rows(200, regression=True),
+        sample_rows(2_000, regression=True),
+    ]

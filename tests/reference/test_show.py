@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from drift_exporter.reference.bins import categorical_column, numeric_column
 from drift_exporter.reference.document import fingerprint
 from drift_exporter.reference.model import Reference
+from drift_exporter.reference.outcomes import ReferenceOutcomes, count_outcomes
 from drift_exporter.reference.show import show_reference
 
 
@@ -83,3 +84,12 @@ def test_it_fits_a_terminal(
     assert max(map(len, lines)) <= 100
     assert shown.isascii() or not ascii_only
     assert all(line.isprintable() for line in lines)
+
+
+def test_labels() -> None:
+    labels = np.array([0.0, 0.0, 1.0, 1.0])
+    counted = count_outcomes(("no", "yes"), labels, labels, (1,), (np.full(4, 0.5),), (None,))
+    shown = show_reference(replace(make_reference(), outcomes=counted))
+    assert "labels       4 rows: no 50 %, yes 50 %; scores of yes" in shown.splitlines()
+    errors = replace(make_reference(), outcomes=ReferenceOutcomes(12_000, errors={"squared": 1.0}))
+    assert "labels       12,000 rows" in show_reference(errors).splitlines()

