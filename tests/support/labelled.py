@@ -119,13 +119,15 @@ MODEL: dict[str, Any] = {
 }
 
 
-def configure(folder: Path, *without: str, **changes: Any) -> Path:  # noqa: ANN401
+def configure(folder: Path, *without: str, interval: str = "15s", **changes: Any) -> Path:  # noqa: ANN401
     """A reference and a configuration of these predictions and labels, with changes and without some keys."""
     country = categorical_column("country", "feature", {"de": 500, "fr": 300}, 0, 10)
     answer = categorical_column("prediction", "prediction", {"0": 400, "1": 400}, 0, 10)
     save_reference(reference(country, answer, model="m"), folder / "reference.json")
     model = {key: value for key, value in {**MODEL, **changes}.items() if key not in without}
-    return write_labelled(folder, model, windows=["24h", "7d"], state_dir="state")
+    return write_labelled(
+        folder, model, windows=["24h", "7d"], state_dir="state", evaluation_interval=interval
+    )
 
 
 def told(text: str) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
