@@ -48,7 +48,8 @@ found = {}
 for name, own in sets.items():
     reference, analysis, labels = getattr(nannyml, own["load"])()
     key = [column for column in labels.columns if column != own["label"]]
-    joined = analysis.merge(labels, on=key) if key else analysis.assign(**{own["label"]: labels[own["label"]]})
+    told = {own["label"]: labels[own["label"]]}
+    joined = analysis.merge(labels, on=key) if key else analysis.assign(**told)
     for part, frame in (("reference", reference), ("analysis", joined)):
         frame.to_parquet(os.path.join(folder, f"{name}_{part}.parquet"))
     for frame in (reference, analysis):
@@ -56,7 +57,8 @@ for name, own in sets.items():
             if not pd.api.types.is_numeric_dtype(frame[column]):
                 frame[column] = pd.Categorical(frame[column].astype(object).to_numpy())
     for size in (None, 5000):
-        options = dict(y_pred=own["prediction"], y_true=own["label"], metrics=list(own["metrics"]), chunk_size=size)
+        options = dict(y_pred=own["prediction"], y_true=own["label"], chunk_size=size)
+        options["metrics"] = list(own["metrics"])
         if own["task"] == "regression":
             estimator = nannyml.DLE(feature_column_names=own["features"], **options)
         else:

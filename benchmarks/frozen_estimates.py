@@ -53,7 +53,7 @@ def records() -> tuple[Columns, Columns]:
     """The reference's columns and those of the chunks, one behind the other.
 
     ``answer`` and ``label`` belong to ``score``, whose labels are fewer than it says; ``price`` is the
-    prediction of what is ``paid``, wrong by more the larger the ``size``. Chunk by chunk scores and sizes grow.
+    prediction of what is ``paid``, wrong by more the larger the ``size``. Both grow chunk by chunk.
     """
     number = np.arange(1, REFERENCE + CHUNK * CHUNKS + 1, dtype=np.float64)
     even, other, third = (np.modf(number * np.sqrt(prime))[0] for prime in (2, 3, 5))

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from drift_exporter.judge import evaluate, intervals, scores
+from drift_exporter.judge.estimation import concept, dle, validity
 
 PAGE = (Path(__file__).parents[2] / "docs" / "statistics.md").read_text(encoding="utf-8")
 
@@ -38,3 +39,37 @@ def test_the_printed_coverage_keeps_the_promise() -> None:
     assert len(shares) >= 130
     assert min(shares) >= 93.0
     assert f"{100 * intervals.LEVEL:.0f} % confidence interval" in PAGE
+
+
+def test_the_constants_of_estimates_are_those_of_the_code() -> None:
+    assert f"a tolerance: {validity.RATIO_TOLERANCE} for ratios" in PAGE
+    assert validity.ERROR_TOLERANCE == 0.1, "a tenth, it says"
+    assert f"by more than {100 * validity.DROP_TOLERANCE:.0f} % of it" in PAGE
+    assert f"change of `performance.tolerance` ({concept.TOLERANCE})" in PAGE
+    assert f"{dle.TREES} boosted trees" in PAGE
+
+
+def test_the_printed_estimates_are_close_to_those_of_nannyml() -> None:
+    below = PAGE.split("<!-- made by benchmarks/estimation.py -->")[1].split("<!-- end -->")[0]
+    rows = re.findall(r"\| (\w+) \| `(\w+)` \| [^|]+ \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|", below)
+    asked = {"roc_auc", "roc_auc_macro", "accuracy", "root_mean_squared_error"}
+    found = [row for row in rows if row[1] in asked]
+    assert len(found) == 14
+    assert max(float(apart) for *_, apart, _, _ in found) <= 0.01
+    # As far off as NannyML's, up to the last digit that is printed.
+    assert all(float(off) <= float(theirs) + 1e-4 for *_, off, theirs in found)
+
+
+def test_the_printed_shares_of_concept_drift_keep_the_promise() -> None:
+    below = PAGE.split("<!-- made by benchmarks/concept_drift.py -->")[1].split("<!-- end -->")[0]
+    rows = {
+        name: [float(share) for share in re.findall(r"([\d.]+) %", cells)]
+        for name, cells in re.findall(r"^\| ([^|]+) \|(.*)$", below, flags=re.MULTILINE)
+        if name != "window"
+    }
+    silent = [share for name, shares in rows.items() if "fewer at" not in name for share in shares]
+    silent += rows["labels 5 % fewer at each score: tolerated"]
+    assert len(silent) >= 18
+    assert max(silent) <= 1.0
+    assert min(rows["labels 15 % fewer at each score"]) >= 40.0
+    assert min(rows["labels 30 % fewer at each score"]) >= 95.0

@@ -11,6 +11,7 @@ from drift_exporter.reference.model import (
     Vocabulary,
     WindowCalibration,
 )
+from drift_exporter.reference.outcomes import ReferenceOutcomes
 
 _WIDTH = 100
 _BARS = "▁▂▃▄▅▆▇█"
@@ -46,7 +47,20 @@ def _header(reference: Reference) -> list[str]:
     if reference.performance:
         metrics = [f"{name} {value:.4g}" for name, value in reference.performance.items()]
         found += _wrapped("performance", ", ".join(metrics))
+    if reference.outcomes is not None:
+        found += _wrapped("labels", _labelled(reference.outcomes))
     return found + [line for note in reference.notes for line in _wrapped("note", note)]
+
+
+def _labelled(outcomes: ReferenceOutcomes) -> str:
+    """How many labels there are, by class, and of which classes there are scores."""
+    found = f"{outcomes.rows:,} rows"
+    if outcomes.classes:
+        shares = zip(outcomes.classes, outcomes.confusion.sum(axis=0).tolist(), strict=True)
+        found += ": " + ", ".join(f"{_cut(name, 16)} {_percent(count, outcomes.rows)}" for name, count in shares)
+    if outcomes.scored:
+        found += "; scores of " + ", ".join(_cut(outcomes.classes[number], 16) for number in outcomes.scored)
+    return found
 
 
 def _learned(derivation: Derivation) -> tuple[str, str]:

@@ -162,17 +162,17 @@ def _groups(rows: IntArray, rates: FloatArray, reference: IntArray) -> IntArray 
     total = reference.sum()
     middle = np.cumsum(reference) - reference / 2
     wanted = np.minimum((GROUPS * middle / max(total, 1)).astype(np.int64), GROUPS - 1)
-    positives, negatives = rows * rates, rows * (1 - rates)
+    labels = np.stack([rows * rates, rows * (1 - rates)], axis=1).tolist()
     found = np.zeros(len(rows), dtype=np.int64)
-    number, before = 0, wanted[0]
-    has = np.zeros(2)
-    for place in range(len(rows)):
-        if wanted[place] != before and (has >= _EXPECTED).all():
-            number, has = number + 1, np.zeros(2)
-        before = wanted[place]
+    number, before = 0, int(wanted[0])
+    labelled = [0.0, 0.0]
+    for place, group in enumerate(wanted.tolist()):
+        if group != before and min(labelled) >= _EXPECTED:
+            number, labelled = number + 1, [0.0, 0.0]
+        before = group
         found[place] = number
-        has = has + np.array([positives[place], negatives[place]])
-    if (has < _EXPECTED).any():
+        labelled = [has + more for has, more in zip(labelled, labels[place], strict=True)]
+    if min(labelled) < _EXPECTED:
         if number == 0:
             return None
         found[found == number] = number - 1

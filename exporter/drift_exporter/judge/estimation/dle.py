@@ -34,11 +34,11 @@ LEAST_LABELLED = 200
 TREES = 300
 RATE = 0.1
 _HELD_TREES = 100
-_OF_TREE = 20_000
-_LEAST = 50
+_OF_TREE = 30_000
+_LEAST = 20
 _HELD = 3
 _SAME = 1e-9
-_WEIGHTS = np.array([4.0, 1.0])
+_WEIGHTS = np.array([3.0, 1.0])
 """Large errors weigh so much in the squares that what is told of the absolute ones would be drowned."""
 
 _BLOCK = 1 << 16
@@ -108,14 +108,14 @@ def fit_error_model(
     if known.sum() < LEAST_LABELLED or np.ptp(error[known]) <= _SAME * error[known].max():
         return None
     values, error = values[known], error[known]
-    random = np.random.default_rng(seed)
+    random, trial = np.random.default_rng(seed).spawn(2)
     order = random.permutation(len(error))
     values, error = values[order], error[order]
     targets = np.stack([error, np.square(error)])
     held = np.arange(len(error)) % _HELD == 0
     coders = [_coder(column, values[:, i], error) for i, column in enumerate(columns)]
     codes = _codes(coders, values)
-    tried = _fit(coders, codes[:, ~held], targets[:, ~held], random, _HELD_TREES)
+    tried = _fit(coders, codes[:, ~held], targets[:, ~held], trial, _HELD_TREES)
     foreseen = tried.of_codes(codes[:, held])
     variances = np.square(targets[:, held] - foreseen).mean(axis=1) / np.square(foreseen.mean(axis=1))
     model = _fit(coders, codes, targets, random, TREES)
