@@ -57,7 +57,9 @@ def _labelled(outcomes: ReferenceOutcomes) -> str:
     found = f"{outcomes.rows:,} rows"
     if outcomes.classes:
         shares = zip(outcomes.classes, outcomes.confusion.sum(axis=0).tolist(), strict=True)
-        found += ": " + ", ".join(f"{_cut(name, 16)} {_percent(count, outcomes.rows)}" for name, count in shares)
+        found += ": " + ", ".join(
+            f"{_cut(name, 16)} {_percent(count, outcomes.rows)}" for name, count in shares
+        )
     if outcomes.scored:
         found += "; scores of " + ", ".join(_cut(outcomes.classes[number], 16) for number in outcomes.scored)
     return found
