@@ -104,6 +104,14 @@ def build_parser() -> argparse.ArgumentParser:
     build.add_argument("--model", required=True, metavar="NAME")
     build.add_argument("--input", nargs="+", required=True, type=Path, metavar="FILE")
     build.add_argument("--output", required=True, type=Path, metavar="FILE")
+    build.add_argument(
+        "--labels",
+        nargs="+",
+        default=(),
+        type=Path,
+        metavar="FILE",
+        help="labels to join by id, labels.fields",
+    )
     build.add_argument("--seed", type=int, default=0, help="of the sample that is kept; default 0")
     build.set_defaults(run=_reference_build)
     show = actions.add_parser("show", help="print a reference as a table")
@@ -221,7 +229,13 @@ def _reference_build(options: argparse.Namespace) -> int:
             bar.update(done - bar.n)
 
         reference = build_reference(
-            config, options.model, options.input, output=options.output, seed=options.seed, progress=progress
+            config,
+            options.model,
+            options.input,
+            output=options.output,
+            labels=options.labels,
+            seed=options.seed,
+            progress=progress,
         )
     for note in reference.notes:
         print(f"note: {note}", file=sys.stderr)

@@ -20,15 +20,17 @@ import numpy as np
 
 from drift_exporter.config.schema import Config, Model
 from drift_exporter.config.sources import pattern_of
+from drift_exporter.config.values import split_path
 from drift_exporter.decode.plan import CODE_FIRST, CODE_MISSING, CODE_OTHER
 from drift_exporter.errors import ReferenceFileError
+from drift_exporter.planning import role_paths
+from drift_exporter.reference.apart import read_labels_apart
 from drift_exporter.reference.bins import numeric_column
 from drift_exporter.reference.discover import (
     Discovery,
     Spec,
     derivations_of,
     discover,
-    late_label,
     which_records,
 )
 from drift_exporter.reference.document import fingerprint
@@ -63,6 +65,7 @@ def build_reference(  # noqa: PLR0913 - what the command line offers, and the cl
     inputs: Sequence[Path],
     *,
     output: Path,
+    labels: Sequence[Path] = (),
     seed: int = 0,
     progress: Progress | None = None,
     clock: Callable[[], float] = time.time,
@@ -71,7 +74,8 @@ def build_reference(  # noqa: PLR0913 - what the command line offers, and the cl
     """Build the reference of a model and write it to ``output``, its sample beside it.
 
     The same input and seed give the same file but for ``created``, which comes from ``clock``. Bins are
-    chosen from all rows, or from ``row_limit`` of them, drawn uniformly, where there are more.
+    chosen from all rows, or from ``row_limit`` of them, drawn uniformly, where there are more. ``labels`` are
+    files with labels apart from the records, joined by id.
 
     Raises ReferenceFileError where the input cannot be read, has no rows or columns, or where values are not
     what the configuration says.
@@ -81,13 +85,17 @@ def build_reference(  # noqa: PLR0913 - what the command line offers, and the cl
     files = find_inputs(inputs, source.decoded_as)
     _check_output(output, files)
     reader = Reader(files, config.limits.line, progress or _silent, passes=2)
+    apart = read_labels_apart(config, own, labels, progress or _silent) if labels else None
     discovery = _discover(config, own, reader, seed)
-    plan = make_reference_plan(own, discovery.specs)
+    specs = discovery.specs
+    if apart is not None:
+        specs = (apart.spec, *(spec for spec in specs if spec.kind != "label"))
+    plan = make_reference_plan(own, [spec for spec in specs if spec.path])
+    if apart is not None and own.predictions.fields.id is not None:
+        plan = replace(plan, id=split_path(own.predictions.fields.id))
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        first = FirstPass(
-            own, discovery.specs, min(row_limit, discovery.rows), seed, output.parent.absolute()
-        )
+        first = FirstPass(own, specs, min(row_limit, discovery.rows), seed, output.parent.absolute())
     except OSError as error:
         raise ReferenceFileError(f"{output.parent}: cannot be written: {error.strerror or error}") from error
     if discovery.rows > row_limit or own.predictions.fields.timestamp is not None:
@@ -97,14 +105,15 @@ def build_reference(  # noqa: PLR0913 - what the command line offers, and the cl
     row_texts = RowTexts(config.limits.line, which, pattern)
     with Decoding(config, plan, pattern) as decoding, row_texts as texts:
         for chunk, records in decoding.records(reader):
-            first.add(chunk, records, texts)
+            first.add(chunk, records if apart is None else apart.attach(records), texts)
         check_rejected(own, decoding)
         _check_named(own, first, decoding, reader)
     check_rows(own, first, len(discovery.specs))
     rejected = decoding.rejected.told(decoding.accepted)
     notes = [*([] if rejected is None else [rejected]), *discovery.notes]
+    notes += [] if apart is None else [apart.note()]
     reference = replace(
-        assemble(own, discovery.specs, first, notes, clock()), sample=sample_path(output).name, seed=seed
+        assemble(own, specs, first, notes, clock()), sample=sample_path(output).name, seed=seed
     )
     reference = count_again(config, own, reference, first, reader)
     _write_sample(reference, first, sample_path(output))
@@ -216,9 +225,9 @@ def _columns(model: Model, specs: Sequence[Spec], first: FirstPass, notes: list[
     A label that comes apart from the predictions when serving is no column that could be judged.
     """
     columns: list[Column] = []
-    late = late_label(model) is not None
+    judged = LABEL_KEY in role_paths(model.predictions.fields)
     for spec in specs:
-        if spec.kind == "label" and late:
+        if spec.kind == "label" and not judged:
             continue
         if not spec.numeric:
             column: Column | None = _categorical(spec, first)

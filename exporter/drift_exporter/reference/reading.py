@@ -201,7 +201,7 @@ class FirstPass:
         """Remember the text of sampled values that are in none of the kept categories."""
         for i, spec in enumerate(self.categorical_specs):
             other = records.categorical[i][rows] == CODE_OTHER
-            if other.any():
+            if other.any() and spec.path:
                 self.texts[i][slots[other]] = row_texts.read(chunk, records, spec.path, rows[other])
 
 

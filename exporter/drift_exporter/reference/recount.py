@@ -24,7 +24,9 @@ def count_again(
     Nothing is read where neither is needed: all rows are counted already, and the rows have no timestamps, or
     there are too few of them.
     """
-    plan = make_reference_plan(model, (*first.numeric_specs, *first.categorical_specs))
+    specs = (*first.numeric_specs, *first.categorical_specs)
+    # Labels that stand apart are in no record.
+    plan = make_reference_plan(model, [spec for spec in specs if spec.path])
     layout = make_layout(reference, plan)
     incomplete = first.rows > first.numeric.used
     windows = None
