@@ -10,6 +10,12 @@ from drift_exporter.config.references import RollingReference, VersionReference
 from drift_exporter.config.values import format_duration
 from drift_exporter.ingest import ModelIngest
 from drift_exporter.judge.evaluate import confidences_of, judge_window
+from drift_exporter.outcomes.judging import (
+    CapturedOutcomes,
+    capture_labels,
+    capture_outcomes,
+    judge_outcomes,
+)
 from drift_exporter.reference.counted import without_counts
 from drift_exporter.reference.model import IntArray
 from drift_exporter.snapshot import (
@@ -18,6 +24,7 @@ from drift_exporter.snapshot import (
     ColumnTotals,
     Histogram,
     ModelSnapshot,
+    OutcomesSnapshot,
     VersionSnapshot,
     WindowSnapshot,
 )
@@ -47,8 +54,10 @@ class Durations:
         return Histogram(self.bounds, self.counts.copy(), self.total)
 
 
-Captured = tuple[ModelSnapshot, Mapping[str, tuple[tuple[WindowSum, Choice], ...]]]
-"""A model without its windows, and by version the windows' sums, each with what it is compared with.
+Sums = Mapping[str, tuple[tuple[WindowSum, Choice], ...]]
+
+Captured = tuple[ModelSnapshot, Sums, Mapping[str, CapturedOutcomes]]
+"""A model without its windows; by version the windows' sums, each with its reference; and its outcomes.
 
 All are copies of one moment.
 """
@@ -56,10 +65,11 @@ All are copies of one moment.
 
 def judge_model(ingest: ModelIngest, captured: Captured) -> ModelSnapshot:
     """Judge a model as of its newest record."""
-    traffic, sums = captured
+    traffic, sums, outcomes = captured
     versions = tuple(
         replace(
             version,
+            outcomes=_outcomes(ingest, version, outcomes),
             windows=tuple(
                 _judge(ingest, version.version, *window) for window in sums.get(version.version, ())
             ),
@@ -67,6 +77,15 @@ def judge_model(ingest: ModelIngest, captured: Captured) -> ModelSnapshot:
         for version in traffic.versions
     )
     return replace(traffic, versions=versions)
+
+
+def _outcomes(
+    ingest: ModelIngest, version: VersionSnapshot, outcomes: Mapping[str, CapturedOutcomes]
+) -> OutcomesSnapshot | None:
+    captured = outcomes.get(version.version)
+    if captured is None:
+        return None
+    return judge_outcomes(ingest.model, captured, ingest.reference(version.version))
 
 
 def _judge(ingest: ModelIngest, version: str, window: WindowSum, choice: Choice) -> WindowSnapshot:
@@ -130,9 +149,11 @@ def capture(ingest: ModelIngest, durations: Durations) -> Captured:
             duplicates=None if ingest.ids is None else ingest.duplicates,
             forgotten_ids=None if ingest.ids is None else ingest.ids.forgotten,
             interval_methods=model.drift.intervals,
+            labels=None if ingest.outcomes is None else capture_labels(ingest.outcomes),
             evaluation_duration=durations.histogram(),
         )
-        return traffic, compared
+        outcomes = {} if ingest.outcomes is None else capture_outcomes(ingest.outcomes, watermark)
+        return traffic, compared, outcomes
 
 
 def _reference_text(ingest: ModelIngest) -> str:

@@ -19,10 +19,13 @@ from drift_exporter.config.sources import pattern_of
 from drift_exporter.count.counting import GroupCounts, count_columns
 from drift_exporter.count.layout import Layout, make_layout
 from drift_exporter.decode.formats import make_decoder
-from drift_exporter.decode.plan import CODE_OTHER
+from drift_exporter.decode.plan import CODE_OTHER, Plan
 from drift_exporter.decode.records import Bounds, Decoder, Records
 from drift_exporter.errors import ChunkTooLargeError, ConfigurationError
+from drift_exporter.join.run import Fetch
 from drift_exporter.judge.persistence import History
+from drift_exporter.outcomes.leaves import counts_outcomes
+from drift_exporter.outcomes.model import NOTHING, Joined, ModelOutcomes, Prepared, nothing_saved
 from drift_exporter.planning import criteria_of, make_plan, rolling_of
 from drift_exporter.reference.model import IntArray, Kind, Reference
 from drift_exporter.sharing import configured_names, strangers_in
@@ -40,6 +43,7 @@ from drift_exporter.window.totals import Totals
 FUTURE_TOLERANCE = 3600
 """Seconds by which a record's time may be ahead of our clock before it is left out of the windows."""
 
+_SCORE: tuple[Kind, str] = ("score", "score")
 _BLOCK_CELLS = 1 << 22
 _NEVER = np.iinfo(np.int64).min
 _HEAD = 1 << 18
@@ -50,6 +54,7 @@ class _Counted:
     """What the records of a chunk add up to: traffic, and by version numbers of slices and counts in them.
 
     ``streams`` is what is known of the streams afterwards, ``drawn`` are records that are kept, by version.
+    ``outcomes`` are predictions, counted by class and score, that may wait for labels.
     """
 
     assignment: Assignment
@@ -57,6 +62,7 @@ class _Counted:
     counts: Sequence[tuple[str, tuple[IntArray, GroupCounts]]]
     streams: Advanced
     drawn: Sequence[tuple[str, Sequence[Drawn]]]
+    outcomes: Prepared | None
 
 
 class ModelIngest:
@@ -68,8 +74,9 @@ class ModelIngest:
         config: Config,
         references: Mapping[str | None, Reference],
         clock: Callable[[], float] = time.time,
+        fetch: Fetch = nothing_saved,
     ) -> None:
-        """``references`` by version; the one under None serves every version."""
+        """``references`` by version; the one under None serves every version. ``fetch`` reads what waits."""
         self.model = model
         self.references = references
         self.windows = make_windows({window.name: window.seconds for window in config.windows})
@@ -95,12 +102,20 @@ class ModelIngest:
         self.records = 0
         self.watermark: int | None = None
         self._clock = clock
+        self._fetch = fetch
         self._format = model.predictions.source.decoded_as
         self._pattern = pattern_of(model.predictions.source)
         self.configured = configured_names(model, config)
         self._names = self.configured
         self._decoder: Decoder
+        self.outcomes: ModelOutcomes | None = None
         self._plan_versions(tuple(version for version in references if version is not None))
+        self.outcomes = self._make_outcomes()
+
+    def _make_outcomes(self) -> ModelOutcomes | None:
+        if not counts_outcomes(self.model, list(self.references.values())):
+            return None
+        return ModelOutcomes(self.model, self.windows, self.plan, self.references, self._fetch)
 
     def _no_ids(self) -> SeenIds | None:
         window = self.model.predictions.deduplicate
@@ -109,6 +124,10 @@ class ModelIngest:
     def close(self) -> None:
         """Give back what the decoder holds."""
         self._decoder.close()
+
+    def reference(self, version: str) -> Reference | None:
+        """The reference with a version's bins."""
+        return self.references.get(version, self.references.get(None))
 
     def layout(self, version: str) -> Layout | None:
         """Layout of the reference that a version is compared to."""
@@ -124,6 +143,8 @@ class ModelIngest:
             self.records, self.watermark = old.records, old.watermark
             self.duplicates = old.duplicates
             self.streams.adopt(old.streams)
+            if self.outcomes is not None and old.outcomes is not None:
+                self.outcomes.adopt(old.outcomes)
             if self.ids is not None and old.ids is not None:
                 self.ids.restore(old.ids.blocks, old.ids.newest, old.ids.forgotten)
             self.strangers = old.strangers
@@ -154,11 +175,15 @@ class ModelIngest:
             try:
                 streams = ModelStreams(self.model, self.references)
                 self._plan_versions(self.plan.versions)
+                outcomes = self._make_outcomes()
             except ConfigurationError:
                 self.references = before
                 raise
             streams.adopt(self.streams)
             self.streams = streams
+            if outcomes is not None and self.outcomes is not None:
+                outcomes.adopt(self.outcomes)
+            self.outcomes = outcomes
             self.compared.clear()
             for version, totals in self.totals.items():
                 layout = self.layout(version)
@@ -168,13 +193,7 @@ class ModelIngest:
 
     def first_time(self, kind: str, header: bytes, lines: bytes) -> int | None:
         """Event time (microseconds) of the first good record in some lines, None where there is none."""
-        if self.plan.timestamp is None or not lines.strip():
-            return None
-        chunk = Chunk("", kind, 1, lines, header=header, size=len(lines), divisible=False)
-        records = self._decoder.decode(chunk)
-        if records.shared is not None:
-            return None if records.shared.times is None else records.shared.times[0]
-        return None if records.timestamps is None or not records.rows else int(records.timestamps[0])
+        return first_time(self._decoder, self.plan, kind, header, lines)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -221,6 +240,9 @@ class ModelIngest:
                 records, times = records.choose(judged.fresh), times[judged.fresh]
         counted = self._counted(chunk, records, times, horizon) if records.rows else None
         with self.lock:
+            joined = NOTHING
+            if counted is not None and counted.outcomes is not None and self.outcomes is not None:
+                joined = self.outcomes.join_predictions(counted.outcomes, self.watermark, horizon)
             # Here, so that who saves the end of the dead letters has their chunk's counts and position too.
             if rejections:
                 reject(rejections)
@@ -232,7 +254,7 @@ class ModelIngest:
             self.invalid.update(records.invalid)
             if counted is not None:
                 self.records += records.rows
-                self._merge(counted)
+                self._merge(counted, joined)
             accept()
         return last
 
@@ -249,7 +271,10 @@ class ModelIngest:
         ]
         streams = self.streams.advance(self.plan, records, np.minimum(times, horizon), (names, version))
         drawn = self._drawn(records, assignment, names, version)
-        return _Counted(assignment, traffic, counts, streams, drawn)
+        outcomes = None
+        if self.outcomes is not None:
+            outcomes = self.outcomes.prepare(records, times, (names, version), self.watermark, horizon)
+        return _Counted(assignment, traffic, counts, streams, drawn, outcomes)
 
     def _drawn(
         self, records: Records, assignment: Assignment, names: Sequence[str], version: IntArray
@@ -330,7 +355,12 @@ class ModelIngest:
         self._layouts = {
             version: make_layout(reference, self.plan) for version, reference in self.references.items()
         }
-        self._score = next((i for i, leaf in enumerate(self.plan.numeric) if leaf.kind == "score"), None)
+        score = ("score", "score")
+        self._score = next(
+            (i for i, leaf in enumerate(self.plan.numeric) if (leaf.kind, leaf.name) == score), None
+        )
+        if self.outcomes is not None:
+            self.outcomes.replan(self.plan)
 
     def _count(
         self, name: str, records: Records, assignment: Assignment, mine: np.ndarray, *, single: bool
@@ -361,7 +391,7 @@ class ModelIngest:
                 categorical = tuple(codes[rows] for codes in categorical)
             yield number, count_columns(layout, numeric, categorical, key - first, len(number))
 
-    def _merge(self, counted: _Counted) -> None:
+    def _merge(self, counted: _Counted, joined: Joined) -> None:
         assignment = counted.assignment
         self.late.update({"late": assignment.late, "future": assignment.future})
         for part in counted.traffic:
@@ -385,11 +415,19 @@ class ModelIngest:
         for name, drawn in counted.drawn:
             for one in drawn:
                 self.rings[name].keep(*one, self.kept)
+        if self.outcomes is not None and counted.outcomes is not None:
+            self.outcomes.take(counted.outcomes.parts, joined)
         if assignment.watermark > (_NEVER if self.watermark is None else self.watermark):
             self.watermark = assignment.watermark
+        self._evict()
+
+    def _evict(self) -> None:
+        """Drop slices that are in no window any more."""
         if self.watermark is not None:
             for ring in self.rings.values():
                 ring.evict(self.watermark)
+            if self.outcomes is not None:
+                self.outcomes.evict(self.watermark)
 
     def _add_traffic(self, part: Traffic) -> None:
         totals = self.totals.get(part.version)
@@ -410,3 +448,14 @@ class ModelIngest:
             known = totals.last_timestamp
             totals.last_timestamp = part.last_timestamp if known is None else max(known, part.last_timestamp)
         totals.exemplars.update(part.exemplars)
+
+
+def first_time(decoder: Decoder, plan: Plan, kind: str, header: bytes, lines: bytes) -> int | None:
+    """Event time (microseconds) of the first good record in some lines, None where there is none."""
+    if plan.timestamp is None or not lines.strip():
+        return None
+    chunk = Chunk("", kind, 1, lines, header=header, size=len(lines), divisible=False)
+    records = decoder.decode(chunk)
+    if records.shared is not None:
+        return None if records.shared.times is None else records.shared.times[0]
+    return None if records.timestamps is None or not records.rows else int(records.timestamps[0])

@@ -17,7 +17,7 @@ def run_once(config_path: Path) -> tuple[bytes, list[str]]:
         models += (make_model(model, config, final=True) for model in config.models)
         for model in models:
             model.read()
-            while model.source.more:
+            while model.more:
                 model.read()
         snapshot = take_snapshot(models, reload_successful=True, reload_timestamp=now, now=now)
         problems = [

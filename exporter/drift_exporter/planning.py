@@ -10,6 +10,7 @@ from drift_exporter.decode.measures import MEASURES, measure_name
 from drift_exporter.decode.plan import CategoricalLeaf, DerivedLeaf, FieldPath, NumericLeaf, Plan
 from drift_exporter.errors import ConfigurationError
 from drift_exporter.judge.evaluate import Criteria
+from drift_exporter.outcomes.leaves import add_outcome_leaves
 from drift_exporter.reference.model import (
     Column,
     Derivation,
@@ -85,10 +86,12 @@ def make_plan(
         for reference in references
         for derivation in reference.derivations
     }
+    told_by_id = model.predictions.deduplicate is not None or model.labels is not None
     score = roles.get(("score", "score"))
     if score is not None and ("score", "score") not in categories:
         numeric.setdefault(("score", "score"), NumericLeaf(score, "score", "score"))
     add_leaves(model, numeric, categories, roles)
+    add_outcome_leaves(model, references, numeric, categories, roles)
     return Plan(
         numeric=tuple(numeric.values()),
         categorical=tuple(
@@ -103,7 +106,7 @@ def make_plan(
         latency=None if fields.latency is None else split_path(fields.latency.field),
         latency_scale=1.0 if fields.latency is None else fields.latency.scale,
         trace_id=_optional(fields.trace_id),
-        id=None if model.predictions.deduplicate is None else _optional(fields.id),
+        id=_optional(fields.id) if told_by_id else None,
         versions=tuple(versions),
         model=_optional(fields.model),
         models=() if fields.model is None else tuple(dict.fromkeys((model.name, *names))),

@@ -9,26 +9,24 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import duckdb
-
 from drift_exporter.config.references import learned_file, learns_bins
 from drift_exporter.config.schema import Config, Limits, Model
+from drift_exporter.config.sources import Source as SourceSection
 from drift_exporter.deadletter import DeadLetters
 from drift_exporter.errors import (
-    ChunkTooLargeError,
     ConfigurationError,
-    DecodeError,
-    DriftExporterError,
     ReferenceFileError,
     StateError,
 )
 from drift_exporter.evaluation import Captured, Durations, capture, judge_model
+from drift_exporter.feed import Feed
 from drift_exporter.ingest import ModelIngest
 from drift_exporter.multivariate import Multivariate, load_multivariate
+from drift_exporter.outcomes.feed import LabelFeed
+from drift_exporter.outcomes.labels import LabelIngest
 from drift_exporter.reference.loading import lay_anew, load_references
 from drift_exporter.reference.model import Reference
 from drift_exporter.reference.store import save_reference
@@ -43,19 +41,23 @@ from drift_exporter.snapshot import (
     SourceSnapshot,
 )
 from drift_exporter.source_factory import make_source
-from drift_exporter.sources.chunk import REASONS, Chunk, Rejection
+from drift_exporter.sources.chunk import Chunk, Rejection
 from drift_exporter.sources.listing import Shard
 from drift_exporter.sources.source import Source, SourceState
 from drift_exporter.state.counters import read_model_counters
 from drift_exporter.state.model import changes_of, forget_changes, restore
 from drift_exporter.state.rows import ModelState
 from drift_exporter.state.store import Store
-from drift_exporter.window.slices import MICROSECONDS
 
 if TYPE_CHECKING:
     from drift_exporter.reference.learning import BinsLearner
 
 log = logging.getLogger(__name__)
+
+PREDICTIONS, LABELS = "predictions", "labels"
+"""Roles of a model's sources."""
+
+_ENDED = object()
 
 POLL_INTERVAL = 1.0
 """Seconds between two looks at a source that had nothing new, at least."""
@@ -70,72 +72,91 @@ class ModelRuntime:
 
     model: Model
     ingest: ModelIngest
-    source: Source
+    feed: Feed
     dead_letter: Path
-    dead_letter_limit: int
     clock: Callable[[], float] = time.time
     evaluations: Durations = field(default_factory=lambda: Durations(EVALUATION_BOUNDS))
     saves: Durations = field(default_factory=lambda: Durations(CHECKPOINT_BOUNDS))
     saved: float | None = None
-    bytes: int = 0
     dropped_series: int = 0
-    problem: str | None = None
     store: Store | None = None
     learner: "BinsLearner | None" = None
     learned: Path | None = None
     multivariate: Multivariate | None = None
-    letters: DeadLetters = field(init=False)
+    labels: LabelFeed | None = None
     _anew: bool = False
-    _exposed: tuple[ModelSnapshot, SourceSnapshot] | None = None
-    _said: str | None = None
+    _exposed: tuple[ModelSnapshot, tuple[SourceSnapshot, ...]] | None = None
     _unsaved: str | None = None
 
     def __post_init__(self) -> None:
-        self.letters = DeadLetters(self.dead_letter, self.source_name, self.dead_letter_limit)
         self.source.bind(self._save_now)
+        if self.labels is not None:
+            self.labels.feed.source.bind(self._save_now)
 
     @property
-    def source_name(self) -> str:
-        """The source's name in metrics and in the dead-letter folder."""
-        return f"{self.model.name}/predictions"
+    def source(self) -> Source:
+        """Where the predictions come from."""
+        return self.feed.source
+
+    @property
+    def letters(self) -> DeadLetters:
+        """The predictions' dead letters."""
+        return self.feed.letters
+
+    @property
+    def feeds(self) -> tuple[Feed, ...]:
+        """Its sources."""
+        return (self.feed,) if self.labels is None else (self.feed, self.labels.feed)
+
+    @property
+    def more(self) -> bool:
+        """Whether the last reading ended though there is more to read."""
+        return any(feed.source.more for feed in self.feeds)
+
+    @property
+    def idle_cost(self) -> float:
+        """CPU time in seconds of the last look that found nothing."""
+        return sum(feed.source.idle_cost for feed in self.feeds)
 
     def read(self, stop: Callable[[], bool] = lambda: False) -> int:
-        """Count what there is to read; returns the number of chunks. Stops between chunks if ``stop``."""
+        """Count what there is to read; returns the number of chunks. Stops between chunks if ``stop``.
+
+        A chunk of each source in turn, on one thread: a label and its prediction cannot miss each other.
+        """
+        reading = [self.feed.read(self._count, stop)]
+        if self.labels is not None:
+            reading.append(self.labels.feed.read(self.labels.ingest.ingest, stop))
         chunks = 0
-        reading = self.source.poll(stop)
-        problem = None
         try:
-            for chunk in reading:
-                # Asking for this chunk has moved the position past the one before; this one stays unread.
-                if chunks and stop():
-                    break
-                chunks += 1
-                self._count(chunk)
-        except (OSError, DriftExporterError) as error:
-            problem = str(error)
-        except Exception as error:
-            log.exception("model %s: reading failed; the record counts are as before it", self.model.name)
-            problem = f"{type(error).__name__}: {error}"
+            while reading:
+                for one in tuple(reading):
+                    if next(one, _ENDED) is _ENDED:
+                        reading.remove(one)
+                    else:
+                        chunks += 1
         finally:
-            reading.close()
-        self._report(problem or self.source.problem)
+            for one in reading:
+                one.close()
         return chunks
 
     def restore(self) -> None:
         """Go on where the last save was; raises StateError where that cannot be read."""
         state = None if self.store is None else self.store.load(self.model.name)
+        labels = None if self.store is None else self.store.load(labels_name(self.model.name))
+        if self.labels is not None and labels is not None:
+            self.labels.restore(labels)
         if state is None:
             # Where the dead-letter file ends before anything is read.
             with self.ingest.lock:
                 self.save()
         else:
             self._restore(state)
-        self._exposed = self._capture()[0], self.source_snapshot()
+        self._exposed = self._capture()[0], self.source_snapshots()
 
     def _restore(self, state: ModelState) -> None:
         counters = read_model_counters(state.counters)
         restore(self.ingest, state)
-        self.bytes, self.dropped_series = counters.bytes, counters.dropped_series
+        self.feed.bytes, self.dropped_series = counters.bytes, counters.dropped_series
         self.evaluations.counts, self.evaluations.total = counters.evaluations
         self.saves.counts, self.saves.total = counters.saves
         self.saved = state.saved
@@ -156,7 +177,7 @@ class ModelRuntime:
         end = self.letters.cursor()
         counters = {
             **changes.state.counters,
-            "bytes": self.bytes,
+            "bytes": self.feed.bytes,
             "dropped_series": self.dropped_series,
             "lost_bytes": self.source.lost_bytes,
             "dead_letter": None if end is None else [end.inode, end.size, end.tail.hex()],
@@ -167,17 +188,21 @@ class ModelRuntime:
         state = replace(changes.state, counters=counters, positions=source.positions, marks=source.marks)
         now = self.clock()
         changes = replace(changes, state=state, forgotten=source.forgotten, unmarked=source.unmarked)
-        self.store.save(self.model.name, changes, now)
+        both = {self.model.name: changes}
+        if self.labels is not None:
+            both[labels_name(self.model.name)] = self.labels.changes(anew=self._anew)
+        self.store.save_all(both, now)
         self.saved = now
-        self.source.saved()
         forget_changes(self.ingest)
         self._anew = False
-        with contextlib.suppress(OSError):
-            # It is tried again after the next save.
-            self.letters.rotate()
+        for feed in self.feeds:
+            feed.source.saved()
+            with contextlib.suppress(OSError):
+                # It is tried again after the next save.
+                feed.letters.rotate()
 
-    def evaluate(self) -> tuple[ModelSnapshot, SourceSnapshot]:
-        """Save and judge the model, and tell of its source as of the same moment.
+    def evaluate(self) -> tuple[ModelSnapshot, tuple[SourceSnapshot, ...]]:
+        """Save and judge the model, and tell of its sources as of the same moment.
 
         Where judging fails, the counters stay and the reason is told. Where saving fails, what was exposed
         before is exposed again, with the reason: nothing is shown that a crash could take back.
@@ -188,7 +213,7 @@ class ModelRuntime:
                 self.save()
                 seconds = time.perf_counter() - start
                 captured = self._capture()
-                source = self.source_snapshot()
+                sources = self.source_snapshots()
                 if self.saved is not None:
                     # From now on; what is exposed now is what was saved.
                     self.saves.observe(seconds)
@@ -196,8 +221,8 @@ class ModelRuntime:
             self._say_unsaved(str(error))
             if self._exposed is None:
                 raise
-            model, source = self._exposed
-            return replace(model, problem=str(error)), source
+            model, sources = self._exposed
+            return replace(model, problem=str(error)), sources
         self._say_unsaved(None)
         try:
             snapshot = judge_model(self.ingest, captured)
@@ -212,29 +237,25 @@ class ModelRuntime:
         learner = self.learner
         if learner is not None and learner.problem is not None and snapshot.problem is None:
             snapshot = replace(snapshot, problem=learner.problem)
-        self._exposed = snapshot, source
-        return snapshot, source
+        self._exposed = snapshot, sources
+        return snapshot, sources
+
+    def source_snapshots(self) -> tuple[SourceSnapshot, ...]:
+        """State of all sources."""
+        labels = () if self.labels is None else (self.labels.snapshot(),)
+        return (self.source_snapshot(), *labels)
 
     def source_snapshot(self) -> SourceSnapshot:
-        """State of the source."""
+        """State of the predictions' source."""
         # Looked up before the lock is taken: it asks the file system, and counting must not wait for that.
         lag = self.source.lag()
         with self.ingest.lock:
-            watermark = self.ingest.watermark
-            return SourceSnapshot(
-                name=self.source_name,
-                type=self.model.predictions.source.type,
-                up=self.problem is None,
+            return self.feed.snapshot(
                 records=self.ingest.records,
-                bytes=self.bytes,
-                lost_bytes=self.source.lost_bytes,
-                rejected=dict.fromkeys(REASONS, 0) | self.ingest.rejected,
-                lag_bytes=lag.bytes,
-                lag_records=lag.records,
-                watermark=None if watermark is None else watermark / MICROSECONDS,
-                problem=self.problem,
-                unconfigured=unconfigured(self.ingest.strangers, self.ingest.configured),
-                counts=dict(self.source.counts),
+                rejected=dict(self.ingest.rejected),
+                watermark=self.ingest.watermark,
+                lag=(lag.bytes, lag.records),
+                unconfigured=dict(unconfigured(self.ingest.strangers, self.ingest.configured)),
             )
 
     def continues(self, old: "ModelRuntime") -> bool:
@@ -254,13 +275,15 @@ class ModelRuntime:
         Counts by bin are kept for versions whose bins are the same; windows also where they are.
         """
         self.evaluations, self.saves, self.saved = old.evaluations, old.saves, old.saved
-        self.bytes, self.dropped_series = old.bytes, old.dropped_series
+        self.feed.bytes, self.dropped_series = old.feed.bytes, old.dropped_series
         if self.learned is not None and self.learned.exists() and learns_bins(old.model.reference):
             self._take_bins(old.ingest)
         self.ingest.adopt(old.ingest)
         self._anew, self._exposed = True, old._exposed  # noqa: SLF001  # of its own kind
         if type(self.source) is type(old.source):
             self.source.adopt(old.source)
+        if self.labels is not None and old.labels is not None:
+            self.labels.adopt(old.labels)
 
     def _take_bins(self, old: ModelIngest) -> None:
         """Take over bins that were laid while this one was being set up.
@@ -276,21 +299,19 @@ class ModelRuntime:
         """Give everything back."""
         self.source.close()
         self.ingest.close()
+        if self.labels is not None:
+            self.labels.close()
         self._end_learning()
 
-    def _count(self, chunk: Chunk) -> None:
+    def _count(
+        self,
+        chunk: Chunk,
+        reject: Callable[[Sequence[Rejection]], None],
+        accept: Callable[[], None],
+    ) -> int | None:
         if self.learner is not None:
             self._learn(chunk, self.learner)
-        try:
-            newest = self.ingest.ingest(chunk, self._reject, partial(self._accept, chunk))
-        except ChunkTooLargeError:
-            self.source.read_smaller()
-        except (DecodeError, duckdb.Error) as error:
-            # Of the file itself; the other files of this source go on.
-            self.source.set_aside(str(error).splitlines()[0])
-        else:
-            if newest is not None:
-                self.source.note_time(newest)
+        return self.ingest.ingest(chunk, reject, accept)
 
     def _learn(self, chunk: Chunk, learner: "BinsLearner") -> None:
         """Lay the bins once there are records enough; this chunk is the first that is counted by them."""
@@ -332,24 +353,11 @@ class ModelRuntime:
             self.save()
 
     def _capture(self) -> Captured:
-        traffic, sums = capture(self.ingest, self.evaluations)
+        traffic, sums, outcomes = capture(self.ingest, self.evaluations)
         traffic = replace(traffic, dropped_series={SERIES_LIMIT: self.dropped_series})
         if self.saved is not None:
             traffic = replace(traffic, checkpoint=Checkpoint(self.saved, self.saves.histogram()))
-        return traffic, sums
-
-    def _accept(self, chunk: Chunk) -> None:
-        self.source.accept()
-        self.bytes += chunk.size if chunk.format != "parquet" else 0
-
-    def _reject(self, rejections: Sequence[Rejection]) -> None:
-        try:
-            self.letters.write(rejections, self.clock())
-        except OSError as error:
-            raise DriftExporterError(
-                f"rejected records cannot be written to {self.dead_letter}: {error.strerror or error}; "
-                "reading waits until they can"
-            ) from error
+        return traffic, sums, outcomes
 
     def _say_unsaved(self, problem: str | None) -> None:
         if problem != self._unsaved:
@@ -359,14 +367,10 @@ class ModelRuntime:
                 log.info("model %s: saved without problems again", self.model.name)
             self._unsaved = problem
 
-    def _report(self, problem: str | None) -> None:
-        self.problem = problem
-        if problem != self._said:
-            if problem is not None:
-                log.warning("source %s: %s", self.source_name, problem)
-            else:
-                log.info("source %s: read without problems again", self.source_name)
-            self._said = problem
+
+def labels_name(model: str) -> str:
+    """What the source of a model's labels is saved as; no model can be called so."""
+    return f"{model}/{LABELS}"
 
 
 def _built(ingest: ModelIngest) -> Mapping[str | None, tuple[str, float]]:
@@ -401,16 +405,29 @@ def make_model(  # noqa: PLR0913  # all that differs between serve, its shards, 
         if learned is None or not references:
             raise
         raise ConfigurationError(f"{error}; {lay_anew(learned)}") from error
-    source = make_source(model, config, ingest, final=final, shard=shard)
+
+    def feed(role: str, section: SourceSection, reading: ModelIngest | LabelIngest) -> Feed:
+        name = f"{model.name}/{role}"
+        own = model.name if role == PREDICTIONS else name
+        source = make_source(
+            section, own, config, reading, final=final, shard=None if role == LABELS else shard
+        )
+        letters = DeadLetters(config.dead_letter, name, config.limits.dead_letter)
+        return Feed(name, section.type, source, letters, clock)
+
+    labels = None
+    if model.labels is not None:
+        reading = LabelIngest(model.labels, config, ingest, clock)
+        labels = LabelFeed(feed(LABELS, model.labels.source, reading), reading)
     runtime = ModelRuntime(
         model,
         ingest,
-        source,
+        feed(PREDICTIONS, model.predictions.source, ingest),
         config.dead_letter,
-        config.limits.dead_letter,
         clock,
         store=store,
         multivariate=load_multivariate(model, references),
+        labels=labels,
     )
     if learned is not None and not references:
         from drift_exporter.reference.learning import BinsLearner  # noqa: PLC0415  # only where it is configured
@@ -427,7 +444,7 @@ def take_snapshot(
     return Snapshot(
         created=now,
         models=tuple(model for model, _ in evaluated),
-        sources=tuple(source for _, source in evaluated),
+        sources=tuple(source for _, sources in evaluated for source in sources),
         config_reload_successful=reload_successful,
         config_reload_timestamp=reload_timestamp,
     )
@@ -464,5 +481,5 @@ class Reader:
                 if not self._stop.is_set():
                     self.model.read(self._stop.is_set)
             self.first_done.set()
-            if not self.model.source.more:
-                self._stop.wait(max(POLL_INTERVAL, self.model.source.idle_cost / _IDLE_SHARE))
+            if not self.model.more:
+                self._stop.wait(max(POLL_INTERVAL, self.model.idle_cost / _IDLE_SHARE))

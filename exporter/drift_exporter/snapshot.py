@@ -7,6 +7,7 @@ tuple, never zero.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from drift_exporter.judge.performance.estimates import Estimate
 from drift_exporter.reference.model import Column, FloatArray, IntArray, Kind, Reference
 
 LATENCY_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0)
@@ -20,6 +21,12 @@ EVALUATION_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10
 
 CHECKPOINT_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Inclusive upper bounds in seconds of the checkpoint duration's buckets."""
+
+DELAY_BOUNDS = (
+    *(60.0, 300.0, 900.0, 3600.0, 3 * 3600.0, 6 * 3600.0, 12 * 3600.0),
+    *(86400.0, 2 * 86400.0, 4 * 86400.0, 7 * 86400.0, 14 * 86400.0, 30 * 86400.0),
+)
+"""Inclusive upper bounds in seconds of the label delay's buckets: a minute to thirty days."""
 
 SERIES_LIMIT = "limit"
 """Why series may be left out: there would be more than ``limits.series``."""
@@ -156,6 +163,99 @@ class StreamSnapshot:
 
 
 @dataclass(frozen=True)
+class EstimationError:
+    """An estimate of labelled records less what is true of them.
+
+    ``confidence`` is how sure it is that this is more than tolerated, None where that cannot be told.
+    """
+
+    value: float
+    confidence: float | None
+
+
+@dataclass(frozen=True)
+class FairnessValue:
+    """A metric of one attribute, of one ``group`` or (with none) of all of them together."""
+
+    metric: str
+    attribute: str
+    group: str
+    estimate: Estimate
+    confidence: float | None = None
+
+
+@dataclass(frozen=True)
+class PerformanceWindow:
+    """Predictions of one window, with the labels that have come for them.
+
+    ``start`` and ``end`` are event times in seconds since the epoch. ``performance`` maps a segment and its
+    value (two empty texts: all records) to metrics; classes are values of the segment ``class``.
+    ``estimated`` is of all predictions, ``errors`` of the labelled ones. ``concept_confidence`` is how sure
+    it is that labels go with scores otherwise than in the reference, ``drops`` by metric that performance
+    fell below the reference's by more than tolerated.
+    """
+
+    name: str
+    start: float
+    end: float
+    rows: int
+    labelled: int
+    performance: Mapping[tuple[str, str], Mapping[str, Estimate]]
+    reference: Mapping[str, float]
+    estimated: Mapping[str, Estimate] = field(default_factory=dict)
+    errors: Mapping[str, EstimationError] = field(default_factory=dict)
+    concept_confidence: float | None = None
+    drops: Mapping[str, float] = field(default_factory=dict)
+    fairness: tuple[FairnessValue, ...] = ()
+
+
+@dataclass(frozen=True)
+class OutcomeCount:
+    """How often a class was predicted and another (or the same) came true, in one segment; a counter."""
+
+    prediction: str
+    label: str
+    segment: str
+    value: str
+    count: int
+
+
+@dataclass(frozen=True)
+class ScoreOutcomes:
+    """Labelled records by twenty even bins of the score, which begin at 0: counters since the beginning.
+
+    All are (20,): how many have a positive label, how many a negative one, and the sum of their scores.
+    """
+
+    positives: IntArray
+    negatives: IntArray
+    scores: FloatArray
+
+
+@dataclass(frozen=True)
+class OutcomesSnapshot:
+    """Outcomes of one version. ``labels`` counts those joined; ``delays`` is None where they have no time."""
+
+    labels: int
+    delays: Histogram | None
+    counts: tuple[OutcomeCount, ...]
+    scores: ScoreOutcomes | None
+    windows: tuple[PerformanceWindow, ...]
+
+
+@dataclass(frozen=True)
+class LabelsSnapshot:
+    """Labels of a model that are not (or not only) the first of a prediction, by reason.
+
+    ``early`` ones wait for their prediction, and ``pending`` predictions for their label.
+    """
+
+    rejected: Mapping[str, int]
+    early: int
+    pending: int
+
+
+@dataclass(frozen=True)
 class VersionSnapshot:
     """One version of a model. ``absent`` says why there is no reference now, as that of a window does."""
 
@@ -170,6 +270,7 @@ class VersionSnapshot:
     reference: Reference | None
     streams: tuple[StreamSnapshot, ...] = ()
     absent: str | None = None
+    outcomes: OutcomesSnapshot | None = None
 
 
 @dataclass(frozen=True)
@@ -205,6 +306,7 @@ class ModelSnapshot:
     duplicates: int | None = None
     forgotten_ids: int | None = None
     interval_methods: tuple[str, ...] = ()
+    labels: LabelsSnapshot | None = None
 
 
 @dataclass(frozen=True)
@@ -253,11 +355,19 @@ __all__ = [
     "ColumnShare",
     "ColumnTotals",
     "CorrelationChange",
+    "Estimate",
+    "EstimationError",
     "Exemplar",
+    "FairnessValue",
     "FloatArray",
     "Histogram",
+    "LabelsSnapshot",
     "ModelSnapshot",
     "MultivariateDrift",
+    "OutcomeCount",
+    "OutcomesSnapshot",
+    "PerformanceWindow",
+    "ScoreOutcomes",
     "Snapshot",
     "SourceSnapshot",
     "StreamSnapshot",

@@ -69,15 +69,13 @@ def test_no_reference_and_no_timestamp_are_warnings(tmp_path: Path) -> None:
     assert timestamp == f"{file}:7: models[0].predictions.fields: {no_time}"
 
 
-def test_labels_are_not_read(tmp_path: Path) -> None:
+def test_labels_without_files_and_times_are_warnings(tmp_path: Path) -> None:
     labels = "    labels:\n      source: {type: file, path: labels/*.csv}\n      fields: {id: id, label: y}\n"
-    file = written(tmp_path, CONFIG + labels)
-    performance, pattern = check_config(file).warnings
-    assert performance == (
-        f"{file}:9: models[0].labels: performance is not computed from labels by this version; "
-        "they are not read"
-    )
+    file = written(tmp_path, CONFIG.replace("{timestamp: ts", "{prediction: p, timestamp: ts") + labels)
+    pattern, time = check_config(file).warnings
     assert pattern.startswith(f"{file}:10: models[0].labels.source.path: ")
+    no_time = "there is no timestamp, so the delay of labels is not known; name one as timestamp"
+    assert time == f"{file}:11: models[0].labels.fields: {no_time}"
 
 
 def test_folders_that_are_files(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from drift_exporter.config import load_config
 from drift_exporter.config.drift import Drift
+from drift_exporter.config.performance import Fairness, Performance
 from drift_exporter.config.references import RollingReference, VersionReference
 from drift_exporter.config.schema import (
     UNSUPPORTED,
@@ -58,6 +59,8 @@ HEADINGS: Mapping[str, type[BaseModel]] = {
     "`models[*].concept_drift.streams[*]`": Stream,
     "`models[*].labels`": Labels,
     "`models[*].labels.fields`": LabelFields,
+    "`models[*].performance`": Performance,
+    "`models[*].fairness`": Fairness,
 }
 SOURCE_HEADINGS: Mapping[str, type[BaseModel]] = {
     "`file`": FileSource,

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from drift_exporter.expose.catalogue import METRICS, MetricDefinition
+from drift_exporter.expose.catalogue import METRICS
+from drift_exporter.expose.definition import MetricDefinition
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
 BY_NAME = {metric.name: metric for metric in METRICS}

@@ -80,8 +80,11 @@ def _doubts(model: Model) -> Iterator[tuple[KeyPath, str]]:
     if isinstance(model.predictions.source, FileSource):
         yield from _unmatched(("predictions", "source", "path"), model.predictions.source)
     if model.labels is not None:
-        yield ("labels",), "performance is not computed from labels by this version; they are not read"
-        yield from _unmatched(("labels", "source", "path"), model.labels.source)
+        if isinstance(model.labels.source, FileSource):
+            yield from _unmatched(("labels", "source", "path"), model.labels.source)
+        if model.labels.fields.timestamp is None:
+            text = "there is no timestamp, so the delay of labels is not known; name one as timestamp"
+            yield ("labels", "fields"), text
 
 
 def _unmatched(place: KeyPath, source: FileSource) -> Iterator[tuple[KeyPath, str]]:

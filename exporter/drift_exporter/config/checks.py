@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from drift_exporter.config.performance import performance_problems
 from drift_exporter.config.positions import shorten
 from drift_exporter.config.refusal import Part
 from drift_exporter.config.streams import stream_problems
@@ -92,6 +93,7 @@ def _within_model(model: Mapping[str, Any]) -> Iterator[Part]:
             "these methods compare to the sample beside a reference file; name one, made by reference build",
         )
     yield from stream_problems(model)
+    yield from performance_problems(model)
     yield from _unknown_names(model, fields)
 
 
@@ -133,7 +135,7 @@ def _record_paths(fields: Mapping[str, Any]) -> dict[tuple[str, ...], str]:
     paths: dict[tuple[str, ...], Any] = {
         (role,): path for role, path in fields.items() if role != "timestamp_format"
     }
-    for section in ("latency", "features"):
+    for section in ("latency", "features", "scores"):
         paths |= {
             (section, key): path for key, path in _mapping(fields.get(section)).items() if key != "unit"
         }

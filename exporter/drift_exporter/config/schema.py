@@ -25,22 +25,22 @@ from drift_exporter.config.fieldtypes import (
     NotSupported,
     Period,
     RecordPath,
-    Scalar,
     Text,
     TimestampFormat,
     WindowType,
     printable,
 )
+from drift_exporter.config.performance import Fairness, Performance, once_each
 from drift_exporter.config.references import ReferenceType, RollingReference, VersionReference
 from drift_exporter.config.refusal import refuse, refuse_parts
 from drift_exporter.config.section import Section
-from drift_exporter.config.sources import LabelSource, Source
+from drift_exporter.config.sources import Source
 from drift_exporter.config.streams import ConceptDrift
 from drift_exporter.config.values import Window
 
 DEFAULT_TOLERANCE = 0.05
 LATENCY_SCALES: Mapping[str, float] = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
-UNSUPPORTED = frozenset({"segments", "fairness", "anomaly", "infrastructure"})
+UNSUPPORTED = frozenset({"anomaly", "infrastructure"})
 """Keys that are validated, then refused."""
 
 PositiveInt = Annotated[int, Field(strict=True, ge=1, le=10**9)]
@@ -110,6 +110,10 @@ class Fields(Section):
     )
     trace_id: RecordPath | None = Field(None, description="trace of the request, for exemplars")
     label: RecordPath | None = Field(None, description="the true answer, where the log holds it")
+    scores: Annotated[Mapping[Text, RecordPath], Field(min_length=1)] | None = Field(
+        None, description="multiclass: the probability of each class, as a map class: field"
+    )
+    position: RecordPath | None = Field(None, description="ranking: place in the list that was shown, from 1")
     features: Features | None = Field(
         None, description="an object's fields (features.*), or a map name: field"
     )
@@ -151,23 +155,27 @@ class LabelFields(Section):
     id: RecordPath = Field(description="the prediction's id")
     label: RecordPath = Field(description="the true answer")
     timestamp: RecordPath | None = Field(None, description="when the label came")
+    timestamp_format: TimestampFormat | None = Field(
+        None,
+        description="how timestamps are written, as for strptime, where they are in no form that is known",
+    )
+
+    @model_validator(mode="after")
+    def _checked(self) -> "LabelFields":
+        if self.timestamp_format is not None and self.timestamp is None:
+            text = "it says how timestamps are written, and no field holds them; add timestamp"
+            raise refuse_parts([(("timestamp_format",), text)])
+        return self
 
 
 class Labels(Section):
     """Labels that come later than their predictions, and apart from them."""
 
-    source: LabelSource = Field(
+    source: Source = Field(
         description="where the labels come from, such as {type: file, path: labels/*.ndjson}"
     )
     fields: LabelFields = Field(description="which field of a record holds what")
     max_delay: Delay = Field(14 * 86_400.0, description="how long a prediction waits for its label")
-
-
-class Fairness(Section):
-    """Whether groups are treated alike."""
-
-    attribute: Text = Field(description="the column that tells the groups")
-    favourable: Scalar = Field(description="the answer that people want")
 
 
 class Anomaly(Section):
@@ -214,10 +222,11 @@ class Model(Section):
     drift: Drift = Field(Drift(), description="how drift is judged")
     concept_drift: ConceptDrift | None = Field(None, description="streams that are watched for changes")
     labels: Labels | None = Field(None, description="labels that come later, in a log of their own")
-    segments: Annotated[tuple[Text, ...], NotSupported] | None = Field(
-        None, description="columns to split by"
+    performance: Performance = Field(Performance(), description="how performance is told from labels")
+    segments: Annotated[tuple[Text, ...], Field(max_length=10), AfterValidator(once_each)] = Field(
+        (), description="categorical columns by whose values performance is split"
     )
-    fairness: Annotated[Fairness, NotSupported] | None = Field(None, description="groups to compare")
+    fairness: Fairness | None = Field(None, description="groups that are to be treated alike")
     anomaly: Annotated[Anomaly, NotSupported] | None = Field(None, description="detector of odd records")
 
     def reference_file(self, version: str) -> Path | None:

@@ -122,7 +122,7 @@ class Records:
             error=picked(self.error),
             wrong=picked(self.wrong),
             positive=picked(self.positive),
-            ids=None,
+            ids=None if self.ids is None else (self.ids[0][keep], self.ids[1][keep]),
             chosen=Chosen(np.flatnonzero(keep), self.rows),
         )
 

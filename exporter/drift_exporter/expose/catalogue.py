@@ -4,9 +4,9 @@ This is the only place of these names; ``docs/metrics.md`` is checked against it
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
+from drift_exporter.expose.definition import MetricDefinition
+from drift_exporter.expose.outcome_catalogue import OUTCOME_METRICS
 from drift_exporter.snapshot import (
     CHECKPOINT_BOUNDS,
     CONFIDENCE_BOUNDS,
@@ -14,24 +14,6 @@ from drift_exporter.snapshot import (
     LATENCY_BOUNDS,
 )
 from drift_exporter.sources.source import LOST_RECORDS, REQUESTS, UNPAIRED
-
-MetricType = Literal["counter", "gauge", "histogram"]
-
-
-@dataclass(frozen=True)
-class MetricDefinition:
-    """One metric as users query it: counters end in ``_total``, histograms have no suffix.
-
-    ``unit`` says what the value counts or measures, in words.
-    """
-
-    name: str
-    type: MetricType
-    unit: str
-    help: str
-    labels: tuple[str, ...] = ()
-    bounds: tuple[float, ...] = ()
-
 
 _VERSION = ("model", "version")
 _COLUMN = (*_VERSION, "column", "kind")
@@ -457,6 +439,7 @@ METRICS: tuple[MetricDefinition, ...] = (
     STREAM_WARNING,
     STREAM_MEAN,
     STREAM_VALUES,
+    *OUTCOME_METRICS,
     BUILD_INFO,
     RELOAD_SUCCESSFUL,
     RELOAD_TIMESTAMP,

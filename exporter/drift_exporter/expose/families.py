@@ -12,8 +12,9 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.samples import Exemplar as ClientExemplar
 
 from drift_exporter.expose import catalogue
-from drift_exporter.expose.catalogue import MetricDefinition
-from drift_exporter.expose.series import Series, exporter_series, model_parts
+from drift_exporter.expose.definition import MetricDefinition
+from drift_exporter.expose.parts import Series
+from drift_exporter.expose.series import exporter_series, model_parts
 from drift_exporter.snapshot import SERIES_LIMIT, Exemplar, Histogram, Snapshot
 
 # OpenMetrics allows 128 characters for all names and values of an exemplar's labels.

@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from drift_exporter.expose.families import families, select
 from drift_exporter.expose.negotiation import Format
-from drift_exporter.expose.series import Series
+from drift_exporter.expose.parts import Series
 from drift_exporter.snapshot import Snapshot
 
 # Higher levels cost several times the CPU for a few per cent of the size.

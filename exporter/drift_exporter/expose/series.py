@@ -3,19 +3,16 @@
 Series come in *parts* that are kept or left out as a whole, so that a limit never leaves half a column.
 """
 
-import math
 import platform
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
 
 from drift_exporter import __version__
 from drift_exporter.expose import catalogue
-from drift_exporter.expose.catalogue import MetricDefinition
+from drift_exporter.expose.outcome_series import label_series, outcome_parts
+from drift_exporter.expose.parts import Part, Series, present
 from drift_exporter.reference.model import MISSING, Column, Kind, NumericColumn
 from drift_exporter.snapshot import (
     ColumnTotals,
-    Histogram,
     ModelSnapshot,
     Snapshot,
     SourceSnapshot,
@@ -27,46 +24,6 @@ UNVERSIONED = "unversioned"
 """The version label where records name no version."""
 
 _ROLES_FIRST: dict[Kind, int] = {"prediction": 0, "score": 1, "label": 2, "feature": 3}
-
-
-class Series(NamedTuple):
-    """One series (or one histogram, which is several): its metric, label values and value."""
-
-    metric: MetricDefinition
-    labels: tuple[str, ...]
-    value: float | Histogram
-
-    @property
-    def size(self) -> int:
-        """Number of series as Prometheus counts them."""
-        return len(self.value.counts) + 2 if isinstance(self.value, Histogram) else 1
-
-
-@dataclass(frozen=True)
-class Part:
-    """Series kept or left out together. A smaller ``rank`` is kept before a larger one.
-
-    ``model`` is who the left out series are counted for.
-    """
-
-    model: str
-    rank: tuple[int, int, int, int]
-    series: tuple[Series, ...]
-
-    @property
-    def size(self) -> int:
-        """Number of series as Prometheus counts them."""
-        return sum(s.size for s in self.series)
-
-
-def _present(
-    *candidates: tuple[MetricDefinition, tuple[str, ...], float | Histogram | None],
-) -> Iterator[Series]:
-    """Leave out what has no value: absent data has no series."""
-    for metric, labels, value in candidates:
-        if value is None or (isinstance(value, float) and math.isnan(value)):
-            continue
-        yield Series(metric, labels, value)
 
 
 def exporter_series(snapshot: Snapshot) -> tuple[Series, ...]:
@@ -82,7 +39,7 @@ def exporter_series(snapshot: Snapshot) -> tuple[Series, ...]:
 
 def _source(source: SourceSnapshot) -> Iterator[Series]:
     name = (source.name,)
-    yield from _present(
+    yield from present(
         (catalogue.SOURCE_RECORDS, name, source.records),
         (catalogue.SOURCE_BYTES, name, source.bytes),
         (catalogue.SOURCE_LOST, name, source.lost_bytes),
@@ -106,7 +63,7 @@ def _model(model: ModelSnapshot) -> Iterator[Series]:
         yield Series(catalogue.MODEL_INFO, labels, 1)
     for reason, count in model.late.items():
         yield Series(catalogue.LATE_RECORDS, (model.name, reason), count)
-    yield from _present(
+    yield from present(
         (catalogue.DUPLICATES, (model.name,), model.duplicates),
         (catalogue.FORGOTTEN_IDS, (model.name,), model.forgotten_ids),
     )
@@ -118,6 +75,8 @@ def _model(model: ModelSnapshot) -> Iterator[Series]:
         yield Series(catalogue.INVALID_VALUES, (model.name, column), count)
     yield Series(catalogue.EVALUATION_SUCCESS, (model.name,), int(model.problem is None))
     yield Series(catalogue.EVALUATION_DURATION, (model.name,), model.evaluation_duration)
+    if model.labels is not None:
+        yield from label_series(model.name, model.labels)
     if model.checkpoint is not None:
         yield Series(catalogue.CHECKPOINT_TIMESTAMP, (model.name,), model.checkpoint.timestamp)
         yield Series(catalogue.CHECKPOINT_DURATION, (model.name,), model.checkpoint.duration)
@@ -133,6 +92,7 @@ def model_parts(snapshot: Snapshot) -> Iterator[Part]:
     for i, model in enumerate(snapshot.models):
         for j, version in enumerate(model.versions):
             yield Part(model.name, (0, 0, i, j), tuple(_totals(model.name, version)))
+            yield from outcome_parts(model.name, version, (i, j))
             multivariate = tuple(_multivariate(model.name, version))
             if multivariate:
                 yield Part(model.name, (1, -1, i, j), multivariate)
@@ -149,7 +109,7 @@ def model_parts(snapshot: Snapshot) -> Iterator[Part]:
 def _totals(model: str, version: VersionSnapshot) -> Iterator[Series]:
     labels = (model, version.version)
     reference = version.reference
-    yield from _present(
+    yield from present(
         (catalogue.PREDICTIONS, labels, version.predictions),
         (catalogue.PREDICTION_ERRORS, labels, version.errors),
         (catalogue.PREDICTION_LATENCY, labels, version.latency),
@@ -158,7 +118,7 @@ def _totals(model: str, version: VersionSnapshot) -> Iterator[Series]:
         (catalogue.REFERENCE_SAMPLES, labels, None if reference is None else reference.rows),
     )
     for window in version.windows:
-        yield from _present(
+        yield from present(
             (catalogue.DRIFTED_COLUMNS, (*labels, window.name), window.drifted_ratio),
             (catalogue.DATASET_DRIFT_CONFIDENCE, (*labels, window.name), window.dataset_confidence),
             (catalogue.WINDOW_SAMPLES, (*labels, window.name), window.samples),
@@ -166,7 +126,7 @@ def _totals(model: str, version: VersionSnapshot) -> Iterator[Series]:
         )
     for stream in version.streams:
         own = (*labels, stream.stream, stream.detector)
-        yield from _present(
+        yield from present(
             (catalogue.STREAM_DETECTIONS, own, stream.detections),
             (catalogue.STREAM_LAST_DETECTION, own, stream.last_detection),
             (catalogue.STREAM_WARNING, own, None if stream.warning is None else int(stream.warning)),
@@ -179,7 +139,7 @@ def _multivariate(model: str, version: VersionSnapshot) -> Iterator[Series]:
     for window in version.windows:
         for drift in window.multivariate:
             labels = (model, version.version, drift.method, window.name)
-            yield from _present(
+            yield from present(
                 (catalogue.MULTIVARIATE_SCORE, labels, drift.score),
                 (catalogue.MULTIVARIATE_CONFIDENCE, labels, drift.confidence),
             )
@@ -219,7 +179,7 @@ def _window_drift(
             for method in model.interval_methods
             if method in drift.intervals
         ]
-        for series in _present(
+        for series in present(
             *(
                 (catalogue.DRIFT_SCORE, (*labels, method, window.name), score)
                 for method, score in drift.scores.items()

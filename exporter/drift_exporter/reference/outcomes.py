@@ -9,14 +9,19 @@ from drift_exporter.reference.model import FloatArray, IntArray, NumericColumn
 
 EVEN_BINS = 200
 """Even bins between 0 and 1, of which calibration errors and curves are made; others lie in between."""
+_NEAR = np.concatenate(
+    [0.001 * 10.0 ** (-np.arange(1, 13) / 4), np.arange(1, 10) / 2000, np.arange(6, 20) / 1000]
+)
+"""Ends of narrower bins near 0, and as far from 1: where one class is rare, all scores are there."""
 
 
 def score_edges(column: NumericColumn | None) -> FloatArray:
     """Inclusive upper bounds (bins - 1,) of the bins in which scores are counted with their labels.
 
-    Even ones where scores are probabilities (or nothing is known of them), and the reference's fine edges.
+    Even and narrower ones where scores are probabilities (or nothing is known of them), about 260, and the
+    reference's fine edges, mostly 128.
     """
-    even = np.arange(1, EVEN_BINS) / EVEN_BINS
+    even = np.unique(np.concatenate([np.arange(1, EVEN_BINS) / EVEN_BINS, _NEAR, 1 - _NEAR]))
     if column is None:
         return even
     if column.minimum >= 0 and column.maximum <= 1:

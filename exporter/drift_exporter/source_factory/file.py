@@ -8,13 +8,13 @@ from drift_exporter.budget import divide
 from drift_exporter.config import sources as sections
 from drift_exporter.config.schema import Config
 from drift_exporter.errors import DecodeError
-from drift_exporter.ingest import ModelIngest
+from drift_exporter.source_factory.ingest import Ingest
 from drift_exporter.sources.file import FileSource
 from drift_exporter.sources.listing import Shard
 
 
 def make_file_source(
-    source: sections.FileSource, config: Config, ingest: ModelIngest, *, final: bool, shard: Shard | None
+    source: sections.FileSource, config: Config, ingest: Ingest, *, final: bool, shard: Shard | None
 ) -> FileSource:
     """Make it; nothing is opened yet."""
     return FileSource(
@@ -29,7 +29,7 @@ def make_file_source(
     )
 
 
-def _first_time(ingest: ModelIngest, kind: str, header: bytes, lines: bytes) -> int | None:
+def _first_time(ingest: Ingest, kind: str, header: bytes, lines: bytes) -> int | None:
     try:
         return ingest.first_time(kind, header, lines)
     except (DecodeError, duckdb.Error):

@@ -6,13 +6,13 @@ from drift_exporter.budget import divide
 from drift_exporter.config.schema import Config
 from drift_exporter.config.sources import HttpSource as HttpSection
 from drift_exporter.config.values import split_path
-from drift_exporter.ingest import ModelIngest
+from drift_exporter.source_factory.ingest import Ingest
 from drift_exporter.sources.http.options import Options, Server, Way
 from drift_exporter.sources.http.source import HttpSource
 
 
 def make_http_source(
-    section: HttpSection, config: Config, ingest: ModelIngest, *, final: bool = False
+    section: HttpSection, config: Config, ingest: Ingest, *, final: bool = False
 ) -> HttpSource:
     """Make the source that asks a server. Nothing is asked yet."""
     server = Server(

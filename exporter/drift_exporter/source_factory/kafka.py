@@ -3,13 +3,13 @@
 from drift_exporter.budget import divide
 from drift_exporter.config import sources as sections
 from drift_exporter.config.schema import Config
-from drift_exporter.ingest import ModelIngest
+from drift_exporter.source_factory.ingest import Ingest
 from drift_exporter.sources.kafka.settings import KafkaSettings, PayloadSettings
 from drift_exporter.sources.kafka.source import KafkaSource
 
 
 def make_kafka_source(
-    source: sections.KafkaSource, model: str, config: Config, ingest: ModelIngest, *, final: bool
+    source: sections.KafkaSource, model: str, config: Config, ingest: Ingest, *, final: bool
 ) -> KafkaSource:
     """Make it; nothing is connected yet."""
     return KafkaSource(

@@ -3,7 +3,7 @@
 from drift_exporter.budget import divide
 from drift_exporter.config import sources as sections
 from drift_exporter.config.schema import Config
-from drift_exporter.ingest import ModelIngest
+from drift_exporter.source_factory.ingest import Ingest
 from drift_exporter.sources.listing import Shard
 from drift_exporter.sources.objects.access import require
 from drift_exporter.sources.objects.source import ObjectSource
@@ -13,7 +13,7 @@ def make_object_source(  # noqa: PLR0913  # all that a source depends on
     source: sections.ObjectsSource,
     model: str,
     config: Config,
-    ingest: ModelIngest,
+    ingest: Ingest,
     *,
     final: bool,
     shard: Shard | None,

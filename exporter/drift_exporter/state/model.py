@@ -10,6 +10,14 @@ from drift_exporter.count.layout import Layout
 from drift_exporter.errors import StateError
 from drift_exporter.ingest import ModelIngest
 from drift_exporter.judge.persistence import History
+from drift_exporter.outcomes.saved import (
+    PREFIX,
+    REASONS,
+    labelled_saved,
+    outcomes_forgotten,
+    outcomes_restored,
+    outcomes_saved,
+)
 from drift_exporter.state.counters import read_model_counters, read_version_counters
 from drift_exporter.state.rows import (
     Changes,
@@ -42,6 +50,7 @@ def counters_of(ingest: ModelIngest) -> Document:
         "newest_id": NEVER if ingest.ids is None else ingest.ids.newest,
         "strangers": dict(ingest.strangers),
         "names": list(ingest.names),
+        **({} if ingest.outcomes is None else {REASONS: dict(ingest.outcomes.reasons)}),
         **_evaluations(ingest.history),
     }
 
@@ -66,7 +75,8 @@ def changes_of(ingest: ModelIngest, *, anew: bool) -> Changes:
     """
     versions, counts, slices, samples, evicted = {}, [], [], [], []
     for version, totals in ingest.totals.items():
-        versions[version] = {**_traffic(totals), KEY: to_saved(ingest.streams.watched.get(version, {}))}
+        streams = {KEY: to_saved(ingest.streams.watched.get(version, {}))}
+        versions[version] = {**_traffic(totals), **streams, **labelled_saved(ingest.outcomes, version)}
         layout, ring = ingest.layout(version), ingest.rings[version]
         if layout is None:
             continue
@@ -87,6 +97,11 @@ def changes_of(ingest: ModelIngest, *, anew: bool) -> Changes:
             Evicted(version, fingerprint, ring.windows[level].key, before)
             for level, before in ring.evicted.items()
         ]
+    if ingest.outcomes is not None:
+        outcomes = outcomes_saved(ingest.outcomes, anew=anew)
+        counts += outcomes.counts
+        slices += outcomes.slices
+        evicted += outcomes.evicted
     ids: dict[int, Block] = {}
     removed: tuple[int, ...] = ()
     if ingest.ids is not None:
@@ -104,6 +119,8 @@ def forget_changes(ingest: ModelIngest) -> None:
         ring.evicted.clear()
     if ingest.ids is not None:
         ingest.ids.saved()
+    if ingest.outcomes is not None:
+        outcomes_forgotten(ingest.outcomes)
 
 
 def restore(ingest: ModelIngest, state: ModelState) -> None:
@@ -120,7 +137,7 @@ def restore(ingest: ModelIngest, state: ModelState) -> None:
         for version, window, step, confidences in counters.history:
             ingest.history.note(version, window, step, confidences)
         counts = {(part.version, part.fingerprint): part.counts for part in state.counts}
-        before = {part.version for part in state.counts}
+        before = {part.version for part in state.counts if not part.fingerprint.startswith(PREFIX)}
         for version, traffic in state.versions.items():
             layout = ingest.layout(version)
             size, sums_size = (0, 0) if layout is None else (layout.size, layout.sums_size)
@@ -140,6 +157,8 @@ def restore(ingest: ModelIngest, state: ModelState) -> None:
             ingest.streams.watched[version] = from_saved(traffic)
             ingest.rings[version] = Ring(ingest.levels, size, sums_size)
         _restore_slices(ingest, state)
+        if ingest.outcomes is not None:
+            outcomes_restored(ingest.outcomes, state)
 
 
 def _restore_slices(ingest: ModelIngest, state: ModelState) -> None:

@@ -63,6 +63,11 @@ class Store:
         with self.changing() as connection:
             self._write(connection, model, changes, time.time() if now is None else now)
 
+    def save_all(self, changes, now=None):
+        with self.changing() as connection:
+            for name, one in changes.items():
+                self._write(connection, name, one, time.time() if now is None else now)
+
     def load(self, model: str) -> ModelState | None:
         """Everything that was saved of a model, None if nothing was."""
         with self._mutex, state_errors(self.path, model):

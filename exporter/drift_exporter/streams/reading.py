@@ -177,6 +177,8 @@ def _configured(model: Model) -> str | None:
     """The positive label as text, as a log has it."""
     positive = None if model.concept_drift is None else model.concept_drift.positive
     if positive is None:
+        positive = model.performance.positive
+    if positive is None:
         return None
     return str(positive).lower() if isinstance(positive, bool) else str(positive)
 

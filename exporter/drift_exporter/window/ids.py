@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift_exporter.decode.records import HashArray
+from drift_exporter.join.ordering import first_of_each, order_by_id, running_maximum
 from drift_exporter.reference.model import IntArray
 
 NEVER = int(np.iinfo(np.int64).min)
@@ -79,16 +80,15 @@ class SeenIds:
         if not len(rows):
             return Judged(fresh, _EMPTY, last_newest)
         due = np.maximum(newest, NEVER + self.window) - self.window
-        order = rows[_order(low[rows], high[rows])]
+        order = rows[order_by_id(low[rows], high[rows])]
         lows, highs, own = low[order], high[order], times[order]
-        first = np.ones(len(order), dtype=np.bool_)
-        first[1:] = (lows[1:] != lows[:-1]) | (highs[1:] != highs[:-1])
+        first = first_of_each(lows, highs)
         starts = np.flatnonzero(first)
         known = self._times_of(lows[starts], highs[starts])
         seen = own.copy()
         seen[starts] = np.maximum(seen[starts], known)
         if len(starts) < len(order):
-            seen = _running_maximum(seen, np.cumsum(first) - 1)
+            seen = running_maximum(seen, np.cumsum(first) - 1)
         before = np.empty_like(own)
         before[1:] = seen[:-1]
         before[starts] = known
@@ -183,32 +183,14 @@ def _find(block: Block, low: HashArray, high: HashArray) -> tuple[NDArray[np.boo
     return found, place[found]
 
 
-def _order(low: HashArray, high: HashArray) -> IntArray:
-    """Order by (low, high), equal ones as they come."""
-    # Two sorted halves are merged in no time by this kind of sort, but it takes one key only.
-    order = np.argsort(low, kind="stable")
-    lows, highs = low[order], high[order]
-    if ((lows[1:] == lows[:-1]) & (highs[1:] != highs[:-1])).any():
-        order = np.lexsort((high, low))
-    return order
-
-
 def _merge(older: Block, newer: Block, due: int) -> Block:
     """Ids of both blocks; what ``newer`` says of one counts. Ids before ``due`` are left out."""
     low = np.concatenate([older.low, newer.low])
     high = np.concatenate([older.high, newer.high])
     times = np.concatenate([older.times, newer.times])
-    order = _order(low, high)
+    order = order_by_id(low, high)
     low, high, times = low[order], high[order], times[order]
     last = np.ones(len(low), dtype=np.bool_)
     last[:-1] = (low[1:] != low[:-1]) | (high[1:] != high[:-1])
     keep = last & (times >= due)
     return Block(low[keep], high[keep], times[keep])
-
-
-def _running_maximum(values: IntArray, group: IntArray) -> IntArray:
-    """Largest value up to each place within its group; both (n,), groups are numbered and in order."""
-    distinct, rank = np.unique(values, return_inverse=True)
-    size = len(distinct)
-    maximum: IntArray = distinct[np.maximum.accumulate(group * size + rank) - group * size]
-    return maximum

@@ -32,13 +32,6 @@ def _known_type(value: Any) -> Any:  # noqa: ANN401 (data before it is validated
     return value
 
 
-def _known_label_type(value: Any) -> Any:  # noqa: ANN401 (data before it is validated)
-    kind = value.get("type") if isinstance(value, dict) else None
-    if isinstance(kind, str) and kind != "file" and kind in (*SOURCE_TYPES, *PLANNED_TYPES):
-        raise refuse_parts([(("type",), f"{shorten(kind)} gives no labels yet; one of: file")])
-    return _known_type(value)
-
-
 def _tag(value: Any) -> str:  # noqa: ANN401 (data before it is validated, or a section)
     kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
     return source_tag(kind if kind in SOURCE_TYPES else "file")
@@ -53,10 +46,7 @@ Source = Annotated[
     Discriminator(_tag),
     BeforeValidator(_known_type),
 ]
-"""Where predictions come from."""
-
-LabelSource = Annotated[FileSource, BeforeValidator(_known_label_type)]
-"""Where labels come from."""
+"""Where records come from, of predictions or labels."""
 
 __all__ = [
     "SOURCE_TYPES",
@@ -67,7 +57,6 @@ __all__ = [
     "HttpSince",
     "HttpSource",
     "KafkaSource",
-    "LabelSource",
     "ObjectsSource",
     "PushSource",
     "Source",

@@ -1,0 +1,1 @@
+"""Labels that come late, joined to their predictions by id."""

@@ -1,0 +1,1 @@
+"""Fairness: how differently a model treats the groups of an attribute."""

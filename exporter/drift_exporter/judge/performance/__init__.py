@@ -1,0 +1,1 @@
+"""Realised performance: what predictions were worth, once their labels are in."""

@@ -1,0 +1,28 @@
+"""Metrics of ranked lists, from sums over the items shown (count.moments.RANKING_MOMENTS).
+
+A list is known by its item in the first place. Where each list has one click at most, mean reciprocal rank
+(Voorhees (1999), The TREC-8 question answering track report) and normalised discounted cumulative gain
+(Jaervelin and Kekaelaeinen (2002), Cumulated gain-based evaluation of IR techniques, ACM Transactions on
+Information Systems 20(4)) are means over lists of 1 / place and 1 / log2(1 + place) of the click, 0 without
+one.
+"""
+
+from collections.abc import Mapping
+
+from drift_exporter.count.moments import RANKING_MOMENTS
+from drift_exporter.judge.performance.estimates import Estimates
+from drift_exporter.judge.performance.intervals import mean_of_share, proportion
+from drift_exporter.reference.model import FloatArray
+
+
+def ranking(moments: FloatArray, design_effect: float = 1.0) -> Mapping[str, Estimates]:
+    """Metrics of sums (k, 7)."""
+    sums = {name: moments[:, place] for place, name in enumerate(RANKING_MOMENTS)}
+    lists = sums["requests"]
+    return {
+        "click_through_rate": proportion(sums["clicks"], sums["items"], design_effect),
+        "ndcg": mean_of_share(lists, sums["gain"], sums["gain_squared"], design_effect),
+        "mean_reciprocal_rank": mean_of_share(
+            lists, sums["reciprocal_rank"], sums["reciprocal_rank_squared"], design_effect
+        ),
+    }
