@@ -38,13 +38,19 @@ def feature_path(fields: Fields, name: str) -> FieldPath | None:
     return None if path is None else split_path(path)
 
 
+SCORES = "scores."
+"""What the name of a class's score begins with."""
+
+
 def role_paths(fields: Fields) -> Paths:
-    """Paths of the roles that are judged like columns: prediction, score and label."""
+    """Paths of the roles that are judged like columns: prediction, score (or one for each class) and label."""
     paths: Paths = {}
     if fields.prediction is not None:
         paths["prediction", "prediction"] = split_path(fields.prediction)
     if fields.score is not None:
         paths["score", "score"] = split_path(fields.score)
+    for name, path in (fields.scores or {}).items():
+        paths["score", f"{SCORES}{name}"] = split_path(path)
     if fields.label is not None:
         paths["label", "label"] = split_path(fields.label)
     return paths

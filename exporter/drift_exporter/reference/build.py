@@ -23,7 +23,7 @@ from drift_exporter.config.sources import pattern_of
 from drift_exporter.decode.plan import CODE_FIRST, CODE_MISSING, CODE_OTHER
 from drift_exporter.errors import ReferenceFileError
 from drift_exporter.reference.bins import numeric_column
-from drift_exporter.reference.discover import Discovery, Spec, derivations_of, discover, which_records
+from drift_exporter.reference.discover import Discovery, Spec, derivations_of, discover, late_label, which_records
 from drift_exporter.reference.document import fingerprint
 from drift_exporter.reference.inputs import Input, Progress, Reader, find_inputs
 from drift_exporter.reference.model import (
@@ -35,7 +35,7 @@ from drift_exporter.reference.model import (
 )
 from drift_exporter.reference.reading import Decoding, FirstPass, make_reference_plan
 from drift_exporter.reference.recount import count_again
-from drift_exporter.reference.sample import TIMESTAMP, sample_names, sample_path, write_sample
+from drift_exporter.reference.sample import LABEL_KEY, TIMESTAMP, label_name, sample_names, sample_path, write_sample
 from drift_exporter.reference.store import save_reference
 from drift_exporter.reference.texts import RowTexts
 
@@ -103,14 +103,12 @@ def assemble(
 ) -> Reference:
     """The reference from all that was found in the first pass, without a sample."""
     told = [*notes]
-    columns = _columns(specs, first, told)
-    extra = first.numeric.values[len(first.numeric_specs) :, : first.numeric.used]
-    score = next((i for i, spec in enumerate(first.numeric_specs) if spec.kind == "score"), None)
-    performance, said = first.labels.metrics(
-        None if score is None else first.numeric.values[score, : first.numeric.used],
-        *(extra if first.labels.binary else (np.empty(0), np.empty(0))),
-    )
-    if first.rows > first.numeric.used and "roc_auc" in performance:
+    columns = _columns(model, specs, first, told)
+    fields = len(first.numeric_specs)
+    kept = first.numeric.values[:, : first.numeric.used]
+    study = first.labels.result(columns, kept[:fields], kept[fields:])
+    said = study.notes
+    if first.rows > first.numeric.used and "roc_auc" in study.metrics:
         said = (*said, f"performance: roc_auc is that of {first.numeric.used} rows, drawn uniformly")
     derivations = derivations_of(specs)
     return Reference(
@@ -122,9 +120,10 @@ def assemble(
         start=None if first.start is None else first.start / 1e6,
         end=None if first.end is None else first.end / 1e6,
         # Sums depend on the order of adding them; what is stored does not.
-        performance={name: float(f"{value:.12g}") for name, value in performance.items()},
+        performance={name: float(f"{value:.12g}") for name, value in study.metrics.items()},
         notes=(*told, *said),
         derivations=derivations,
+        outcomes=study.outcomes,
     )
 
 
@@ -193,10 +192,18 @@ def check_rows(model: Model, first: FirstPass, columns: int) -> None:
         )
 
 
-def _columns(specs: Sequence[Spec], first: FirstPass, notes: list[str]) -> tuple[Column, ...]:
-    """Columns with their counts; adds to the notes what there is to say of them."""
+def _columns(
+    model: Model, specs: Sequence[Spec], first: FirstPass, notes: list[str]
+) -> tuple[Column, ...]:
+    """Columns with their counts; adds to the notes what there is to say of them.
+
+    A label that comes apart from the predictions when serving is no column that could be judged.
+    """
     columns: list[Column] = []
+    late = late_label(model) is not None
     for spec in specs:
+        if spec.kind == "label" and late:
+            continue
         if not spec.numeric:
             column: Column | None = _categorical(spec, first)
         else:
@@ -248,6 +255,8 @@ def _write_sample(reference: Reference, first: FirstPass, path: Path) -> None:
     }
     names = sample_names([(column.kind, column.name) for column in reference.columns])
     columns = {names[key]: keys[key] for key in names}
+    if LABEL_KEY in keys and LABEL_KEY not in names:
+        columns[label_name(reference)] = keys[LABEL_KEY]
     if first.start is not None:
         columns[TIMESTAMP] = times.astype(np.int64)
     write_sample(columns, path)

@@ -11,7 +11,7 @@ from drift_exporter.config.values import split_path
 from drift_exporter.decode.measures import MEASURES
 from drift_exporter.decode.plan import DerivedLeaf, FieldPath
 from drift_exporter.errors import ReferenceFileError
-from drift_exporter.planning import feature_path, role_paths
+from drift_exporter.planning import SCORES, feature_path, role_paths
 from drift_exporter.reference.deriving import Learner, make_learner, stored
 from drift_exporter.reference.fields import Which
 from drift_exporter.reference.inputs import Passes, place
@@ -37,6 +37,16 @@ class Spec:
     distinct: int = 0
     configured: bool = False
     derivation: Derivation | None = None
+
+    @property
+    def is_score(self) -> bool:
+        """Whether it is the one score of a record."""
+        return self.kind == "score" and self.name == "score"
+
+    @property
+    def score_of(self) -> str | None:
+        """The class whose score it is, where each class has one of its own."""
+        return self.name.removeprefix(SCORES) if self.kind == "score" and not self.is_score else None
 
 
 @dataclass(frozen=True)
@@ -104,7 +114,8 @@ def discover(config: Config, model: Model, reader: Passes, seed: int = 0) -> Dis
     for field in (field for field in named if field not in derived):
         spec, note = _decide(config, model, field, survey.found.get(field.path, Found()), survey.rows)
         specs += [] if spec is None else [spec]
-        notes += [] if note is None else [note]
+        unknown = spec is None and field.kind == "label" and field.path == late_label(model)
+        notes += [] if note is None or unknown else [note]
     for field in derived:
         derivation, said = _derived(field, learners[field.path], survey.found[field.path], survey.rows)
         notes += said
@@ -181,11 +192,24 @@ def _named(model: Model) -> list[_Field]:
     """Fields that the configuration names, roles first."""
     fields = model.predictions.fields
     found = [_Field(kind, name, path) for (kind, name), path in role_paths(fields).items()]
+    label = late_label(model)
+    found += [] if label is None else [_Field("label", "label", label)]
     if fields.features is not None and not isinstance(fields.features, str):
         for name in fields.features:
             path = feature_path(fields, name)
             found += [] if path is None else [_Field("feature", name, path)]
     return found
+
+
+def late_label(model: Model) -> FieldPath | None:
+    """Where the input may hold labels that come apart from the predictions when serving.
+
+    None where a record holds its label itself, and where that field of a prediction is something else.
+    """
+    if model.labels is None or model.predictions.fields.label is not None:
+        return None
+    path = split_path(model.labels.fields.label)
+    return None if path in _role_fields(model.predictions.fields) else path
 
 
 def _wanted(model: Model, field: _Field) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from drift_exporter.reference.derivations import read_derivation, write_derivation
+from drift_exporter.reference.labelled import Unfit, read_outcomes, write_outcomes
 from drift_exporter.reference.model import (
     CategoricalColumn,
     Column,
@@ -21,6 +22,7 @@ from drift_exporter.reference.model import (
     Reference,
     WindowCalibration,
 )
+from drift_exporter.reference.outcomes import ReferenceOutcomes
 
 FORMAT = "drift-exporter-reference"
 VERSION = 1
@@ -76,6 +78,7 @@ def to_document(reference: Reference) -> dict[str, Any]:
             for column in reference.columns
         ],
         **({"derived": derived} if derived else {}),
+        **({} if reference.outcomes is None else {"outcomes": write_outcomes(reference.outcomes)}),
     }
 
 
@@ -198,7 +201,15 @@ def from_document(document: Mapping[str, Any]) -> Reference:
         sample=None if document["sample"] is None else _text(document["sample"], "sample"),
         seed=int(document["seed"]),
         calibration=tuple(_read_calibration(item, len(columns)) for item in document.get("calibration", ())),
+        outcomes=_read_outcomes(document.get("outcomes")),
     )
+
+
+def _read_outcomes(item: Mapping[str, Any] | None) -> ReferenceOutcomes | None:
+    try:
+        return None if item is None else read_outcomes(item)
+    except Unfit as error:
+        raise Flaw(str(error)) from error
 
 
 def _read_calibration(item: Mapping[str, Any], columns: int) -> WindowCalibration:

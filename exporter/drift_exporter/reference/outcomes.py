@@ -1,6 +1,6 @@
 """How labels went with scores on the reference, and the bins of scores in which that is counted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,3 +49,42 @@ class ReferenceOutcomes:
     cell_sums: FloatArray = field(default_factory=lambda: np.zeros((0, 2, 2, 1)))
     confusion: IntArray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
     errors: Mapping[str, float] = field(default_factory=dict)
+
+
+def count_outcomes(
+    classes: Sequence[str],
+    answers: FloatArray,
+    labels: FloatArray,
+    scored: Sequence[int] = (),
+    scores: Sequence[FloatArray] = (),
+    columns: Sequence[NumericColumn | None] = (),
+) -> ReferenceOutcomes:
+    """Count records (rows,): numbers of the answered and of the true class, NaN where missing.
+
+    ``scores`` (each (rows,), NaN where missing) are of the classes ``scored``, and ``columns`` their columns
+    in the reference. Records without a label are passed over, and so is a missing score.
+    """
+    size = len(classes)
+    known = ~np.isnan(labels)
+    both = known & ~np.isnan(answers)
+    place = (answers[both] * size + labels[both]).astype(np.int64)
+    edges = [score_edges(column) for column in columns]
+    bins = max((len(one) + 1 for one in edges), default=1)
+    edges = [np.append(one, np.full(bins - 1 - len(one), np.inf)) for one in edges]
+    cells = np.zeros((len(scored), 2, 2, bins), dtype=np.int64)
+    sums = np.zeros(cells.shape)
+    for i, (number, values, own) in enumerate(zip(scored, scores, edges, strict=True)):
+        rows = both & np.isfinite(values)
+        flat = 2 * (answers[rows] == number).astype(np.int64) + (labels[rows] == number)
+        flat = flat * bins + np.searchsorted(own, values[rows], side="left")
+        cells[i] = np.bincount(flat, minlength=4 * bins).reshape(2, 2, bins)
+        sums[i] = np.bincount(flat, values[rows], minlength=4 * bins).reshape(2, 2, bins)
+    return ReferenceOutcomes(
+        rows=int(both.sum()),
+        classes=tuple(classes),
+        scored=tuple(scored),
+        edges=tuple(edges),
+        cells=cells,
+        cell_sums=sums,
+        confusion=np.bincount(place, minlength=size * size).reshape(size, size),
+    )

@@ -25,7 +25,7 @@ from drift_exporter.reference.inputs import Passes, place
 from drift_exporter.reference.labels import LabelStudy
 from drift_exporter.reference.model import IntArray
 from drift_exporter.reference.moments import Moments
-from drift_exporter.reference.sample import SAMPLE_ROWS
+from drift_exporter.reference.sample import sample_rows
 from drift_exporter.reference.sampling import Keys, Reservoir
 from drift_exporter.reference.texts import RowTexts
 from drift_exporter.sources.chunk import Chunk, Rejection
@@ -133,7 +133,7 @@ class FirstPass:
     """Everything found in one pass over all rows.
 
     ``numeric`` holds up to ``limit`` rows of the numeric columns, then answers and labels (see LabelStudy),
-    in a file that is mapped into memory; ``sampled`` up to 10,000 rows of all columns and the timestamp.
+    in a file that is mapped into memory; ``sampled`` the rows of the sample with all columns and the timestamp.
     ``moments`` and ``infinite`` follow the numeric columns, ``codes`` counts the categorical ones' codes.
     """
 
@@ -149,13 +149,13 @@ class FirstPass:
             np.zeros(CODE_FIRST + len(spec.categories), dtype=np.int64) for spec in self.categorical_specs
         ]
         read = tuple(spec for spec in self.numeric_specs if spec.derivation is None)
-        self.labels = LabelStudy(model.task, read, self.categorical_specs)
+        self.labels = LabelStudy(model.task, read, self.categorical_specs, model.performance)
         self._keys = Keys(seed)
         fields = len(self.numeric_specs)
-        extra = 2 if self.labels.binary else 0
-        self.numeric = Reservoir(_on_disk((fields + extra, limit), folder))
+        self.numeric = Reservoir(_on_disk((fields + self.labels.extra, limit), folder))
         width = fields + len(self.categorical_specs) + 1
-        self.sampled = Reservoir(np.empty((width, min(limit, SAMPLE_ROWS))))
+        sample = sample_rows(width, regression=self.labels.enabled and model.task == "regression")
+        self.sampled = Reservoir(np.empty((width, min(limit, sample))))
         self.texts: list[NDArray[np.object_]] = [
             np.full(self.sampled.size, None, dtype=object) for _ in self.categorical_specs
         ]
@@ -179,7 +179,7 @@ class FirstPass:
             self.codes[i] += np.bincount(codes, minlength=len(self.codes[i]))
         extra = self.labels.add(records)
         keys = self._keys.draw(records.rows)
-        self.numeric.add(keys, [*numeric, *extra] if self.labels.binary else numeric)
+        self.numeric.add(keys, [*numeric, *extra])
         codes_as_numbers = [codes.astype(np.float64) for codes in records.categorical]
         rows, slots = self.sampled.add(keys, [*numeric, *codes_as_numbers, times])
         self._keep_texts(chunk, records, rows, slots, row_texts)

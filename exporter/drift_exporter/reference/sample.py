@@ -13,10 +13,19 @@ from drift_exporter.errors import ReferenceFileError
 from drift_exporter.reference.model import Column, FloatArray, Kind, NumericColumn, Reference
 
 SAMPLE_ROWS = 10_000
+LABELLED_ROWS = 60_000
+"""Rows of a regression's sample, from which is learned where its errors are large."""
+_MOST_VALUES = 8_000_000
 LEAST_ROWS = 50
 """Rows of a sample with fewer of which nothing is compared."""
 
 TIMESTAMP = "timestamp"
+LABEL_KEY: tuple[Kind, str] = ("label", "label")
+
+
+def sample_rows(width: int, *, regression: bool) -> int:
+    """Rows to keep of so many fields; more of a ``regression`` with labels, as far as memory allows."""
+    return max(SAMPLE_ROWS, min(LABELLED_ROWS, _MOST_VALUES // max(width, 1))) if regression else SAMPLE_ROWS
 
 
 def sample_path(output: Path) -> Path:
@@ -70,34 +79,67 @@ def read_sample(path: Path, reference: Reference) -> FloatArray:
     Numbers that are missing or infinite are NaN. Raises ReferenceFileError, with what to do, where there is
     none or it is not of this reference.
     """
-    if not path.is_file():
-        raise ReferenceFileError(
-            f"{path}: there is no such file; drift.multivariate compares to the sample that reference build "
-            "writes beside a reference: put it there, build the reference anew, or leave the methods out"
-        )
-    columns = reference.sampled
-    names = sample_names([(column.kind, column.name) for column in reference.columns])
-    select = ", ".join(
-        f"{quote(names[column.kind, column.name])}::"
-        f"{'DOUBLE' if isinstance(column, NumericColumn) else 'VARCHAR'} AS c{place}"
-        for place, column in enumerate(columns)
-    )
-    try:
-        with connect() as connection:
-            connection.execute(f"SELECT {select or '1'} FROM read_parquet({literal(str(path))})")  # noqa: S608
-            found = connection.fetchnumpy()
-    except QUERY_ERRORS as error:
-        raise ReferenceFileError(
-            f"{path}: is no sample of this reference: {str(error).splitlines()[0]}; build the reference anew"
-        ) from error
-    values = [_sampled(column, np.ma.asarray(found[f"c{place}"])) for place, column in enumerate(columns)]
+    found = _read(path, reference, reference.sampled)
+    values = _values(found, reference.sampled)
     rows = len(values[0]) if values else 0
     if rows < LEAST_ROWS:
         raise ReferenceFileError(
             f"{path}: {rows} rows are too few to compare all columns together; build the reference from more "
             f"records (at least {LEAST_ROWS}), or leave drift.multivariate out"
         )
-    return np.column_stack(values)
+    some = np.linspace(0, rows, min(rows, SAMPLE_ROWS), endpoint=False).astype(np.int64)
+    return np.column_stack([own[some] for own in values])
+
+
+def label_name(reference: Reference) -> str:
+    """Name of the labels in the sample of a reference of which they are no column."""
+    names = sample_names([(column.kind, column.name) for column in reference.columns]).values()
+    return "label" if "label" not in {name.lower() for name in names} else "label.label"
+
+
+def read_labelled(path: Path, reference: Reference) -> tuple[FloatArray, FloatArray]:
+    """The sample of a regression's reference as ``read_sample`` has it, but all rows, and their labels (rows,).
+
+    Raises ReferenceFileError where there is none, or none with labels.
+    """
+    names = sample_names([(column.kind, column.name) for column in reference.columns])
+    label = names.get(LABEL_KEY, label_name(reference))
+    found = _read(path, reference, reference.sampled, f"{quote(label)}::DOUBLE AS label")
+    labels = np.ma.asarray(found["label"]).astype(np.float64).filled(np.nan)
+    return np.column_stack(_values(found, reference.sampled)), labels
+
+
+def _read(
+    path: Path, reference: Reference, columns: Sequence[Column], *more: str
+) -> Mapping[str, NDArray[np.generic]]:
+    """Columns of a sample as c0, c1, ..., and what ``more`` selects."""
+    if not path.is_file():
+        raise ReferenceFileError(
+            f"{path}: there is no such file; it is the sample that reference build writes beside a reference: "
+            "put it there, build the reference anew, or leave out what needs it (drift.multivariate, "
+            "estimated performance of a regression)"
+        )
+    names = sample_names([(column.kind, column.name) for column in reference.columns])
+    select = ", ".join(
+        [
+            f"{quote(names[column.kind, column.name])}::"
+            f"{'DOUBLE' if isinstance(column, NumericColumn) else 'VARCHAR'} AS c{place}"
+            for place, column in enumerate(columns)
+        ]
+        + list(more)
+    )
+    try:
+        with connect() as connection:
+            connection.execute(f"SELECT {select or '1'} FROM read_parquet({literal(str(path))})")  # noqa: S608
+            return dict(connection.fetchnumpy())
+    except QUERY_ERRORS as error:
+        raise ReferenceFileError(
+            f"{path}: is no sample of this reference: {str(error).splitlines()[0]}; build the reference anew"
+        ) from error
+
+
+def _values(found: Mapping[str, NDArray[np.generic]], columns: Sequence[Column]) -> list[FloatArray]:
+    return [_sampled(column, np.ma.asarray(found[f"c{place}"])) for place, column in enumerate(columns)]
 
 
 def _sampled(column: Column, values: np.ma.MaskedArray[tuple[int], np.dtype[np.generic]]) -> FloatArray:
