@@ -53,7 +53,9 @@ def test_the_pages_links_lead_somewhere(shown: Shown) -> None:
     runbook = requests.get(annotations["runbook_url"], timeout=10)
     assert 200 == runbook.status_code
     assert "# ModelConceptDrift" in runbook.text
-    assert annotations["dashboard_url"].startswith(f"http://localhost:3000/d/model-detail?var-model={MODEL}&")
+    assert annotations["dashboard_url"].startswith(
+        f"http://localhost:3000/d/model-performance?var-model={MODEL}&"
+    )
 
 
 def test_it_came_after_the_fall_had_begun(shown: Shown) -> None:
