@@ -53,7 +53,7 @@ WAITS = dict.fromkeys(
     ),
     "2s",
 )
-"""Alerts that wait less here: all that are about drift and performance. Others wait as they are shipped to."""
+"""Alerts that wait less here: all that are about drift and performance. Others wait as shipped."""
 
 TWO_WEEKS = DAYS * 86_400.0
 
