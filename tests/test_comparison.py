@@ -468,7 +468,7 @@ def test_bins_that_cannot_be_laid_are_told(tmp_path: Path, monkeypatch: pytest.M
     (own.logs / "a.ndjson").write_bytes(ndjson(*[record(score=None, features={}, prediction=None)] * 150))
     model = own.model(final=True)
     model.read()
-    found, source = model.evaluate()
+    found, (source,) = model.evaluate()
     model.close()
 
     assert (150, None) == (found.versions[0].predictions, source.problem)

@@ -34,7 +34,7 @@ def numbered(*ids: object, time: float = NOW) -> Iterator[dict[str, object]]:
 
 def counts(model: ModelRuntime) -> tuple[int, int | None]:
     """Records counted and records left out."""
-    snapshot, source = model.evaluate()
+    snapshot, (source,) = model.evaluate()
     assert source.records == sum(version.predictions for version in snapshot.versions)
     return source.records, snapshot.duplicates
 

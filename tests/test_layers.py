@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "exporter" / "drift_exporter"
-PATH_OF_A_RECORD = ["sources", "decode", "count", "window", "judge", "expose"]
+PATH_OF_A_RECORD = ["sources", "decode", "join", "count", "window", "judge", "expose"]
 
 
 def imported(module: Path) -> set[str]:

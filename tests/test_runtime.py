@@ -190,7 +190,7 @@ def test_a_reader_that_waits_for_its_turn_can_be_stopped(tmp_path: Path) -> None
 
 
 def counters(model: ModelRuntime) -> tuple[int, int, int]:
-    return model.ingest.records, model.ingest.rejected.total(), model.bytes
+    return model.ingest.records, model.ingest.rejected.total(), model.feed.bytes
 
 
 def rewrite(setup: Setup, **options: Any) -> None:  # noqa: ANN401

@@ -27,6 +27,7 @@ from drift_exporter.ingest import ModelIngest
 from drift_exporter.multivariate import Multivariate, load_multivariate
 from drift_exporter.outcomes.feed import LabelFeed
 from drift_exporter.outcomes.labels import LabelIngest
+from drift_exporter.outcomes.model import nothing_saved
 from drift_exporter.reference.loading import lay_anew, load_references
 from drift_exporter.reference.model import Reference
 from drift_exporter.reference.store import save_reference
@@ -46,7 +47,7 @@ from drift_exporter.sources.listing import Shard
 from drift_exporter.sources.source import Source, SourceState
 from drift_exporter.state.counters import read_model_counters
 from drift_exporter.state.model import changes_of, forget_changes, restore
-from drift_exporter.state.rows import ModelState
+from drift_exporter.state.rows import ModelState, labels_of
 from drift_exporter.state.store import Store
 
 if TYPE_CHECKING:
@@ -58,6 +59,9 @@ PREDICTIONS, LABELS = "predictions", "labels"
 """Roles of a model's sources."""
 
 _ENDED = object()
+
+_UNSAVED_ROWS = 1_000_000
+"""Predictions and labels that wait in memory before they are saved, at most: some 50 MB."""
 
 POLL_INTERVAL = 1.0
 """Seconds between two looks at a source that had nothing new, at least."""
@@ -104,9 +108,20 @@ class ModelRuntime:
         return self.feed.letters
 
     @property
+    def problem(self) -> str | None:
+        """What is wrong with reading, as of the last look; None where nothing is."""
+        return next((feed.problem for feed in self.feeds if feed.problem is not None), None)
+
+    @property
     def feeds(self) -> tuple[Feed, ...]:
         """Its sources."""
         return (self.feed,) if self.labels is None else (self.feed, self.labels.feed)
+
+    @property
+    def sections(self) -> tuple[tuple[Feed, SourceSection], ...]:
+        """Its sources, each with its section of the configuration."""
+        of_labels = () if self.model.labels is None else (self.model.labels.source,)
+        return tuple(zip(self.feeds, (self.model.predictions.source, *of_labels), strict=True))
 
     @property
     def more(self) -> bool:
@@ -125,7 +140,7 @@ class ModelRuntime:
         """
         reading = [self.feed.read(self._count, stop)]
         if self.labels is not None:
-            reading.append(self.labels.feed.read(self.labels.ingest.ingest, stop))
+            reading.append(self.labels.feed.read(self._count_labels, stop))
         chunks = 0
         try:
             while reading:
@@ -142,7 +157,7 @@ class ModelRuntime:
     def restore(self) -> None:
         """Go on where the last save was; raises StateError where that cannot be read."""
         state = None if self.store is None else self.store.load(self.model.name)
-        labels = None if self.store is None else self.store.load(labels_name(self.model.name))
+        labels = None if self.store is None else self.store.load(labels_of(self.model.name))
         if self.labels is not None and labels is not None:
             self.labels.restore(labels)
         if state is None:
@@ -190,10 +205,10 @@ class ModelRuntime:
         changes = replace(changes, state=state, forgotten=source.forgotten, unmarked=source.unmarked)
         both = {self.model.name: changes}
         if self.labels is not None:
-            both[labels_name(self.model.name)] = self.labels.changes(anew=self._anew)
+            both[labels_of(self.model.name)] = self.labels.changes(anew=self._anew)
         self.store.save_all(both, now)
         self.saved = now
-        forget_changes(self.ingest)
+        forget_changes(self.ingest, changes)
         self._anew = False
         for feed in self.feeds:
             feed.source.saved()
@@ -309,9 +324,27 @@ class ModelRuntime:
         reject: Callable[[Sequence[Rejection]], None],
         accept: Callable[[], None],
     ) -> int | None:
+        self._make_room()
         if self.learner is not None:
             self._learn(chunk, self.learner)
         return self.ingest.ingest(chunk, reject, accept)
+
+    def _count_labels(
+        self,
+        chunk: Chunk,
+        reject: Callable[[Sequence[Rejection]], None],
+        accept: Callable[[], None],
+    ) -> int | None:
+        if self.labels is None:
+            raise ValueError("there are no labels")
+        self._make_room()
+        return self.labels.ingest.ingest(chunk, reject, accept)
+
+    def _make_room(self) -> None:
+        """Save where much waits in memory to be joined; raises StateError where that cannot be."""
+        join = None if self.ingest.outcomes is None else self.ingest.outcomes.join
+        if self.store is not None and join is not None and join.unsaved > _UNSAVED_ROWS:
+            self._save_now()
 
     def _learn(self, chunk: Chunk, learner: "BinsLearner") -> None:
         """Lay the bins once there are records enough; this chunk is the first that is counted by them."""
@@ -368,11 +401,6 @@ class ModelRuntime:
             self._unsaved = problem
 
 
-def labels_name(model: str) -> str:
-    """What the source of a model's labels is saved as; no model can be called so."""
-    return f"{model}/{LABELS}"
-
-
 def _built(ingest: ModelIngest) -> Mapping[str | None, tuple[str, float]]:
     """Which references are in use: the bins, and when they were counted."""
     return {version: (one.fingerprint, one.created) for version, one in ingest.references.items()}
@@ -400,7 +428,8 @@ def make_model(  # noqa: PLR0913  # all that differs between serve, its shards, 
     references = load_references(model, config.state_dir)
     learned = learned_file(config.state_dir, model.name) if learns_bins(model.reference) else None
     try:
-        ingest = ModelIngest(model, config, references, clock)
+        fetch = nothing_saved if store is None else store.fetcher(model.name)
+        ingest = ModelIngest(model, config, references, clock, fetch)
     except ConfigurationError as error:
         if learned is None or not references:
             raise
@@ -408,7 +437,8 @@ def make_model(  # noqa: PLR0913  # all that differs between serve, its shards, 
 
     def feed(role: str, section: SourceSection, reading: ModelIngest | LabelIngest) -> Feed:
         name = f"{model.name}/{role}"
-        own = model.name if role == PREDICTIONS else name
+        # No model can be called so: what is kept of its labels is kept for itself.
+        own = model.name if role == PREDICTIONS else f"{model.name}@{role}"
         source = make_source(
             section, own, config, reading, final=final, shard=None if role == LABELS else shard
         )

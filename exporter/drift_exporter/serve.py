@@ -78,15 +78,17 @@ class Exporter:
         return masked_dump(self._config)
 
     def intake(self, name: str) -> Intake | None:
-        """Where to put what is sent for a model; None where its source is not of that kind."""
-        model = next((model for model in self._models if model.model.name == name), None)
-        if model is None or not isinstance(model.source, PushSource):
-            return None
-        options = model.model.predictions.source
-        if not isinstance(options, PushSection):
-            return None
-        events, line = options.events != "none", model.ingest.limits.line
-        return Intake(model.source, options.request, options.backlog, options.token_file, events, line)
+        """Where to put what is sent for a source (``fraud/labels``); None where it is not of that kind."""
+        for model in self._models:
+            for feed, options in model.sections:
+                if feed.name == name and isinstance(feed.source, PushSource):
+                    if not isinstance(options, PushSection):
+                        return None
+                    events, line = options.events != "none", model.ingest.limits.line
+                    return Intake(
+                        feed.source, options.request, options.backlog, options.token_file, events, line
+                    )
+        return None
 
     def start(self) -> None:
         """Begin to read and to judge."""

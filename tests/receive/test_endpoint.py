@@ -188,7 +188,7 @@ def test_a_sender_that_takes_too_long_is_told(tmp_path: Path, monkeypatch: pytes
 def test_a_sender_that_goes_away_leaves_nothing(tmp_path: Path) -> None:
     with answering(tmp_path, model("fraud")) as own:
         host, port = own.url.removeprefix("http://").split(":")
-        intake = own.exporter.intake("fraud")
+        intake = own.exporter.intake("fraud/predictions")
         assert intake is not None
         with socket.create_connection((host, int(port)), timeout=TIMEOUT) as client:
             head = f"POST /v1/predictions/fraud HTTP/1.1\r\nHost: x\r\nContent-Type: {NDJSON}\r\n"

@@ -18,7 +18,7 @@ import requests
 import yaml
 
 from drift_exporter.receive import endpoint
-from drift_exporter.receive.endpoint import PREFIX
+from drift_exporter.receive.endpoint import PREFIXES
 from support import program
 from support.program import Process
 from support.records import write_config
@@ -27,6 +27,7 @@ from support.servers import free_port, until
 Description = dict[str, Any]
 DESCRIPTION: Description = yaml.safe_load(endpoint.description())
 PATH = "/v1/predictions/{model}"
+LABELS = "/v1/labels/{model}"
 PROGRAM = Path(sys.executable).with_name("schemathesis")
 
 
@@ -76,6 +77,15 @@ def configure(folder: Path) -> Path:
         }
         for name, options in sources.items()
     ]
+    fields = {"timestamp": "ts", "id": "request_id", "prediction": "prediction"}
+    models.append(
+        {
+            "name": "labelled",
+            "task": "binary",
+            "predictions": {"source": {"type": "push"}, "fields": fields},
+            "labels": {"source": {"type": "push"}, "fields": {"id": "request_id", "label": "label"}},
+        }
+    )
     return write_config(folder, models, evaluation_interval="100ms")
 
 
@@ -103,14 +113,21 @@ def is_ready(process: Process, url: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("model", "narrow", "examples"),
-    [("records", records, 60), ("events", structured, 60), ("events", binary, 40), ("locked", locked, 30)],
+    ("path", "model", "narrow", "examples"),
+    [
+        (PATH, "records", records, 60),
+        (PATH, "events", structured, 60),
+        (PATH, "events", binary, 40),
+        (PATH, "locked", locked, 30),
+        (LABELS, "labelled", records, 30),
+    ],
 )
 def test_the_answers_are_as_described(
-    tmp_path: Path, model: str, narrow: Callable[[Description], None], examples: int
+    tmp_path: Path, path: str, model: str, narrow: Callable[[Description], None], examples: int
 ) -> None:
     description = copy.deepcopy(DESCRIPTION)
-    narrow(description["paths"][PATH]["post"])
+    description["paths"] = {path: description["paths"][path]}
+    narrow(description["paths"][path]["post"])
     (tmp_path / "openapi.json").write_text(json.dumps(description))
     hooks = Path(__file__).with_name("openapi_hooks.py")
     (tmp_path / "schemathesis.toml").write_text(
@@ -130,22 +147,24 @@ def test_the_answers_are_as_described(
         )
         assert 0 == result.returncode, result.stdout[-6000:] + result.stderr[-2000:]
         taken = requests.get(f"{url}/metrics", timeout=10).text
-        assert f'requests_total{{code="202",source="{model}/predictions"}}' in taken
+        role = "labels" if path == LABELS else "predictions"
+        assert f'requests_total{{code="202",source="{model}/{role}"}}' in taken
 
 
 def test_it_is_served_and_its_examples_are_taken(tmp_path: Path) -> None:
-    content = DESCRIPTION["paths"][PATH]["post"]["requestBody"]["content"]
     with serving(tmp_path, program.start_command) as url:
         assert DESCRIPTION == yaml.safe_load(requests.get(f"{url}/v1/openapi.yaml", timeout=10).content)
-        for kind in ("application/x-ndjson", "application/json"):
-            for example in content[kind]["examples"].values():
-                body = example["value"] if kind.endswith("ndjson") else json.dumps(example["value"])
-                answer = requests.post(
-                    f"{url}/v1/predictions/records", data=body, headers={"Content-Type": kind}, timeout=10
-                )
-                assert 202 == answer.status_code, answer.text
+        for path, model in ((PATH, "records"), (LABELS, "labelled")):
+            content = DESCRIPTION["paths"][path]["post"]["requestBody"]["content"]
+            for kind in ("application/x-ndjson", "application/json"):
+                for example in content[kind]["examples"].values():
+                    body = example["value"] if kind.endswith("ndjson") else json.dumps(example["value"])
+                    target, headers = url + path.format(model=model), {"Content-Type": kind}
+                    answer = requests.post(target, data=body, headers=headers, timeout=10)
+                    assert 202 == answer.status_code, answer.text
 
 
-def test_the_description_is_of_the_path_that_is_served() -> None:
-    assert [PREFIX + "{model}"] == list(DESCRIPTION["paths"])
-    assert ["parameters", "post"] == list(DESCRIPTION["paths"][PATH])
+def test_the_description_is_of_the_paths_that_are_served() -> None:
+    assert [prefix + "{model}" for prefix in PREFIXES.values()] == list(DESCRIPTION["paths"])
+    for path in (PATH, LABELS):
+        assert ["parameters", "post"] == list(DESCRIPTION["paths"][path])

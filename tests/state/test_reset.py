@@ -193,7 +193,7 @@ def test_a_reset_that_does_not_forget_all_changes_nothing(tmp_path: Path) -> Non
 def test_nothing_is_forgotten_without_a_copy(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(disk)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)]
     mounted = subprocess.run(mount, capture_output=True, check=False)
     if mounted.returncode:
         pytest.skip(f"a small file system cannot be mounted: {mounted.stderr.decode().strip()}")

@@ -13,6 +13,7 @@ from drift_exporter.state.check import check_state
 from drift_exporter.state.reading import FILE
 from drift_exporter.state.reset import reset_model
 from drift_exporter.state.rows import Changes, Evicted, ModelState
+from drift_exporter.state.schema import VERSION
 from drift_exporter.state.store import Store
 from drift_exporter.state.summary import summarize
 from drift_exporter.window.sample import NO_LIMIT
@@ -103,8 +104,10 @@ def test_damage_is_told(tmp_path: Path, change: str, problem: str) -> None:
 def test_a_state_of_before_there_were_any_is_brought_up(tmp_path: Path) -> None:
     save(tmp_path, fraud=state(a_slice(0)))
     with closing(sqlite3.connect(tmp_path / FILE)) as connection:
-        connection.executescript("DROP TABLE sample; PRAGMA user_version = 2;")
+        connection.executescript(
+            "DROP TABLE chunk; DROP TABLE run; DROP TABLE sample; PRAGMA user_version = 2;"
+        )
     assert [] == check_state(tmp_path).problems
     assert 2 == summarize(tmp_path).schema
     assert () == loaded(tmp_path).samples
-    assert 3 == summarize(tmp_path).schema
+    assert VERSION == summarize(tmp_path).schema

@@ -62,7 +62,7 @@ def test_the_table(tmp_path: Path) -> None:
     assert [
         f"file         {tmp_path}/{FILE}",
         f"size         {(tmp_path / FILE).stat().st_size / 1024:.1f} KiB",
-        "schema       3",
+        "schema       4",
         "",
         "model        churn",
         "saved        2026-01-01 00:00:00 UTC",
@@ -70,6 +70,7 @@ def test_the_table(tmp_path: Path) -> None:
         "rejected     none",
         "files        0",
         "lost         0 bytes",
+        "kept         3 predictions",
         "",
         "model        fraud",
         "saved        2026-01-01 00:00:00 UTC",
@@ -78,13 +79,14 @@ def test_the_table(tmp_path: Path) -> None:
         "rejected     malformed 12, not_object 3",
         "files        3, 1 of them gone",
         "lost         4,096 bytes",
+        "kept         3 predictions",
         "version        predictions  bins of reference  slices",
         "v1               1,234,567  f0f0f0f0f0f0f0f0   1h 2, 24h 1, 7d 1",
         "unversioned              5  none",
     ] == show_state(summary).splitlines()
     in_use: Mapping[str, Mapping[str | None, str]] = {"fraud": {None: PRINT}}
     shown = show_state(summary, in_use).splitlines()
-    assert "configured   no" == shown[10]
+    assert "configured   no" == shown[11]
     assert [
         "version        predictions  bins of reference  in use  slices",
         "v1               1,234,567  f0f0f0f0f0f0f0f0   yes     1h 2, 24h 1, 7d 1",
@@ -99,7 +101,7 @@ def test_the_same_as_json(tmp_path: Path) -> None:
     assert {
         "file": f"{tmp_path}/{FILE}",
         "bytes": (tmp_path / FILE).stat().st_size,
-        "schema": 3,
+        "schema": 4,
         "models": [
             {
                 "model": "churn",
@@ -109,6 +111,7 @@ def test_the_same_as_json(tmp_path: Path) -> None:
                 "files": 0,
                 "files_gone": 0,
                 "lost_bytes": 0,
+                "kept": {"predictions": 3},
                 "configured": False,
                 "versions": [],
             },
@@ -121,6 +124,7 @@ def test_the_same_as_json(tmp_path: Path) -> None:
                 "files": 3,
                 "files_gone": 1,
                 "lost_bytes": 4096,
+                "kept": {"predictions": 3},
                 "configured": True,
                 "versions": [
                     {

@@ -110,7 +110,9 @@ def test_somebody_elses_database_is_refused(tmp_path: Path) -> None:
 def as_of_version_1(folder: Path) -> None:
     """Take away what the second version of the schema has brought."""
     with closing(sqlite3.connect(folder / FILE)) as connection:
-        connection.executescript("DROP TABLE mark; DROP TABLE sample; PRAGMA user_version = 1;")
+        connection.executescript(
+            "DROP TABLE chunk; DROP TABLE run; DROP TABLE mark; DROP TABLE sample; PRAGMA user_version = 1;"
+        )
 
 
 def test_an_older_schema_is_brought_up(tmp_path: Path) -> None:

@@ -98,9 +98,8 @@ def performance_problems(model: Mapping[str, Any]) -> Iterator[Part]:
     if not isinstance(fields, dict) or task not in _TASKS:
         return
     labelled = model.get("labels") is not None or fields.get("label") is not None
-    if not labelled:
-        if model.get("segments"):
-            yield ("segments",), "needs labels, and there are none; add labels, or predictions.fields.label"
+    if not labelled and model.get("segments"):
+        yield ("segments",), "needs labels, and there are none; add labels, or predictions.fields.label"
     yield from _of_task(model, fields, task)
     for key in ("segments", "fairness"):
         if model.get(key) and model.get("reference") is None:

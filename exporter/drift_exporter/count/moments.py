@@ -46,6 +46,8 @@ MOMENTS: Mapping[str, tuple[str, ...]] = {
 }
 
 _EPSILON = float(np.finfo(np.float64).eps)
+_LARGEST = 1e70
+"""Fourth powers of larger numbers, and sums of them, exceed the range of a double."""
 ROUNDING = 1e-6
 """How far a probability may be outside of [0, 1]: models that compute in single precision are."""
 
@@ -58,7 +60,7 @@ def moments_of_binary(score: FloatArray, positive: FloatArray) -> FloatArray:
     Logarithms are of probabilities between the double's epsilon and 1 less it, as in scikit-learn. A score
     that is no probability has no terms.
     """
-    known = _probable(score) & np.isfinite(positive)
+    known = _probable(score) & ((positive == 0) | (positive == 1))
     probability = np.where(known, np.clip(score, 0.0, 1.0), 0.5)
     label = np.where(known, positive, 0.0)
     clipped = np.clip(probability, _EPSILON, 1 - _EPSILON)
@@ -85,34 +87,33 @@ def moments_of_regression(prediction: FloatArray, label: FloatArray, centre: flo
 
     ``centre`` is subtracted from the labels where their powers are summed: with a number near their mean (the
     reference's), labels that are far from 0 and close to each other keep their digits. It has to be the same
-    for all sums that are added up.
+    for all sums that are added up. Numbers of 1e70 and more, either way, have no terms, as infinite ones.
     """
-    known = np.isfinite(prediction) & np.isfinite(label)
+    known = (np.abs(prediction) < _LARGEST) & (np.abs(label) < _LARGEST)
     foreseen, true = np.where(known, prediction, 0.0), np.where(known, label, 0.0)
-    with np.errstate(over="ignore", invalid="ignore"):
-        error = foreseen - true
-        absolute = np.abs(error)
-        squared = error * error
-        percentage = absolute / np.maximum(np.abs(true), _EPSILON)
-        centred = true - centre
-        twice = centred * centred
-        return _of_known(
-            known,
-            [
-                error,
-                absolute,
-                squared,
-                squared * squared,
-                percentage,
-                percentage * percentage,
-                centred,
-                twice,
-                twice * centred,
-                twice * twice,
-                squared * centred,
-                squared * twice,
-            ],
-        )
+    error = foreseen - true
+    absolute = np.abs(error)
+    squared = error * error
+    percentage = absolute / np.maximum(np.abs(true), _EPSILON)
+    centred = true - centre
+    twice = centred * centred
+    return _of_known(
+        known,
+        [
+            error,
+            absolute,
+            squared,
+            squared * squared,
+            percentage,
+            percentage * percentage,
+            centred,
+            twice,
+            twice * centred,
+            twice * twice,
+            squared * centred,
+            squared * twice,
+        ],
+    )
 
 
 def moments_of_ranking(position: FloatArray, positive: FloatArray) -> FloatArray:

@@ -12,12 +12,12 @@ whatever of them is still on the disk.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from drift_exporter.join.batch import accept, sort_by_id
+from drift_exporter.join.matched import Matched
 from drift_exporter.join.merge import Merge
 from drift_exporter.join.ordering import order_by_id
 from drift_exporter.join.outcomes import (
@@ -28,6 +28,7 @@ from drift_exporter.join.outcomes import (
     numbered,
     some_labels,
 )
+from drift_exporter.join.progress import Progress, Slots, expired, moved, read_progress
 from drift_exporter.join.resolve import LabelArray
 from drift_exporter.join.rows import (
     JOINED,
@@ -45,42 +46,11 @@ from drift_exporter.join.rows import (
     replaced,
 )
 from drift_exporter.join.run import Document, Fetch, Remap, Run
-from drift_exporter.join.slots import Slots, expired, moved
 from drift_exporter.join.tree import RUN_ROWS, Tree
 from drift_exporter.reference.model import IntArray
 
 _STEPS = 64
 _NONE = np.empty(0, dtype=np.int64)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a join stands: ``newest`` event time and ``due``, before which all has expired (microseconds).
-
-    ``pending`` counts predictions that wait for their label, ``early`` labels that wait for their prediction.
-    """
-
-    newest: int = NEVER
-    due: int = NEVER + 1
-    pending: Slots = field(default_factory=dict)
-    early: Slots = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Matched:
-    """What a batch means: predictions and labels that were joined, and ``counts`` of rows by what they were.
-
-    Labels: ``joined``, ``correction``, ``duplicate``, ``superseded``, ``late``, ``unknown`` (also of those
-    that have waited in vain until now), ``no_id``. Predictions: ``duplicate_prediction``,
-    ``prediction_without_id``, ``late_prediction`` (all labels would be too late), ``future_prediction``.
-    The others are for ``take``.
-    """
-
-    outcomes: Outcomes
-    counts: Mapping[str, int]
-    progress: Progress
-    predictions: Block | None = None
-    labels: Block | None = None
 
 
 class LabelJoin:
@@ -122,6 +92,11 @@ class LabelJoin:
     def early(self) -> int:
         """Number of labels that wait for their prediction."""
         return sum(self.progress.early.values())
+
+    @property
+    def unsaved(self) -> int:
+        """Number of rows that are in memory only."""
+        return sum(block.size for tree in (self.predictions, self.labels) for block in tree.blocks)
 
     def match_predictions(self, rows: Rows, horizon: int) -> Matched:
         """What predictions mean, and the labels that have waited for them; changes nothing.
@@ -206,6 +181,14 @@ class LabelJoin:
         self.predictions.relabel(header)
         self.labels.relabel(header)
 
+    def adopt(self, old: "LabelJoin") -> None:
+        """Go on where another join of the same model stands, whose rows may be of another type."""
+        self.progress = old.progress
+        # Rows are counted in its steps.
+        self._step = old._step  # noqa: SLF001  # of its own kind
+        self.predictions.adopt(old.predictions)
+        self.labels.adopt(old.labels)
+
     def merges(self) -> Sequence[Merge]:
         """What a save has to do beside keeping ``document``; changes nothing."""
         found = (tree.merge(self.progress.due) for tree in (self.predictions, self.labels))
@@ -218,22 +201,11 @@ class LabelJoin:
 
     def document(self) -> Document:
         """What is kept beside the rows, as JSON."""
-        return {
-            "newest": self.progress.newest,
-            "due": self.progress.due,
-            "step": self._step,
-            "pending": sorted(self.progress.pending.items()),
-            "early": sorted(self.progress.early.items()),
-        }
+        return {**self.progress.document(), "step": self._step}
 
     def restore(self, document: Document, runs: Mapping[str, Sequence[Run]]) -> None:
         """Go on from what was saved: ``document``, and the runs of each side."""
-        self.progress = Progress(
-            document["newest"],
-            document["due"],
-            dict(document["pending"]),
-            dict(document["early"]),
-        )
+        self.progress = read_progress(document)
         # Rows are counted in its steps.
         self._step = document["step"]
         self.predictions.restore(runs.get(PREDICTIONS, ()))
@@ -275,7 +247,7 @@ class LabelJoin:
             return no_outcomes(self.predictions.dtype, none.dtype["value"]), {}, none, _NONE
         owners, group = numbered(own)
         predictions = predictions[owners]
-        stored = np.zeros(len(owners), dtype=none.dtype)
+        stored: Rows = np.zeros(len(owners), dtype=none.dtype)
         index, rows = self.labels.newest(predictions["low"], predictions["high"])
         stored[index] = rows
         # What held for an older prediction of the same id does not hold for this one.
@@ -303,20 +275,21 @@ class LabelJoin:
         none = no_outcomes(self.predictions.dtype, self.labels.dtype["value"])
         if not len(taken):
             return none, {}, taken, _NONE, _NONE
-        newest: IntArray = owners["time"].copy()
+        newest = np.array(owners["time"], dtype=np.int64)
         np.maximum.at(newest, index, known["time"])
         met, group = numbered(index[some])
+        own: Rows = owners[met]
         spent: Rows = np.zeros(len(met), dtype=taken.dtype)
-        spent["low"], spent["high"] = owners["low"][met], owners["high"][met]
-        spent["time"], spent["prediction"] = newest[met], owners["time"][met]
+        spent["low"], spent["high"] = own["low"], own["high"]
+        spent["time"], spent["prediction"] = newest[met], own["time"]
         spent["state"] = SPENT
         labels = LabelArray(taken["stamp"], taken["state"] >= UNTIMED, taken["value"])
-        late = is_late(labels, owners["time"][met][group], self.max_delay)
+        late = is_late(labels, own["time"][group], self.max_delay)
         counts = Counter(late=_count(late))
         if late.all():
             return none, counts, spent, taken["time"], _NONE
         joined, group = numbered(group[~late])
-        predictions = owners[met[joined]]
+        predictions = own[joined]
         found = find_outcomes(
             predictions, group, some_labels(labels, ~late), np.zeros(len(joined), spent.dtype), waited=True
         )

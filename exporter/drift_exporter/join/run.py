@@ -22,8 +22,8 @@ _CHUNKS_AT_ONCE = 256
 Document = Mapping[str, Any]
 """A JSON object."""
 
-Fetch = Callable[[str, int, int, int], Iterable[bytes]]
-"""The chunks of a side's run with numbers from one up to another, which is not among them.
+Fetch = Callable[[str, int, Sequence[int]], Iterable[bytes]]
+"""The chunks of a side's run with these numbers, which ascend.
 
 Raises StateError where one is damaged or not there.
 """
@@ -75,9 +75,9 @@ class Reader:
     fetch: Fetch
     remap: Remap | None
 
-    def chunks(self, run: Run, start: int, end: int) -> Rows:
-        """The rows of a stretch of chunks as they were kept."""
-        return np.frombuffer(b"".join(self.fetch(self.side, run.number, start, end)), dtype=run.dtype)
+    def chunks(self, run: Run, numbers: Sequence[int]) -> Rows:
+        """The rows of some chunks as they were kept."""
+        return np.frombuffer(b"".join(self.fetch(self.side, run.number, numbers)), dtype=run.dtype)
 
     def present(self, run: Run, rows: Rows) -> Rows:
         """Rows of a run under the present layout; ValueError where nobody knows how."""
@@ -93,7 +93,7 @@ class Reader:
         stop = len(run.firsts) if end is None else int(np.searchsorted(run.firsts, np.uint64(end)))
         if start >= stop:
             return self.present(run, np.empty(0, dtype=run.dtype))
-        rows = self.chunks(run, start, stop)
+        rows = self.chunks(run, range(start, stop))
         return self.present(run, rows[_between(np.ascontiguousarray(rows["low"]), low, end)])
 
     def find(self, run: Run, low: HashArray, high: HashArray) -> tuple[IntArray, Rows]:
@@ -101,8 +101,8 @@ class Reader:
         wanted = np.flatnonzero(may_contain(run.filter, low, high))
         low, high = low[wanted], high[wanted]
         found: list[tuple[IntArray, Rows]] = []
-        for start, stop in self._stretches(run, low):
-            rows = self.chunks(run, start, stop)
+        for numbers in _chunks_with(run, low):
+            rows = self.chunks(run, numbers)
             lows = np.ascontiguousarray(rows["low"])
             begin = int(np.searchsorted(low, lows[0], side="left"))
             end = int(np.searchsorted(low, lows[-1], side="right"))
@@ -114,18 +114,18 @@ class Reader:
         rows = np.concatenate([rows for _, rows in found])
         return np.concatenate([index for index, _ in found]), self.present(run, rows)
 
-    def _stretches(self, run: Run, low: HashArray) -> Iterator[tuple[int, int]]:
-        """Stretches of the chunks that may hold ids: from a number up to another that is not among them."""
-        start = np.searchsorted(run.lasts, low, side="left")
-        stop = np.searchsorted(run.firsts, low, side="right")
-        some = start < stop
-        wanted = np.zeros(len(run.firsts) + 1, dtype=np.int64)
-        np.add.at(wanted, start[some], 1)
-        np.add.at(wanted, stop[some], -1)
-        edges = np.flatnonzero(np.diff(np.cumsum(wanted) > 0, prepend=False))
-        for begin, end in edges.reshape(-1, 2).tolist():
-            for part in range(begin, end, _CHUNKS_AT_ONCE):
-                yield part, min(end, part + _CHUNKS_AT_ONCE)
+
+def _chunks_with(run: Run, low: HashArray) -> Iterator[Sequence[int]]:
+    """The chunks that may hold ids, some at a time."""
+    start = np.searchsorted(run.lasts, low, side="left")
+    stop = np.searchsorted(run.firsts, low, side="right")
+    some = start < stop
+    change = np.zeros(len(run.firsts) + 1, dtype=np.int64)
+    np.add.at(change, start[some], 1)
+    np.add.at(change, stop[some], -1)
+    numbers = np.flatnonzero(np.cumsum(change)).tolist()
+    for begin in range(0, len(numbers), _CHUNKS_AT_ONCE):
+        yield numbers[begin : begin + _CHUNKS_AT_ONCE]
 
 
 def find_rows(rows: Rows, lows: HashArray, low: HashArray, high: HashArray) -> tuple[IntArray, IntArray]:

@@ -50,6 +50,15 @@ class Tree:
         self.blocks = []
         self._next = max(self.runs, default=-1) + 1
 
+    def adopt(self, old: "Tree") -> None:
+        """Take over the rows of another tree of the same side, brought to this one's header and type."""
+        self.runs, self._next = old.runs, old._next  # noqa: SLF001  # of its own kind
+        self.blocks = old.blocks
+        if self.blocks and (old.header, old.dtype) != (self.header, self.dtype):
+            if self.remap is None:
+                raise ValueError(f"nothing is known that brings {self.side} to another header")
+            self.blocks = [make_block(self.remap(self.side, one.rows, old.header)) for one in self.blocks]
+
     def relabel(self, header: Document) -> None:
         """Keep rows under another header from now on."""
         if header == self.header:

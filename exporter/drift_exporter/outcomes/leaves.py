@@ -27,17 +27,13 @@ def counts_outcomes(model: Model, references: Sequence[Reference]) -> bool:
     fields = model.predictions.fields
     if model.labels is not None or model.fairness is not None:
         return True
-    if fields.label is None or asked:
+    if fields.label is None or asked or model.task == "ranking":
         return fields.label is not None
-    if model.task == "ranking":
-        return True
     if fields.prediction is None:
         return model.task == "binary" and fields.score is not None
-    if model.task == "regression":
-        return not any(_is_of(CategoricalColumn, reference) for reference in references)
-    if model.task == "multiclass" and model.performance.classes is None and not references:
-        return False
-    return not any(_is_of(NumericColumn, reference) for reference in references)
+    wrong = CategoricalColumn if model.task == "regression" else NumericColumn
+    told = model.task != "multiclass" or model.performance.classes is not None or bool(references)
+    return told and not any(_is_of(wrong, reference) for reference in references)
 
 
 def _is_of(kind: type, reference: Reference) -> bool:

@@ -17,7 +17,8 @@ from drift_exporter.count.tally import Tally, TallyLayout, count_answers, empty
 from drift_exporter.decode.plan import Plan
 from drift_exporter.decode.records import Records
 from drift_exporter.errors import ConfigurationError, StateError
-from drift_exporter.join.engine import LabelJoin, Matched
+from drift_exporter.join.engine import LabelJoin
+from drift_exporter.join.matched import Matched
 from drift_exporter.join.rows import NEVER, PREDICTIONS
 from drift_exporter.join.run import Document, Fetch
 from drift_exporter.outcomes.answers import VALUE, Reader, Rows, renamed_labels

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from drift_exporter.count.tally import Tally, TallyLayout
+from drift_exporter.join.merge import Merge
 from drift_exporter.outcomes.model import Labelled, ModelOutcomes
 from drift_exporter.reference.model import IntArray
 from drift_exporter.snapshot import DELAY_BOUNDS
 from drift_exporter.state.rows import Counts, Document, Evicted, ModelState, SavedSlice
 from drift_exporter.window.tallies import TallyRing
 
-LABELS, REASONS = "labels", "label_reasons"
+LABELS, REASONS, JOIN = "labels", "label_reasons", "label_join"
 """Keys of the documents of a version and of a model."""
 
 PREFIX = "outcomes-"
@@ -27,6 +28,7 @@ class SavedOutcomes:
     counts: Sequence[Counts]
     slices: Sequence[SavedSlice]
     evicted: Sequence[Evicted]
+    merges: Sequence[Merge]
 
 
 def outcomes_saved(outcomes: ModelOutcomes, *, anew: bool) -> SavedOutcomes:
@@ -48,7 +50,14 @@ def outcomes_saved(outcomes: ModelOutcomes, *, anew: bool) -> SavedOutcomes:
             Evicted(version, fingerprint, ring.levels[level].key, before)
             for level, before in ring.evicted.items()
         ]
-    return SavedOutcomes(counts, slices, evicted)
+    merges = () if outcomes.join is None else outcomes.join.merges()
+    return SavedOutcomes(counts, slices, evicted, merges)
+
+
+def outcome_counters(outcomes: ModelOutcomes) -> Document:
+    """What is known of a model's labels as a whole."""
+    joined = {} if outcomes.join is None else {JOIN: outcomes.join.document()}
+    return {REASONS: dict(outcomes.reasons), **joined}
 
 
 def labelled_saved(outcomes: ModelOutcomes | None, version: str) -> Document:
@@ -65,6 +74,8 @@ def outcomes_restored(outcomes: ModelOutcomes, state: ModelState) -> None:
     Raises ValueError where it cannot be read.
     """
     outcomes.reasons = Counter(_reasons(state.counters))
+    if outcomes.join is not None and JOIN in state.counters:
+        outcomes.join.restore(state.counters[JOIN], state.runs)
     for version, document in state.versions.items():
         if LABELS in document:
             outcomes.labelled[version] = _labelled(document[LABELS])
@@ -87,8 +98,10 @@ def outcomes_restored(outcomes: ModelOutcomes, state: ModelState) -> None:
         )
 
 
-def outcomes_forgotten(outcomes: ModelOutcomes) -> None:
-    """All that changed is saved."""
+def outcomes_forgotten(outcomes: ModelOutcomes, merges: Sequence[Merge]) -> None:
+    """All that changed is saved, with these merges."""
+    if outcomes.join is not None:
+        outcomes.join.saved(merges)
     for ring in outcomes.rings.values():
         ring.changed.clear()
         ring.evicted.clear()

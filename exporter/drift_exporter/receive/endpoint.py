@@ -1,4 +1,6 @@
-"""``POST /v1/predictions/<model>``: what is sent is taken, made durable, and only then acknowledged.
+"""``POST /v1/predictions/<model>`` and ``/v1/labels/<model>``: what is sent is taken and made durable.
+
+Only then it is acknowledged.
 
 Nothing here counts records: that is for whoever reads what was taken. A record that is wrong in itself is
 taken too, and goes to the dead letters when it is read.
@@ -24,7 +26,9 @@ from drift_exporter.receive.refusal import Refusal, bad, too_large
 from drift_exporter.sources.push.source import PushSource
 from drift_exporter.sources.push.spool import Kind
 
-PREFIX = "/v1/predictions/"
+PREFIXES = {"predictions": "/v1/predictions/", "labels": "/v1/labels/"}
+"""Where is sent what a source of each role takes."""
+
 DESCRIPTION = "/v1/openapi.yaml"
 
 _log = logging.getLogger(__name__)
@@ -49,15 +53,14 @@ class Intake:
 
 
 def make_endpoint(find: Callable[[str], Intake | None]) -> Endpoint:
-    """The endpoint; ``find`` gives the intake of a model, None where nothing can be sent for it."""
+    """The endpoint; ``find`` gives the intake of a source (``fraud/labels``), None if it takes nothing."""
 
     async def endpoint(scope: Scope, receive: Receive) -> Answer:
         if scope["path"] == DESCRIPTION and scope["method"] in {"GET", "HEAD"}:
             return Answer(200, await asyncio.to_thread(description), "application/yaml")
-        name = scope["path"].removeprefix(PREFIX)
         intake = None
         try:
-            intake = _find(find, name, scope["method"])
+            intake = _find(find, scope["path"], scope["method"])
             answer = await _take(intake, scope, receive)
         except Refusal as refusal:
             answer = _refused(refusal)
@@ -65,7 +68,7 @@ def make_endpoint(find: Callable[[str], Intake | None]) -> Endpoint:
             # Nobody hears it.
             return _refused(bad("the body did not come to its end"))
         except Exception:  # noqa: BLE001  whatever it is, it is an answer of its own
-            _log.exception("model %s: a request went wrong", name)
+            _log.exception("a request to %s went wrong", scope["path"])
             answer = _refused(Refusal(500, "this went wrong; the log says why", _LATER))
         if intake is not None:
             intake.source.spool.count_answer(str(answer.status))
@@ -79,13 +82,16 @@ def description() -> bytes:
     return resources.files(__package__).joinpath("openapi.yaml").read_bytes()
 
 
-def _find(find: Callable[[str], Intake | None], name: str, method: str) -> Intake:
+def _find(find: Callable[[str], Intake | None], path: str, method: str) -> Intake:
     if method != "POST":
         raise Refusal(405, "not allowed here; allowed: POST", headers=(("allow", "POST"),))
-    intake = find(name)
+    role = next((role for role, prefix in PREFIXES.items() if path.startswith(prefix)), "predictions")
+    name = path.removeprefix(PREFIXES[role])
+    # No model's name has a slash in it.
+    intake = None if "/" in name else find(f"{name}/{role}")
     if intake is None:
         right = "one whose source is of type push does"
-        raise Refusal(404, f"no model {name[:128]!r} takes predictions here; {right}")
+        raise Refusal(404, f"no model {name[:128]!r} takes {role} here; {right}")
     return intake
 
 

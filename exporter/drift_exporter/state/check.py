@@ -34,6 +34,8 @@ from drift_exporter.state.reading import (
     to_version,
 )
 from drift_exporter.state.references import Layouts
+from drift_exporter.state.rows import owner_of
+from drift_exporter.state.runs import CHUNKS, RUNS, chunk_checker, to_run
 from drift_exporter.state.samples import SAMPLES, to_sample
 from drift_exporter.state.schema import TABLES
 from drift_exporter.state.words import printable, time_text, window_name
@@ -118,6 +120,8 @@ class _Check:
     def _check_rows(self) -> list[str]:
         """Look at every row; returns the names of the models."""
         models = [row[0] for row, _ in self._each("model", MODELS + " ORDER BY name", to_counters)]
+        # Where the source of a model's labels stands is not one more model.
+        self.found["model"] -= sum(owner_of(name) != name for name in models)
         self._look_at("version", VERSIONS + " ORDER BY model, number", to_version)
         for row, counts in self._each("series", SERIES + " ORDER BY id", to_counts):
             self.places.append((row[0], row[1], row[2]))
@@ -131,7 +135,21 @@ class _Check:
         if schema_version(self.connection) >= TABLES["sample"]:
             for row, kept in self._each("sample", SAMPLES, to_sample):
                 self._fit_sample(row, kept.sample.values.shape[1])
+        if schema_version(self.connection) >= TABLES["run"]:
+            self._check_runs()
         return models
+
+    def _check_runs(self) -> None:
+        for row, run in list(self._each("run", RUNS + " ORDER BY model, side, run.number", to_run)):
+            query = f"{CHUNKS} WHERE run.id = {int(row[-1])} ORDER BY chunk.number"
+            sizes = [size for _, size in self._each("chunk", query, chunk_checker(run))]
+            if len(sizes) != len(run.firsts) or sum(sizes) != run.size:
+                self._of_row(
+                    "run",
+                    row,
+                    f"{sum(sizes):,} rows in {len(sizes):,} chunks are fine of {run.size:,} in "
+                    f"{len(run.firsts):,}",
+                )
 
     def _look_at(self, table: str, query: str, convert: Callable[[Row], object]) -> None:
         for _ in self._each(table, query, convert):
@@ -188,7 +206,9 @@ class _Check:
         if self.layouts is None:
             return
         for model in models:
-            if model not in self.layouts:
+            if owner_of(model) not in self.layouts:
+                if owner_of(model) != model:
+                    continue
                 forget = command("reset", self.path.parent, "--model", model)
                 self.notes.append(
                     f"model {model} is not configured: its state is kept and not used; {forget} forgets it"
@@ -216,7 +236,7 @@ class _Check:
         self.problems.append(f"{self.path}: {reason}; restore a backup, or begin anew: {reset}")
 
     def _of_row(self, table: str, row: Row, reason: str) -> None:
-        reset = command("reset", self.path.parent, "--model", str(row[0]))
+        reset = command("reset", self.path.parent, "--model", owner_of(str(row[0])))
         self.problems.append(
             f"{_DESCRIBE[table](row)}: {reason}; restore a backup, or begin the model anew: {reset}"
         )
@@ -256,4 +276,6 @@ _DESCRIBE: Mapping[str, Callable[[Row], str]] = {
     "file": _file,
     "ids": lambda row: f"model {row[0]}, ids {row[1]}",
     "mark": lambda row: f"model {row[0]}, mark {row[1]}",
+    "run": lambda row: f"model {row[0]}, run {row[2]} of {row[1]} to join",
+    "chunk": lambda row: f"model {row[0]}, run {row[2]} of {row[1]} to join, chunk {row[3]}",
 }

@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,11 +10,12 @@ import numpy as np
 from drift_exporter.count.layout import Layout
 from drift_exporter.errors import StateError
 from drift_exporter.ingest import ModelIngest
+from drift_exporter.join.merge import Merge
 from drift_exporter.judge.persistence import History
 from drift_exporter.outcomes.saved import (
     PREFIX,
-    REASONS,
     labelled_saved,
+    outcome_counters,
     outcomes_forgotten,
     outcomes_restored,
     outcomes_saved,
@@ -50,7 +52,7 @@ def counters_of(ingest: ModelIngest) -> Document:
         "newest_id": NEVER if ingest.ids is None else ingest.ids.newest,
         "strangers": dict(ingest.strangers),
         "names": list(ingest.names),
-        **({} if ingest.outcomes is None else {REASONS: dict(ingest.outcomes.reasons)}),
+        **({} if ingest.outcomes is None else outcome_counters(ingest.outcomes)),
         **_evaluations(ingest.history),
     }
 
@@ -97,22 +99,24 @@ def changes_of(ingest: ModelIngest, *, anew: bool) -> Changes:
             Evicted(version, fingerprint, ring.windows[level].key, before)
             for level, before in ring.evicted.items()
         ]
+    merges: Sequence[Merge] = ()
     if ingest.outcomes is not None:
         outcomes = outcomes_saved(ingest.outcomes, anew=anew)
         counts += outcomes.counts
         slices += outcomes.slices
         evicted += outcomes.evicted
+        merges = outcomes.merges
     ids: dict[int, Block] = {}
     removed: tuple[int, ...] = ()
     if ingest.ids is not None:
         numbers = ingest.ids.blocks if anew else ingest.ids.added
         ids, removed = {number: ingest.ids.blocks[number] for number in numbers}, tuple(ingest.ids.removed)
     state = ModelState(counters_of(ingest), versions, counts, slices, ids=ids, samples=samples)
-    return Changes(state, tuple(evicted), removed=removed, anew=anew)
+    return Changes(state, tuple(evicted), removed=removed, anew=anew, merges=merges)
 
 
-def forget_changes(ingest: ModelIngest) -> None:
-    """All that changed is saved. The caller holds the model's lock."""
+def forget_changes(ingest: ModelIngest, changes: Changes) -> None:
+    """All that changed is saved. The caller has held the model's lock since these changes were told."""
     for ring in ingest.rings.values():
         ring.changed.clear()
         ring.sampled.clear()
@@ -120,7 +124,7 @@ def forget_changes(ingest: ModelIngest) -> None:
     if ingest.ids is not None:
         ingest.ids.saved()
     if ingest.outcomes is not None:
-        outcomes_forgotten(ingest.outcomes)
+        outcomes_forgotten(ingest.outcomes, changes.merges)
 
 
 def restore(ingest: ModelIngest, state: ModelState) -> None:

@@ -15,7 +15,8 @@ import numpy as np
 from drift_exporter.errors import StateError
 from drift_exporter.sources.position import Fingerprint, Position
 from drift_exporter.state.counters import read_model_counters, read_version_counters
-from drift_exporter.state.rows import Counts, Document, ModelState, SavedSlice
+from drift_exporter.state.rows import Counts, Document, ModelState, SavedSlice, owner_of
+from drift_exporter.state.runs import load_runs
 from drift_exporter.state.samples import SAMPLES, to_sample
 from drift_exporter.state.schema import APPLICATION, TABLES, VERSION
 from drift_exporter.streams.saved import from_saved
@@ -67,6 +68,7 @@ def load_model(connection: sqlite3.Connection, model: str) -> ModelState | None:
         ids=dict(map(to_block, connection.execute(IDS + " WHERE model = ? ORDER BY number", [model]))),
         marks=dict(map(to_mark, connection.execute(MARKS + " WHERE model = ? ORDER BY key", [model]))),
         saved=float(found[1]),
+        runs=load_runs(connection, model),
     )
 
 
@@ -245,7 +247,7 @@ def damaged(path: Path, reason: str, model: str | None = None) -> StateError:
         anew = f"begin anew: {command('reset', path.parent, '--all')}"
     else:
         reason = f"model {model}: {reason}"
-        anew = f"begin the model anew: {command('reset', path.parent, '--model', model)}"
+        anew = f"begin the model anew: {command('reset', path.parent, '--model', owner_of(model))}"
     return StateError(
         f"{path} is damaged ({reason}); {command('check', path.parent)} tells more. Restore it from a "
         f"backup, or {anew}"

@@ -14,6 +14,7 @@ from drift_exporter.state.counters import counters_anew
 from drift_exporter.state.lock import take_lock
 from drift_exporter.state.look import beside, missing
 from drift_exporter.state.reading import FILE, damaged, to_document
+from drift_exporter.state.rows import labels_of, owner_of
 from drift_exporter.state.store import Store, checked
 
 _COUNTED = {
@@ -22,6 +23,8 @@ _COUNTED = {
     "slice": "SELECT EXISTS (SELECT 1 FROM slice WHERE series IN (SELECT value FROM json_each(:series)))",
     "sample": "SELECT EXISTS (SELECT 1 FROM sample WHERE series IN (SELECT value FROM json_each(:series)))",
     "ids": "SELECT EXISTS (SELECT 1 FROM ids WHERE model = :model)",
+    "run": "SELECT EXISTS (SELECT 1 FROM run WHERE model = :model)",
+    "chunk": "SELECT EXISTS (SELECT 1 FROM chunk WHERE run IN (SELECT value FROM json_each(:runs)))",
 }
 _PLACED = {
     "model": "SELECT EXISTS (SELECT 1 FROM model WHERE name = :model)",
@@ -76,7 +79,7 @@ def reset_all(folder: Path, now: float) -> Path:
 
 
 def reset_model(folder: Path, model: str, now: float, *, keep_positions: bool = False) -> Path:
-    """Forget a model, after a copy of the whole state was made; returns the copy's path.
+    """Forget a model and its labels, after a copy of the whole state was made; returns the copy's path.
 
     With ``keep_positions`` the model's files are not read again. Raises StateError where the model has no
     state, where that is damaged too much, or where an exporter uses it; nothing is changed then.
@@ -86,6 +89,8 @@ def reset_model(folder: Path, model: str, now: float, *, keep_positions: bool = 
         raise missing(folder)
     with closing(Store(folder)) as store:
         models = store.models()
+        if (owner := owner_of(model)) != model:
+            raise StateError(f"{path}: labels are reset with their model; reset {owner!r}")
         if model not in models:
             raise StateError(
                 f"{path} has no model {model!r}; it has {', '.join(map(repr, models)) or 'none at all'}"
@@ -93,7 +98,9 @@ def reset_model(folder: Path, model: str, now: float, *, keep_positions: bool = 
         copy = _free(path, now)
         store.copy(copy)
         with store.changing() as connection:
-            _forget(connection, path, model, now if keep_positions else None)
+            for name in (model, labels_of(model)):
+                if name in models:
+                    _forget(connection, path, name, now if keep_positions else None)
     return copy
 
 
@@ -101,6 +108,7 @@ def _forget(connection: sqlite3.Connection, path: Path, model: str, anew: float 
     """Delete all of a model; where ``anew`` (seconds since the epoch) is given, all but its positions."""
     run = connection.execute
     series = json.dumps([number for (number,) in run("SELECT id FROM series WHERE model = ?", [model])])
+    runs = json.dumps([number for (number,) in run("SELECT id FROM run WHERE model = ?", [model])])
     if anew is None:
         run("DELETE FROM model WHERE name = ?", [model])
         rows = {**_COUNTED, **_PLACED}
@@ -116,12 +124,13 @@ def _forget(connection: sqlite3.Connection, path: Path, model: str, anew: float 
         run("DELETE FROM version WHERE model = ?", [model])
         run("DELETE FROM series WHERE model = ?", [model])
         run("DELETE FROM ids WHERE model = ?", [model])
+        run("DELETE FROM run WHERE model = ?", [model])
         name, *row = checked(model, float(anew), json.dumps(counters))
         # Not replaced: what refers to it would go with it.
         run("UPDATE model SET saved = ?, counters = ?, checksum = ? WHERE name = ?", [*row, name])
         rows = _COUNTED
     for table, query in rows.items():
-        if run(query, {"model": model, "series": series}).fetchone()[0]:
+        if run(query, {"model": model, "series": series, "runs": runs}).fetchone()[0]:
             raise damaged(path, f"the table {table} cannot be emptied of model {model}")
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from drift_exporter.join.merge import Merge
+from drift_exporter.join.run import Run
 from drift_exporter.reference.model import FloatArray, IntArray
 from drift_exporter.sources.position import Position
 from drift_exporter.window.ids import Block
@@ -11,6 +13,19 @@ from drift_exporter.window.sample import Sample
 
 Document = Mapping[str, Any]
 """A JSON object."""
+
+_LABELS = "/labels"
+"""What no model's own name ends with."""
+
+
+def labels_of(model: str) -> str:
+    """The name under which the state keeps where the source of a model's labels stands."""
+    return model + _LABELS
+
+
+def owner_of(name: str) -> str:
+    """The model that a name in the state belongs to."""
+    return name.removesuffix(_LABELS)
 
 
 @dataclass(frozen=True)
@@ -65,7 +80,8 @@ class ModelState:
 
     ``ids`` are the blocks of those seen of late, by number (where records are told apart by id). ``marks``
     are where its source stands, by key, apart from the ``positions`` in files. ``saved`` is when that was
-    saved (seconds since the epoch), None before it is.
+    saved (seconds since the epoch), None before it is. ``runs`` are what waits to be joined, by side; they
+    are read only, and written as ``merges`` of the changes.
     """
 
     counters: Document = field(default_factory=dict)
@@ -77,11 +93,14 @@ class ModelState:
     marks: Mapping[str, bytes] = field(default_factory=dict)
     saved: float | None = None
     samples: Sequence[SavedSample] = ()
+    runs: Mapping[str, Sequence[Run]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Changes:
     """What a save has to write. With ``anew`` it replaces the model's slices, positions, marks and ids.
+
+    ``merges`` make runs of what waits to be joined, and replace others.
 
     ``evicted`` slices, ``forgotten`` positions (serials), ``unmarked`` marks (keys) and blocks of ids that
     were ``removed`` go.
@@ -93,3 +112,4 @@ class Changes:
     unmarked: Sequence[str] = ()
     removed: Sequence[int] = ()
     anew: bool = False
+    merges: Sequence[Merge] = ()

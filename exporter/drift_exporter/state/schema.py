@@ -3,9 +3,20 @@
 APPLICATION = 0x44524654
 """What SQLite keeps in the file's header to tell whose it is: DRFT."""
 
-VERSION = 3
+VERSION = 4
 
-TABLES = {"model": 1, "version": 1, "series": 1, "slice": 1, "file": 1, "ids": 1, "mark": 2, "sample": 3}
+TABLES = {
+    "model": 1,
+    "version": 1,
+    "series": 1,
+    "slice": 1,
+    "file": 1,
+    "ids": 1,
+    "mark": 2,
+    "sample": 3,
+    "run": 4,
+    "chunk": 4,
+}
 """The tables, and the version of the schema that brought each."""
 
 _MARK = """
@@ -31,7 +42,32 @@ CREATE TABLE sample (
 ) STRICT;
 """
 
-STEPS = {1: _MARK, 2: _SAMPLE}
+_RUN = """
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY,
+    model TEXT NOT NULL REFERENCES model ON DELETE CASCADE,
+    side TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    layout TEXT NOT NULL,
+    rows INTEGER NOT NULL,
+    oldest INTEGER NOT NULL,
+    newest INTEGER NOT NULL,
+    firsts BLOB NOT NULL,
+    lasts BLOB NOT NULL,
+    filter BLOB NOT NULL,
+    checksum INTEGER NOT NULL,
+    UNIQUE (model, side, number)
+) STRICT;
+CREATE TABLE chunk (
+    run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    checksum INTEGER NOT NULL,
+    PRIMARY KEY (run, number)
+) STRICT;
+"""
+
+STEPS = {1: _MARK, 2: _SAMPLE, 3: _RUN}
 """What leads from a version to the next."""
 
 # Neither value comes from outside.
@@ -103,4 +139,5 @@ CREATE TABLE ids (
 ) STRICT;
 {_MARK}
 {_SAMPLE}
+{_RUN}
 """

@@ -4,6 +4,7 @@ import json
 import textwrap
 from collections.abc import Mapping
 
+from drift_exporter.state.rows import owner_of
 from drift_exporter.state.summary import BinsSummary, ModelSummary, StateSummary, VersionSummary
 from drift_exporter.state.words import moment, printable, time_text, window_name
 
@@ -46,7 +47,10 @@ def _model(model: ModelSummary, in_use: InUse | None) -> list[str]:
     )
     gone = f", {model.gone:,} of them gone" if model.gone else ""
     lines += [f"files        {model.files:,}{gone}", f"lost         {model.lost_bytes:,} bytes"]
-    if in_use is not None and model.model not in in_use:
+    if model.kept:
+        kept = ", ".join(f"{rows:,} {side}" for side, rows in model.kept.items())
+        lines.append(f"kept         {kept}")
+    if in_use is not None and owner_of(model.model) not in in_use:
         lines.append("configured   no")
     if model.versions:
         width = min(_NAME, max(len("version"), *(len(version.version) for version in model.versions)))
@@ -102,9 +106,11 @@ def _model_document(model: ModelSummary, in_use: InUse | None) -> dict[str, obje
         "files_gone": model.gone,
         "lost_bytes": model.lost_bytes,
     }
+    if model.kept:
+        document["kept"] = dict(model.kept)
     own = None
     if in_use is not None:
-        document["configured"] = model.model in in_use
+        document["configured"] = owner_of(model.model) in in_use
         own = in_use.get(model.model, {})
     document["versions"] = [
         {

@@ -11,11 +11,12 @@ import sqlite3
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from drift_exporter.errors import StateError
+from drift_exporter.join.run import Fetch
 from drift_exporter.sources.position import Position
 from drift_exporter.state.lock import take_lock
 from drift_exporter.state.reading import (
@@ -30,6 +31,7 @@ from drift_exporter.state.reading import (
     verify_tables,
 )
 from drift_exporter.state.rows import Changes, ModelState
+from drift_exporter.state.runs import fetcher, write_merge
 from drift_exporter.state.samples import sample_rows
 from drift_exporter.state.schema import SCHEMA, STEPS, VERSION
 
@@ -60,18 +62,28 @@ class Store:
 
     def save(self, model: str, changes: Changes, now: float | None = None) -> None:
         """Write what changed of a model, to the disk. Raises StateError, and changes nothing then."""
-        with self.changing() as connection:
-            self._write(connection, model, changes, time.time() if now is None else now)
+        self.save_all({model: changes}, now)
 
-    def save_all(self, changes, now=None):
+    def save_all(self, changes: Mapping[str, Changes], now: float | None = None) -> None:
+        """Write what changed of several models, all or nothing. As ``save``."""
+        moment = time.time() if now is None else now
         with self.changing() as connection:
-            for name, one in changes.items():
-                self._write(connection, name, one, time.time() if now is None else now)
+            for model, own in changes.items():
+                self._write(connection, model, own, moment)
 
     def load(self, model: str) -> ModelState | None:
         """Everything that was saved of a model, None if nothing was."""
         with self._mutex, state_errors(self.path, model):
             return load_model(self._connection, model)
+
+    def fetcher(self, model: str) -> Fetch:
+        """What reads chunks of a model's runs, as of the last save. It raises StateError, also of damage."""
+
+        def fetch(side: str, number: int, chunks: Sequence[int]) -> Iterable[bytes]:
+            with self._mutex, state_errors(self.path, model):
+                return list(fetcher(self._connection, model)(side, number, chunks))
+
+        return fetch
 
     def models(self) -> list[str]:
         """Names of the models of which something was saved."""
@@ -215,6 +227,8 @@ class Store:
             "INSERT OR REPLACE INTO mark VALUES (?, ?, ?, ?)",
             (checked(model, key, value) for key, value in state.marks.items()),
         )
+        for merge in changes.merges:
+            write_merge(connection, model, merge)
 
     @staticmethod
     def _slice_rows(state: ModelState, series: dict[tuple[str, str], int]) -> Iterator[tuple[object, ...]]:

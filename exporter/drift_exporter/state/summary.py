@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from drift_exporter.errors import StateError
@@ -17,6 +17,7 @@ from drift_exporter.state.reading import (
     to_document,
     verify_tables,
 )
+from drift_exporter.state.schema import TABLES
 from drift_exporter.window.slices import MICROSECONDS
 
 
@@ -41,7 +42,8 @@ class VersionSummary:
 class ModelSummary:
     """One model. ``saved`` and ``watermark`` (None: no record yet) in seconds since the epoch.
 
-    ``files`` counts all files known, ``gone`` those of them that are not there any more.
+    ``files`` counts all files known, ``gone`` those of them that are not there any more; ``kept`` the rows
+    of each side that are kept to be joined.
     """
 
     model: str
@@ -53,6 +55,7 @@ class ModelSummary:
     gone: int
     lost_bytes: int
     versions: Sequence[VersionSummary]
+    kept: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,4 +125,12 @@ def _model(connection: sqlite3.Connection, name: str, saved: float, text: str) -
         gone=gone,
         lost_bytes=counters.lost_bytes,
         versions=tuple(versions),
+        kept=_kept(connection, name),
     )
+
+
+def _kept(connection: sqlite3.Connection, name: str) -> dict[str, int]:
+    if schema_version(connection) < TABLES["run"]:
+        return {}
+    query = "SELECT side, sum(rows) FROM run WHERE model = ? GROUP BY side ORDER BY side DESC"
+    return dict(connection.execute(query, [name]).fetchall())

@@ -28,7 +28,7 @@ FOUR_FIFTHS = 0.8
 """The least ratio of selection rates that US authorities tolerate (29 CFR 1607.4 D, 1978)."""
 
 Rates = Callable[[float], Estimates]
-"""The groups' rates (k,), with intervals of so many standard deviations. NaN where a group has none."""
+"""Rates of groups (k,), with intervals of so many standard deviations; NaN where a group has none."""
 
 
 def largest_difference(*rates: Rates) -> Estimate | None:
@@ -74,7 +74,8 @@ def below_ratio(successes: FloatArray, trials: FloatArray, limit: float = FOUR_F
 
 
 def _known(rates: Rates) -> IntArray:
-    return np.flatnonzero(np.isfinite(rates(Z).value)).astype(np.int64)
+    found = rates(Z)
+    return np.flatnonzero(np.isfinite(found.value) & np.isfinite(found.lower)).astype(np.int64)
 
 
 def _at(rates: Rates, z: float, place: IntArray) -> Estimates:

@@ -118,10 +118,11 @@ def _calibration(
     None without a score. The score of a binary model's negative class is one less the positive's.
     """
     scored = groups[0].scored
-    other = groups[0].task == "binary" and favourable not in scored and len(scored) == 1
-    if not other and favourable not in scored:
+    other = groups[0].task == "binary" and favourable not in scored
+    held = scores_of(groups)
+    if held is None or (not other and favourable not in scored):
         return None
-    scores = scores_of(groups)[0 if other else scored.index(favourable)]
+    scores = held.of_class(0 if other else scored.index(favourable))
     value, variance = calibration_in_the_large(scores)
     known = scores.probabilities & (np.sum(scores.totals, axis=0) >= minimum_group)
     value = np.where(known, -value if other else value, np.nan)

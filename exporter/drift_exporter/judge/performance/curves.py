@@ -33,7 +33,7 @@ from drift_exporter.judge.performance.intervals import logit_interval, score_int
 from drift_exporter.reference.model import FloatArray
 
 _FEW = 10
-"""With fewer positives or negatives, and where about as few pairs are out of order, DeLong's is too short."""
+"""With fewer positives or negatives, or where these are all but apart, DeLong's interval is too short."""
 _NODES = 8
 """Positives of a bin that are looked at one by one; more are summed as so many of them."""
 _TIED = 1e-9
@@ -41,13 +41,22 @@ _TIED = 1e-9
 
 @dataclass(frozen=True)
 class LabelledScores:
-    """Counts of scores by label and the sums of the scores, all (..., B), in bins with ``edges`` (B - 1,)."""
+    """Counts of scores by label and the sums of the scores, all (..., B).
+
+    ``edges`` (B - 1,) are inclusive upper bounds of the bins, or (S, B - 1) where each class has its own and
+    the other arrays are (..., S, B). Infinite ones at the end are none.
+    """
 
     edges: FloatArray
     negatives: FloatArray
     positives: FloatArray
     negative_sums: FloatArray
     positive_sums: FloatArray
+
+    def of_class(self, place: int) -> "LabelledScores":
+        """Scores of one of the classes (..., B)."""
+        parts = (self.negatives, self.positives, self.negative_sums, self.positive_sums)
+        return LabelledScores(self.edges[place], *(part[..., place, :] for part in parts))
 
     @cached_property
     def totals(self) -> tuple[FloatArray, FloatArray]:
@@ -84,17 +93,25 @@ class LabelledScores:
 
         At most 1/2 either way, and just that for one of each; 0 where there are not both, and in an open bin.
         """
-        bounded = len(self.edges) > 0 and self.edges[0] > 0 and self.edges[-1] < 1
-        ends = (0.0, 1.0) if bounded else (-np.inf, np.inf)
-        widths = np.diff(np.concatenate([ends[:1], self.edges, ends[1:]]))
         lower, higher = self.means
         both = (self.negatives > 0) & (self.positives > 0)
         tied = np.abs(higher - lower) <= _TIED * np.abs(higher)
         difference = np.where(both & ~tied, higher - lower, 0.0)
         pair = self.negatives * self.positives == 1
+        return np.where(pair, np.sign(difference) / 2, np.clip(difference / self._widths, -0.5, 0.5))
+
+    @property
+    def _widths(self) -> FloatArray:
+        """Widths (B,) or (S, B); infinite where a bin is open or there is none."""
+        finite = np.isfinite(self.edges)
+        first = self.edges[..., :1]
+        last = np.where(finite, self.edges, -np.inf).max(axis=-1, initial=-np.inf, keepdims=True)
+        bounded = (first > 0) & (last < 1) & (last > 0)
+        low, high = np.where(bounded, 0.0, -np.inf), np.where(bounded, 1.0, np.inf)
+        edges = np.concatenate([low, np.where(finite, self.edges, high), high], axis=-1)
         with np.errstate(invalid="ignore"):  # between two infinite edges is nothing
-            share = np.where(difference == 0, 0.0, difference / np.where(widths > 0, widths, np.inf))
-        return np.where(pair, np.sign(difference) / 2, np.clip(share, -0.5, 0.5))
+            widths = np.diff(edges)
+        return np.where(widths > 0, widths, np.inf)
 
 
 def roc_auc(scores: LabelledScores, design_effect: float = 1.0) -> Estimates:
@@ -106,8 +123,8 @@ def roc_auc(scores: LabelledScores, design_effect: float = 1.0) -> Estimates:
         ordered = scores.positives * (negatives_below + scores.negatives * (0.5 + scores.apart))
         area = np.where(pairs > 0, ordered.sum(axis=-1) / pairs, np.nan)
         delong = logit_interval(area, _delong(scores) * design_effect)
-        misplaced = np.minimum(area, 1 - area) * np.minimum(negatives, positives)
-        few = (np.minimum(negatives, positives) < _FEW) | (misplaced < 1)
+        fewer = np.minimum(negatives, positives) / design_effect
+        few = (fewer < _FEW) | (np.minimum(area, 1 - area) * fewer < 1)
     lower, upper = delong.lower, delong.upper
     if (few & (pairs > 0)).any():
         newcombe = _newcombe(area, negatives / design_effect, positives / design_effect)

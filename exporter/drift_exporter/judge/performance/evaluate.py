@@ -64,22 +64,19 @@ def class_performances(
     return _in_blocks(groups, minimum, of_block)
 
 
-def scores_of(groups: Sequence[Outcomes]) -> list[LabelledScores]:
-    """Scores of the labelled records by scored class, each with all groups (k, B)."""
+def scores_of(groups: Sequence[Outcomes]) -> LabelledScores | None:
+    """Scores of the labelled records (k, S, B); None where no class has one."""
     if not groups[0].scored:
-        return []
+        return None
     counts = np.stack([group.cells[:, :, : OF_CLASS + 1].sum(axis=1) for group in groups]).astype(np.float64)
     sums = np.stack([group.cell_sums[:, :, : OF_CLASS + 1].sum(axis=1) for group in groups])
-    return [
-        LabelledScores(
-            edges,
-            negatives=counts[:, place, NOT_OF_CLASS],
-            positives=counts[:, place, OF_CLASS],
-            negative_sums=sums[:, place, NOT_OF_CLASS],
-            positive_sums=sums[:, place, OF_CLASS],
-        )
-        for place, edges in enumerate(groups[0].edges)
-    ]
+    return LabelledScores(
+        np.stack(groups[0].edges),
+        negatives=counts[:, :, NOT_OF_CLASS],
+        positives=counts[:, :, OF_CLASS],
+        negative_sums=sums[:, :, NOT_OF_CLASS],
+        positive_sums=sums[:, :, OF_CLASS],
+    )
 
 
 def _in_blocks(
@@ -109,18 +106,26 @@ def _binary(groups: Sequence[Outcomes], minimum: int, design_effect: float) -> M
         "click_through_rate": proportion(positives, number, design_effect),
     }
     found["false_negative_rate"] = found["recall"].complement
-    for scores in scores_of(groups):
-        scored = np.sum(scores.totals, axis=0)
-        enough = scored >= minimum
-        found["roc_auc"] = roc_auc(scores, design_effect).where(enough)
-        found["average_precision"] = average_precision(scores, design_effect).where(enough)
-        sums = _sums(groups, BINARY_MOMENTS)
-        # Some scores that are no probabilities: all of them may be something else.
-        told = enough & (sums["probabilities"] == scored)
-        found["expected_calibration_error"] = expected_calibration_error(scores, design_effect).where(told)
-        for name, mean in (("log_loss", mean_of_positive), ("brier", mean_of_share)):
-            own = mean(sums["probabilities"], sums[name], sums[f"{name}_squared"], design_effect)
-            found[name] = own.where(told)
+    scores = scores_of(groups)
+    return found if scores is None else found | _scored(groups, scores.of_class(0), minimum, design_effect)
+
+
+def _scored(
+    groups: Sequence[Outcomes], scores: LabelledScores, minimum: int, design_effect: float
+) -> Metrics:
+    scored = np.sum(scores.totals, axis=0)
+    enough = scored >= minimum
+    sums = _sums(groups, BINARY_MOMENTS)
+    # Some scores that are no probabilities: all of them may be something else.
+    told = enough & (sums["probabilities"] == scored)
+    found = {
+        "roc_auc": roc_auc(scores, design_effect).where(enough),
+        "average_precision": average_precision(scores, design_effect).where(enough),
+        "expected_calibration_error": expected_calibration_error(scores, design_effect).where(told),
+    }
+    for name, mean in (("log_loss", mean_of_positive), ("brier", mean_of_share)):
+        own = mean(sums["probabilities"], sums[name], sums[f"{name}_squared"], design_effect)
+        found[name] = own.where(told)
     return found
 
 
@@ -128,8 +133,8 @@ def _multiclass(groups: Sequence[Outcomes], minimum: int, design_effect: float) 
     confusion = np.stack([group.confusion for group in groups])
     found: Metrics = {"accuracy": accuracy(confusion, design_effect), **macro(confusion, design_effect)}
     scores = scores_of(groups)
-    if scores:
-        areas = [roc_auc(own, design_effect).where(np.sum(own.totals, axis=0) >= minimum) for own in scores]
+    if scores is not None:
+        areas = roc_auc(scores, design_effect).where(np.sum(scores.totals, axis=0) >= minimum)
         found["roc_auc_macro"] = _mean_area(areas)
     if len(groups[0].scored) == len(groups[0].classes) > 0:
         sums = _sums(groups, MULTICLASS_MOMENTS)
@@ -139,16 +144,16 @@ def _multiclass(groups: Sequence[Outcomes], minimum: int, design_effect: float) 
     return found
 
 
-def _mean_area(areas: Sequence[Estimates]) -> Estimates:
-    """Mean over the classes that have one, as if all were off together: conservative.
+def _mean_area(areas: Estimates) -> Estimates:
+    """Mean (k,) over the classes that have an area (k, S), as if all were off together: conservative.
 
     The counts do not tell how the classes' areas go together; that they go the same way is the worst case.
     """
-    stacked = [np.stack([getattr(own, part) for own in areas]) for part in ("value", "lower", "upper")]
-    known = np.isfinite(stacked[0])
-    number = known.sum(axis=0)
+    known = np.isfinite(areas.value)
+    number = known.sum(axis=1)
+    parts = (areas.value, areas.lower, areas.upper)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return Estimates(*(np.where(known, part, 0.0).sum(axis=0) / number for part in stacked))
+        return Estimates(*(np.where(known, part, 0.0).sum(axis=1) / number for part in parts))
 
 
 def _regression(groups: Sequence[Outcomes], minimum: int, design_effect: float) -> Metrics:
