@@ -230,6 +230,70 @@ def test_a_state_that_is_not_saved_explains_that_nothing_moves(tmp_path: Path) -
         assert {"fraud", "news"} == {n.payload["payload"]["component"] for n in hook.to("/pagerduty")}
 
 
+def test_the_kind_of_drift_explains_the_loss_in_its_own_window_and_never_holds_back_a_page(
+    tmp_path: Path,
+) -> None:
+    clicks = {"model": "clicks", "team": "recommend", "impact": "high", "version": "1"}
+    news = {"model": "news", "version": "1"}
+    with Webhook() as hook, running(tmp_path, hook) as server:
+        server.post(
+            [
+                alert("ModelConceptDrift", "page", window="7d", **clicks),
+                alert("ModelPerformanceDropped", "page", window="7d", **clicks),
+                alert("ModelConceptDriftDetected", "page", stream="wrong", **clicks),
+                alert("ModelConceptDriftEarlyWarning", "ticket", window="1h", **clicks),
+                # Not explained by it: another window, a stream of its own, what users see.
+                alert("ModelPerformanceDropped", "page", window="24h", **clicks),
+                alert("ModelConceptDriftDetected", "page", stream="error", **clicks),
+                alert("ModelClickThroughRateDropped", "page", model="clicks", team="recommend"),
+                alert("ModelDataDriftCostsPerformance", "ticket", window="24h", **news),
+                alert("ModelDrift", "ticket", window="24h", **news),
+                alert("ModelPerformanceFollowsScoreShift", "ticket", **news),
+                alert("ModelPerformanceDropped", "page", window="24h", model="ads", version="1"),
+                alert("ModelConceptDrift", "ticket", window="24h", model="ads", version="1"),
+            ]
+        )
+        until(lambda: len(hook.to("/pagerduty")) >= 2)
+        told = {n.payload["payload"]["component"]: n for n in hook.to("/pagerduty")}
+        assert {"clicks", "ads"} == set(told)
+        text = told["clicks"].payload["payload"]["custom_details"]["alerts"]
+        assert told["clicks"].payload["payload"]["summary"].startswith("[4 firing] page clicks (recommend)")
+        assert "ModelConceptDrift of clicks 7d" in text
+        assert "ModelPerformanceDropped of clicks 24h" in text
+        assert "ModelPerformanceDropped of clicks 7d" not in text
+        assert inhibited(server) == {
+            ("ModelPerformanceDropped", "page"),
+            ("ModelConceptDriftDetected", "page"),
+            ("ModelConceptDriftEarlyWarning", "ticket"),
+            ("ModelDrift", "ticket"),
+            ("ModelPerformanceFollowsScoreShift", "ticket"),
+            ("ModelConceptDrift", "ticket"),
+        }
+
+
+def test_labels_that_cannot_be_read_explain_that_they_are_absent_and_that_coverage_is_low(
+    tmp_path: Path,
+) -> None:
+    with Webhook() as hook, running(tmp_path, hook) as server:
+        server.post(
+            [
+                alert("DriftExporterSourceStalled", "ticket", source="news/labels", model="news"),
+                alert("ModelLabelsAbsent", "ticket", model="news"),
+                alert("ModelLabelCoverageLow", "ticket", window="7d", version="1", model="news"),
+                alert("ModelLabelsAbsent", "ticket", model="ads"),
+                alert("ModelLabelCoverageLow", "ticket", window="7d", version="1", model="ads"),
+                alert("ModelLabelCoverageLow", "ticket", window="7d", version="1", model="shop"),
+            ]
+        )
+        until(lambda: len(hook.to("/tickets")) >= 3)
+        assert sorted(names for n in hook.to("/tickets") for names in n.alert_names) == [
+            "DriftExporterSourceStalled",
+            "ModelLabelCoverageLow",
+            "ModelLabelsAbsent",
+        ]
+        assert inhibited(server) == {("ModelLabelsAbsent", "ticket"), ("ModelLabelCoverageLow", "ticket")}
+
+
 def test_every_severity_that_rules_give_is_routed() -> None:
     given = {
         word
