@@ -16,6 +16,8 @@ WIDTH = 24
 # The alert rules link to these.
 OVERVIEW_UID = "models-overview"
 DETAIL_UID = "model-detail"
+PERFORMANCE_UID = "model-performance"
+FAIRNESS_UID = "model-fairness"
 # Alerts of the rules that come with the exporter. Some say which model they are about, some (the exporter is
 # down) cannot: a model's alerts are its own and those.
 ALERTS = 'alertstate="firing", alertname=~"Model.*|DriftExporter.*", model=~"$model|"'
@@ -136,13 +138,14 @@ def report_link(model: str) -> Json:
     return link("Drift report", f"${{exporter_url}}/models/${{{model}:percentencode}}", new_tab=True)
 
 
-def dashboard_link(title: str, uid: str) -> core.DashboardLink:
-    """To the other dashboard, which starts with the same data source, window and time."""
+def dashboard_link(title: str, uid: str, *, model: bool = False) -> core.DashboardLink:
+    """To another dashboard, with the same data source, window and time, and with ``model`` the same model."""
+    shown = "&${model:queryparam}" if model else ""
     return core.DashboardLink(
         title=title,
         type="link",
         tooltip=f"Dashboard {title}",
-        uri=f"/d/{uid}?${{datasource:queryparam}}&${{window:queryparam}}&${{exporter_url:queryparam}}",
+        uri=f"/d/{uid}?${{datasource:queryparam}}{shown}&${{window:queryparam}}&${{exporter_url:queryparam}}",
         icon="dashboard",
         keepTime=True,
     )

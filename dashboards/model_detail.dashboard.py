@@ -4,7 +4,17 @@ from grafanalib import core
 
 from detail_columns import bins_panels, drift_panels, quality_panels
 from detail_streams import stream_panels
-from frame import ALERTS, DETAIL_UID, OVERVIEW_UID, dashboard_link, page_link, sections, variable
+from frame import (
+    ALERTS,
+    DETAIL_UID,
+    FAIRNESS_UID,
+    OVERVIEW_UID,
+    PERFORMANCE_UID,
+    dashboard_link,
+    page_link,
+    sections,
+    variable,
+)
 from frame import dashboard as framed
 from panels import (
     CONFIDENCE_STEPS,
@@ -195,6 +205,8 @@ dashboard = framed(
     ],
     links=[
         dashboard_link("Models overview", OVERVIEW_UID),
+        dashboard_link("Model performance", PERFORMANCE_UID, model=True),
+        dashboard_link("Model fairness", FAIRNESS_UID, model=True),
         page_link(
             "Drift report",
             "Reference and current distribution of every column, by the exporter",

@@ -4,7 +4,9 @@ from exporter_row import exporter_panels
 from frame import (
     ALERTS,
     DETAIL_UID,
+    FAIRNESS_UID,
     OVERVIEW_UID,
+    PERFORMANCE_UID,
     dashboard_link,
     detail_link,
     page_link,
@@ -142,6 +144,8 @@ dashboard = framed(
     ],
     links=[
         dashboard_link("Model detail", DETAIL_UID),
+        dashboard_link("Model performance", PERFORMANCE_UID),
+        dashboard_link("Model fairness", FAIRNESS_UID),
         page_link("Exporter", "The exporter's own pages", "${exporter_url}/"),
     ],
     panels=sections(

@@ -63,6 +63,12 @@ def common(title: str, description: str, queries: Sequence[Json], size: tuple[in
     }
 
 
+def _repeated(variable: str | None, size: tuple[int, int]) -> core.Repeat:
+    if variable is None:
+        return core.Repeat()
+    return core.Repeat(direction="h", variable=variable, maxPerRow=24 // size[0])
+
+
 def panel_id(title: str) -> int:
     """Comes from the title, so that links to a panel survive panels added before it."""
     return zlib.crc32(title.encode()) % 1_000_000 + 1
@@ -75,18 +81,25 @@ def timeseries(  # noqa: PLR0913
     unit: str,
     size: tuple[int, int] = (12, 8),
     decimals: int | None = None,
+    minimum: int | None = 0,
     maximum: int | None = None,
     stacked: bool = False,
     dashed: str | None = None,
+    overrides: Sequence[Json] = (),
+    repeat: str | None = None,
     links: Sequence[Json] = (),
 ) -> core.TimeSeries:
-    """Lines over time from 0 on. ``dashed`` is a regex of legends to draw as dashed limit lines."""
+    """Lines over time, from 0 on unless there is another ``minimum`` or None.
+
+    ``dashed`` is a regex of legends to draw as dashed limit lines; ``repeat`` a variable: one panel for each
+    value.
+    """
     return core.TimeSeries(
         **common(title, description, queries, size),
         unit=unit,
         valueDecimals=decimals,
         valueMax=maximum,
-        valueMin=0,
+        valueMin=minimum,
         fillOpacity=40 if stacked else 8,
         showPoints="never",
         stacking={"mode": "normal" if stacked else "none", "group": "A"},
@@ -94,7 +107,8 @@ def timeseries(  # noqa: PLR0913
         legendCalcs=["lastNotNull", "max"],
         tooltipMode="multi",
         tooltipSort="desc",
-        overrides=[_dashed(dashed)] if dashed else [],
+        overrides=[*overrides, *([_dashed(dashed)] if dashed else [])],
+        repeat=_repeated(repeat, size),
         extraJson={
             "fieldConfig": {
                 "defaults": {"links": list(links), "custom": {"scaleDistribution": {"log": None}}},
@@ -102,6 +116,30 @@ def timeseries(  # noqa: PLR0913
             "options": {"legend": {"showLegend": True, "sortBy": "Last *", "sortDesc": True}},
         },
     )
+
+
+def band(name: str, colour: str) -> list[Json]:
+    """Overrides that draw the legend ``name`` as a line, and the area from its "upper" to its "lower"."""
+    edge = [
+        {"id": "custom.lineWidth", "value": 0},
+        {"id": "custom.hideFrom", "value": {"legend": True, "tooltip": False, "viz": False}},
+    ]
+    filled = [
+        {"id": "custom.fillBelowTo", "value": f"{name} lower"},
+        {"id": "custom.fillOpacity", "value": 20},
+    ]
+    plain = [{"id": "custom.fillOpacity", "value": 0}]
+    parts = {name: plain, f"{name} upper": edge + filled, f"{name} lower": edge + plain}
+    return [
+        {
+            "matcher": {"id": "byName", "options": legend},
+            "properties": [
+                {"id": "color", "value": {"mode": "fixed", "fixedColor": colour}},
+                *properties,
+            ],
+        }
+        for legend, properties in parts.items()
+    ]
 
 
 def _dashed(pattern: str) -> Json:
@@ -237,7 +275,7 @@ def bar_chart(  # noqa: PLR0913
     return core.BarChart(
         **common(title, description, queries, size),
         transformations=list(transformations),
-        repeat=core.Repeat(direction="h", variable=repeat, maxPerRow=24 // size[0]),
+        repeat=_repeated(repeat, size),
         thresholdSteps=[],
         showValue="never",
         tooltipMode="multi",

@@ -36,3 +36,8 @@ def share_of_bin(name: str, matchers: str, by: str) -> str:
 def threshold(name: str) -> str:
     """A threshold of the alert rules, as they record it; absent where the rules are not loaded."""
     return f"max(drift_exporter:threshold:{name})"
+
+
+def recorded_rate(name: str, matchers: str, by: str = "") -> str:
+    """A rate over all exporters that the rules record for 1h, 24h and 7d, for the chosen window."""
+    return f'max by ({by}) ({{__name__="model:{name}:ratio_increase$window", {matchers}}})'

@@ -109,6 +109,7 @@ class ModelIngest:
         self._names = self.configured
         self._decoder: Decoder
         self.outcomes: ModelOutcomes | None = None
+        self.labels_behind = False
         self._plan_versions(tuple(version for version in references if version is not None))
         self.outcomes = self._make_outcomes()
 
@@ -242,7 +243,9 @@ class ModelIngest:
         with self.lock:
             joined = NOTHING
             if counted is not None and counted.outcomes is not None and self.outcomes is not None:
-                joined = self.outcomes.join_predictions(counted.outcomes, self.watermark, horizon)
+                joined = self.outcomes.join_predictions(
+                    counted.outcomes, self.watermark, horizon, labels_behind=self.labels_behind
+                )
             # Here, so that who saves the end of the dead letters has their chunk's counts and position too.
             if rejections:
                 reject(rejections)
@@ -257,6 +260,13 @@ class ModelIngest:
                 self._merge(counted, joined)
             accept()
         return last
+
+    def expire(self) -> None:
+        """Let go of what has waited for its label, or for its prediction, long enough."""
+        if self.outcomes is not None and not self.labels_behind:
+            horizon = round((self._clock() + FUTURE_TOLERANCE) * MICROSECONDS)
+            with self.lock:
+                self.outcomes.expire(horizon)
 
     def _counted(self, chunk: Chunk, records: Records, times: IntArray, horizon: int) -> _Counted:
         assignment = assign(times, self.watermark, horizon, self.levels)

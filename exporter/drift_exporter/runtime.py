@@ -60,8 +60,8 @@ PREDICTIONS, LABELS = "predictions", "labels"
 
 _ENDED = object()
 
-_UNSAVED_ROWS = 1_000_000
-"""Predictions and labels that wait in memory before they are saved, at most: some 50 MB."""
+_UNSAVED_BYTES = 48 << 20
+"""What waits in memory to be joined, at most; it is saved when there is more."""
 
 POLL_INTERVAL = 1.0
 """Seconds between two looks at a source that had nothing new, at least."""
@@ -139,11 +139,15 @@ class ModelRuntime:
         A chunk of each source in turn, on one thread: a label and its prediction cannot miss each other.
         """
         reading = [self.feed.read(self._count, stop)]
+        labels = None
         if self.labels is not None:
-            reading.append(self.labels.feed.read(self._count_labels, stop))
+            labels = self.labels.feed.read(self._count_labels, stop)
+            reading.append(labels)
         chunks = 0
         try:
             while reading:
+                # As long as there are labels to read, what they may be for does not expire.
+                self.ingest.labels_behind = labels in reading
                 for one in tuple(reading):
                     if next(one, _ENDED) is _ENDED:
                         reading.remove(one)
@@ -152,6 +156,8 @@ class ModelRuntime:
         finally:
             for one in reading:
                 one.close()
+        self.ingest.labels_behind = self.labels is not None and self.labels.feed.source.more
+        self.ingest.expire()
         return chunks
 
     def restore(self) -> None:
@@ -343,7 +349,7 @@ class ModelRuntime:
     def _make_room(self) -> None:
         """Save where much waits in memory to be joined; raises StateError where that cannot be."""
         join = None if self.ingest.outcomes is None else self.ingest.outcomes.join
-        if self.store is not None and join is not None and join.unsaved > _UNSAVED_ROWS:
+        if self.store is not None and join is not None and join.unsaved > _UNSAVED_BYTES:
             self._save_now()
 
     def _learn(self, chunk: Chunk, learner: "BinsLearner") -> None:

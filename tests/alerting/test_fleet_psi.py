@@ -145,8 +145,9 @@ def unfolded(name: str) -> str:
     return text
 
 
-def test_the_windows_differ_in_nothing_but_the_window() -> None:
-    groups = yaml.safe_load((RULES / "psi.yml").read_text(encoding="utf-8"))["groups"]
+@pytest.mark.parametrize("file", ["psi", "outcomes"])
+def test_the_windows_differ_in_nothing_but_the_window(file: str) -> None:
+    groups = yaml.safe_load((RULES / f"{file}.yml").read_text(encoding="utf-8"))["groups"]
     windows = {g["name"].rsplit("_", 1)[1]: g["rules"] for g in groups if re.search(r"_\d+[hd]$", g["name"])}
     assert {*windows} == {"1h", "24h", "7d"}
     for window, own in windows.items():

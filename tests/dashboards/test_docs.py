@@ -20,7 +20,9 @@ def test_every_dashboard_is_listed() -> None:
 
 def test_every_variable_is_listed_with_its_dashboards() -> None:
     titles = {dashboard(p)["title"]: set(variables(p)) for p in DASHBOARDS}
-    listed = {name: set(titles) if where == "both" else {where} for name, where, _ in rows("variable")}
+    listed = {
+        name: set(titles) if where == "all" else set(where.split(", ")) for name, where, _ in rows("variable")
+    }
     names = set.union(*titles.values())
     assert {name: {t for t, held in titles.items() if name in held} for name in names} == listed
 

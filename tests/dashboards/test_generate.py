@@ -20,7 +20,12 @@ def copy_of_dashboards(folder: Path) -> Path:
 def test_committed_files_are_up_to_date() -> None:
     result = run(REPOSITORY / "dashboards", "--check")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
-    assert [path.name for path in DASHBOARDS] == ["model_detail.json", "models_overview.json"]
+    assert [path.stem for path in DASHBOARDS] == [
+        "model_detail",
+        "model_fairness",
+        "model_performance",
+        "models_overview",
+    ]
 
 
 def test_generating_twice_gives_the_same_bytes(tmp_path: Path) -> None:

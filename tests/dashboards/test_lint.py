@@ -1,5 +1,6 @@
 """What a user may rely on in every dashboard: units, descriptions, the data source variable, real metrics."""
 
+import functools
 import itertools
 import re
 from collections.abc import Iterator
@@ -25,7 +26,12 @@ from support.dashboards import (
 )
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
-UIDS = {"models_overview": "models-overview", "model_detail": "model-detail"}
+UIDS = {
+    "models_overview": "models-overview",
+    "model_detail": "model-detail",
+    "model_performance": "model-performance",
+    "model_fairness": "model-fairness",
+}
 
 # Numbers that may colour a panel, each with the reason why no query gives it.
 COLOURING = {
@@ -46,6 +52,7 @@ def drawn(path: Path) -> list[dict[str, Any]]:
     return [panel for panel in panels(path) if panel["type"] != "row"]
 
 
+@functools.cache
 def rules() -> list[dict[str, Any]]:
     files = (REPOSITORY / "alerting" / "rules").glob("*.yml")
     groups = [group for file in files for group in yaml.safe_load(file.read_text())["groups"]]

@@ -37,8 +37,8 @@ STEP = 2
 HORIZON = 10**6
 
 
-def a_join(**options: Any) -> LabelJoin:  # noqa: ANN401  # whatever a join takes
-    return LabelJoin(PREDICTION, VALUE, DELAY, **{"fetch": Disk().fetch, **options})
+def a_join(value: np.dtype[Any] = VALUE, **options: Any) -> LabelJoin:  # noqa: ANN401  # whatever a join takes
+    return LabelJoin(PREDICTION, value, DELAY, **{"fetch": Disk().fetch, **options})
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,15 @@ class Step:
     events: list[Event]
     saved: bool
     restarted: bool
+    unread: int | None
+
+    def take_one_by_one(self, plain: PlainJoin) -> None:
+        """Do the same to the rules."""
+        for event in self.events:
+            if self.labels:
+                plain.label(event, HORIZON)
+            else:
+                plain.predict(event, HORIZON, self.unread)
 
 
 IDS = st.integers(0, 12)
@@ -67,18 +76,19 @@ def steps(draw: st.DrawFn) -> list[Step]:
             (id_, time if time == NEVER or time > HORIZON else time + drift, value)
             for id_, time, value in events
         ]
-        found.append(Step(labels, shifted, draw(st.booleans()), draw(st.booleans())))
+        unread = draw(st.none() | st.integers(0, 600))
+        found.append(Step(labels, shifted, draw(st.booleans()), draw(st.booleans()), unread))
     return found
 
 
-def match(join: LabelJoin, events: list[Event], *, labels: bool) -> Matched:
+def match(join: LabelJoin, events: list[Event], *, labels: bool, unread: int | None = None) -> Matched:
     if labels:
         return join.match_labels(rows_of(events, LABEL), HORIZON)
-    return join.match_predictions(rows_of(events, PREDICTION), HORIZON)
+    return join.match_predictions(rows_of(events, PREDICTION), HORIZON, unread)
 
 
-def take(join: LabelJoin, events: list[Event], *, labels: bool) -> Matched:
-    matched = match(join, events, labels=labels)
+def take(join: LabelJoin, events: list[Event], *, labels: bool, unread: int | None = None) -> Matched:
+    matched = match(join, events, labels=labels, unread=unread)
     join.take(matched)
     return matched
 
@@ -103,15 +113,15 @@ def test_like_the_rules_however_the_records_are_cut_and_saved(
 ) -> None:
     plain = PlainJoin(DELAY, STEP)
     disk = Disk()
-    options = {"fetch": disk.fetch, "run_rows": run_rows, "chunk": chunk}
+    value = np.dtype("<f8") if whole else VALUE
+    options: dict[str, Any] = {"value": value, "fetch": disk.fetch, "run_rows": run_rows, "chunk": chunk}
     join = a_join(**options)
     counts: Counter[str] = Counter()
     outcomes: list[Outcome] = []
     for step in what:
-        for event in step.events:
-            (plain.label if step.labels else plain.predict)(event, HORIZON)
+        step.take_one_by_one(plain)
         for events in [step.events] if whole else [[event] for event in step.events]:
-            matched = take(join, events, labels=step.labels)
+            matched = take(join, events, labels=step.labels, unread=step.unread)
             counts.update(matched.counts)
             outcomes += outcomes_of(matched)
         assert len(plain.waiting) == join.early
@@ -150,9 +160,8 @@ def test_a_save_that_is_cut_short_changes_nothing(
     store = Store(folder)
     join = opened(store)
     for step in what:
-        for event in step.events:
-            (plain.label if step.labels else plain.predict)(event, HORIZON)
-        matched = take(join, step.events, labels=step.labels)
+        step.take_one_by_one(plain)
+        matched = take(join, step.events, labels=step.labels, unread=step.unread)
         merges = join.merges()
         state = ModelState(model_counters(join=join.document()))
         if step.restarted:
@@ -166,7 +175,7 @@ def test_a_save_that_is_cut_short_changes_nothing(
             if found is not None:
                 again.restore(found.counters["join"], found.runs)
             # It is read again, and means the same.
-            join, matched = again, take(again, step.events, labels=step.labels)
+            join, matched = again, take(again, step.events, labels=step.labels, unread=step.unread)
             merges = join.merges()
         store.save("fraud", Changes(state, merges=merges), 0.0)
         join.saved(merges)
@@ -317,3 +326,39 @@ def test_saves_make_few_runs_and_time_takes_them_away() -> None:
     assert 1290 <= sum(sizes[-1]) <= 1310 + 400
     assert set(join.predictions.runs) == {number for _, number in disk.chunks}
     assert 1290 <= join.pending <= 1310
+
+
+def test_a_label_is_joined_once_though_its_id_comes_again_and_again() -> None:
+    disk = Disk()
+    join = a_join(fetch=disk.fetch)
+
+    def then(*events: Event, labels: bool) -> list[Outcome]:
+        found = outcomes_of(take(join, list(events), labels=labels))
+        save(join, disk)
+        return found
+
+    # The first label stays in a run of many, what becomes of it is in small ones that go before.
+    then((1, 100, 1), *((id_, 300, 0) for id_ in range(20, 60)), labels=True)
+    assert [(1, 0, 7, 1.0, None, 100)] == then((1, 0, 7), labels=False)
+    assert [] == then((2, 130, 7), (1, 50, 8), labels=False)
+    assert [(1, 50, 8, 0.0, None, 10)] == then((1, 60, 0), labels=True)
+    assert [] == then((3, 180, 7), labels=False)
+    assert [] == then((1, 90, 9), labels=False)
+
+
+def test_predictions_wait_for_labels_that_are_not_yet_read() -> None:
+    join = a_join()
+    take(join, [(1, 10, 7), (2, 1000, 7)], labels=False, unread=0)
+    assert {"joined": 1} == take(join, [(1, 11, 1)], labels=True).counts
+    take(join, [(3, 1001, 7)], labels=False)
+    assert 2 == join.pending
+    assert {"joined": 1, "unknown": 1} == take(join, [(1, 12, 1), (3, 1002, 1)], labels=True).counts
+
+
+def test_what_is_in_memory_is_told() -> None:
+    disk = Disk()
+    join = a_join(fetch=disk.fetch)
+    take(join, [(1, 10, 7), (2, 11, 7)], labels=False)
+    assert 2 * (PREDICTION.itemsize + 8) == join.unsaved
+    save(join, disk)
+    assert 0 == join.unsaved

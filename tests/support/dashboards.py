@@ -26,6 +26,8 @@ ANYTHING = BUILT_IN | {
     "column": ".*",
     "window": "24h",
     "method": "psi",
+    "metric": ".*",
+    "attribute": ".*",
 }
 
 Json = dict[str, Any]

@@ -13,8 +13,8 @@ from drift_exporter.join.merge import Merge
 from drift_exporter.join.rows import NEVER, Rows, id_fields
 
 PREDICTION = id_fields(("payload", "<u2"))
-VALUE = np.dtype("<f8")
-LABEL = id_fields(("value", VALUE.str))
+VALUE = np.dtype("<u2")
+LABEL = id_fields(("value", "<f8"))
 
 Event = tuple[int, int, int]
 """A prediction: id, time, payload; or a label: id, time, value. Id 0 is none."""
@@ -44,8 +44,8 @@ def outcomes_of(matched: Matched) -> list[Outcome]:
             )
             for row, value, previous, again, delay in zip(
                 found.rows,
-                found.values.tolist(),
-                found.previous.tolist(),
+                found.values.astype(np.float64).tolist(),
+                found.previous.astype(np.float64).tolist(),
                 found.corrected.tolist(),
                 found.delays.tolist(),
                 strict=True,
@@ -98,23 +98,20 @@ class PlainJoin:
     max_delay: int
     step: int
     newest: int = NEVER
+    due: int = NEVER
     known: dict[int, Held] = field(default_factory=dict)
     waiting: list[tuple[int, int, bool, int, float]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     outcomes: list[Outcome] = field(default_factory=list)
 
-    @property
-    def due(self) -> int:
-        """The time before which all has expired."""
-        if self.newest == NEVER:
-            return NEVER
-        return (self.newest - self.max_delay) // self.step * self.step
-
-    def predict(self, event: Event, horizon: int) -> None:
+    def predict(self, event: Event, horizon: int, unread: int | None) -> None:
         """A prediction comes."""
         id_, time, payload = event
         if time <= horizon:
             self.newest = max(self.newest, time)
+        if self.newest != NEVER:
+            now = self.newest if unread is None else min(self.newest, unread)
+            self.due = max(self.due, (now - self.max_delay) // self.step * self.step)
         self._expire()
         if not id_:
             self.counts["prediction_without_id"] += 1

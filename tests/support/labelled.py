@@ -24,7 +24,7 @@ def write_rows(path: Path, rows: Rows) -> Path:
 
 
 def write_labelled(folder: Path, model: Mapping[str, Any], **top: object) -> Path:
-    """A configuration of one model that reads predictions/*.ndjson and, where it has labels, labels/*.ndjson."""
+    """A configuration of one model that reads predictions/*.ndjson and, if it has labels, labels/*.ndjson."""
     predictions = {"source": {"type": "file", "path": "predictions/*.ndjson"}, "fields": model["fields"]}
     rest = {key: value for key, value in model.items() if key != "fields"}
     if "labels" in rest:

@@ -1,10 +1,11 @@
 """Joining labels that come late to the predictions that wait for them: by id, in either order, each once.
 
 A prediction waits for ``max_delay`` (and ``grace``) after its event time, until the newest prediction is that
-much later; a label whose prediction has not come waits as long after its own time. What is in one batch is
-taken in the order of its rows, so that it does not matter how streams are cut into batches. Labels that wait
-are taken in their order when their prediction comes, as if they had come just after it, so that it does not
-matter which of the two came first.
+much later; a label whose prediction has not come waits as long after its own time. A label more than
+``max_delay`` after its prediction is late; once the prediction is gone, it is unknown. What is in one batch
+is taken in the order of its rows, so that it does not matter how streams are cut into batches. Labels that
+wait are taken in their order when their prediction comes, as if they had come just after it, so that it does
+not matter which of the two came first.
 
 Time goes in steps of a 64th of that wait: what has expired is known from the number of rows in each step,
 whatever of them is still on the disk.
@@ -28,7 +29,7 @@ from drift_exporter.join.outcomes import (
     numbered,
     some_labels,
 )
-from drift_exporter.join.progress import Progress, Slots, expired, moved, read_progress
+from drift_exporter.join.progress import Progress, expired, moved, read_progress
 from drift_exporter.join.resolve import LabelArray
 from drift_exporter.join.rows import (
     JOINED,
@@ -45,7 +46,7 @@ from drift_exporter.join.rows import (
     make_block,
     replaced,
 )
-from drift_exporter.join.run import Document, Fetch, Remap, Run
+from drift_exporter.join.run import Document, Fetch, Remap, Run, nothing_saved
 from drift_exporter.join.tree import RUN_ROWS, Tree
 from drift_exporter.reference.model import IntArray
 
@@ -68,7 +69,7 @@ class LabelJoin:
         value: np.dtype[Any],
         max_delay: int,
         *,
-        fetch: Fetch,
+        fetch: Fetch = nothing_saved,
         grace: int = 0,
         header: Document | None = None,
         remap: Remap | None = None,
@@ -95,19 +96,20 @@ class LabelJoin:
 
     @property
     def unsaved(self) -> int:
-        """Number of rows that are in memory only."""
-        return sum(block.size for tree in (self.predictions, self.labels) for block in tree.blocks)
+        """Bytes in memory that are not saved."""
+        return self.predictions.unsaved + self.labels.unsaved
 
-    def match_predictions(self, rows: Rows, horizon: int) -> Matched:
+    def match_predictions(self, rows: Rows, horizon: int, unread: int | None = None) -> Matched:
         """What predictions mean, and the labels that have waited for them; changes nothing.
 
-        Times after ``horizon`` (microseconds) are not to be believed. Raises StateError where what was saved
-        cannot be read.
+        Times after ``horizon`` (microseconds) are not to be believed. Where labels are read later than their
+        predictions, those from the time ``unread`` on are still to come: as long as they have not been read,
+        what may be theirs does not expire. Raises StateError where what was saved cannot be read.
         """
         time = np.ascontiguousarray(rows["time"])
         newest = np.maximum.accumulate(np.where(time <= horizon, time, NEVER))
         newest = np.maximum(newest, self.progress.newest)
-        due = self._due(newest)
+        due = self._due(newest, unread)
         named = _is_named(rows)
         usable = named & (time <= horizon) & (time >= due)
         counts = Counter(
@@ -130,7 +132,10 @@ class LabelJoin:
         last = int(newest[-1]) if len(newest) else self.progress.newest
         pending = moved(self.progress.pending, self._step, kept["time"], joined)
         early = moved(self.progress.early, self._step, _NONE, taken)
-        progress, unknown = self._advanced(last, pending, early)
+        now = int(due[-1] if len(due) else self._due(np.array([last]), unread)[0])
+        kept_pending, _ = expired(pending, now)
+        kept_early, unknown = expired(early, now)
+        progress = Progress(last, now, kept_pending, kept_early)
         counts.update(more)
         counts["unknown"] += unknown
         return Matched(outcomes, +counts, progress, _block(kept), _block(labels))
@@ -211,19 +216,14 @@ class LabelJoin:
         self.predictions.restore(runs.get(PREDICTIONS, ()))
         self.labels.restore(runs.get(LABELS, ()))
 
-    def _due(self, newest: IntArray) -> IntArray:
+    def _due(self, newest: IntArray, unread: int | None) -> IntArray:
         """The time before which all has expired (n,), for newest event times."""
+        now = newest if unread is None else np.minimum(newest, unread)
         limit = NEVER + self._wait + self._step + 1
-        due = (np.maximum(newest, limit) - self._wait) // self._step * self._step
+        due = (np.maximum(now, limit) - self._wait) // self._step * self._step
+        # What has expired does not come back.
         found: IntArray = np.maximum(due, self.progress.due)
         return found
-
-    def _advanced(self, newest: int, pending: Slots, early: Slots) -> tuple[Progress, int]:
-        """Where the join stands at a newest event time, and how many labels have waited in vain."""
-        due = int(self._due(np.array([newest]))[0])
-        left, _ = expired(pending, due)
-        waiting, unknown = expired(early, due)
-        return Progress(newest, due, left, waiting), unknown
 
     def _waiting(self, given: Rows, labels: LabelArray, horizon: int) -> Rows:
         """Rows of labels whose prediction is not known, without those that have waited long enough."""

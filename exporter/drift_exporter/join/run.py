@@ -32,6 +32,11 @@ Remap = Callable[[str, Rows, Document], Rows]
 """Brings rows of a side that were kept under another header to the present one, and the present type."""
 
 
+def nothing_saved(side: str, number: int, _: Sequence[int]) -> Iterable[bytes]:
+    """What fetches where nothing is ever saved."""
+    raise LookupError(f"run {number} of {side} is nowhere")
+
+
 @dataclass(frozen=True)
 class Run:
     """What is known of a run without reading it.

@@ -44,6 +44,11 @@ class Tree:
         """Number of rows, with those that have expired and are still there."""
         return sum(run.size for run in self.runs.values()) + sum(block.size for block in self.blocks)
 
+    @property
+    def unsaved(self) -> int:
+        """Bytes in memory that are not saved."""
+        return sum(block.rows.nbytes + block.low.nbytes for block in self.blocks)
+
     def restore(self, runs: Sequence[Run]) -> None:
         """Go on from what was saved."""
         self.runs = {run.number: run for run in sorted(runs, key=lambda run: run.number)}

@@ -75,9 +75,9 @@ class Joined:
     missing: int = 0
 
 
-def nothing_saved(side: str, number: int, start: int, end: int) -> Sequence[bytes]:
+def nothing_saved(side: str, number: int, chunks: Sequence[int]) -> Sequence[bytes]:
     """What is read where nothing was saved."""
-    raise StateError(f"run {number} of {side}, chunks {start} to {end}: nothing was saved")
+    raise StateError(f"{len(chunks)} chunks of run {number} of {side}: nothing was saved")
 
 
 NOTHING = Joined(None, ())
@@ -108,10 +108,13 @@ class ModelOutcomes:
         self.reasons: Counter[str] = Counter()
         self.join: LabelJoin | None = None
         if model.labels is not None:
+            delay = round(model.labels.max_delay * MICROSECONDS)
             self.join = LabelJoin(
                 self.reader.dtype,
                 VALUE,
-                round(model.labels.max_delay * MICROSECONDS),
+                delay,
+                # What comes a little later is told from what belongs to no prediction.
+                grace=delay // 8,
                 fetch=fetch,
                 header=self.reader.dictionary,
                 remap=self._remap,
@@ -175,11 +178,17 @@ class ModelOutcomes:
             rows = rows[~told]
         return Prepared(rows, parts)
 
-    def join_predictions(self, prepared: Prepared, watermark: int | None, horizon: int) -> Joined:
-        """Join predictions with labels that came before them; changes nothing. May raise StateError."""
+    def join_predictions(
+        self, prepared: Prepared, watermark: int | None, horizon: int, *, labels_behind: bool
+    ) -> Joined:
+        """Join predictions with labels that came before them; changes nothing. May raise StateError.
+
+        While ``labels_behind``, there are labels to read that came before these predictions.
+        """
         if self.join is None or not len(prepared.rows):
             return NOTHING
-        matched = self.join.match_predictions(prepared.rows, horizon)
+        unread = NEVER if labels_behind else None
+        matched = self.join.match_predictions(prepared.rows, horizon, unread)
         return Joined(matched, self._matched(matched, watermark, horizon))
 
     def join_labels(self, labels: Rows, watermark: int | None, horizon: int) -> Joined:
@@ -216,6 +225,12 @@ class ModelOutcomes:
                 self.rings[version].adopt(ring)
         if self.join is not None and old.join is not None:
             self.join.adopt(old.join)
+
+    def expire(self, horizon: int) -> None:
+        """Let go of what has waited long enough. May raise StateError, and changes nothing then."""
+        if self.join is not None:
+            matched = self.join.match_predictions(np.zeros(0, dtype=self.reader.dtype), horizon)
+            self.take((), Joined(matched, ()))
 
     def evict(self, watermark: int) -> None:
         """Drop slices that are in no window any more."""

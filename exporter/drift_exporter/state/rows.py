@@ -100,7 +100,7 @@ class ModelState:
 class Changes:
     """What a save has to write. With ``anew`` it replaces the model's slices, positions, marks and ids.
 
-    ``merges`` make runs of what waits to be joined, and replace others.
+    ``merges`` make runs of what waits to be joined, and replace others; ``anew`` leaves runs alone.
 
     ``evicted`` slices, ``forgotten`` positions (serials), ``unmarked`` marks (keys) and blocks of ids that
     were ``removed`` go.

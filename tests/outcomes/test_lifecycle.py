@@ -1,0 +1,236 @@
+"""Labels shuffled, repeated, corrected, late, early and cut off by crashes give what clean ones give."""
+
+import random
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+
+from drift_exporter.config import load_config
+from drift_exporter.expose.render import render
+from drift_exporter.reference.bins import categorical_column
+from drift_exporter.reference.store import save_reference
+from drift_exporter.runtime import ModelRuntime, make_model, take_snapshot
+from drift_exporter.state.store import Store
+from support.labelled import START, metrics, values, write_labelled, write_rows
+from support.records import reference
+
+NOW = START + 10 * 86_400
+DAY = 86_400
+Row = dict[str, Any]
+
+TOLD = (
+    *("model_performance", "model_performance_lower", "model_label_coverage_ratio", "model_outcomes_total"),
+    *("model_score_outcomes_total", "model_score_outcomes_score_sum_total", "model_fairness"),
+    *("model_labels_total", "model_label_delay_seconds_bucket", "model_label_delay_seconds_sum"),
+    *("model_labels_early", "model_predictions_pending"),
+)
+
+
+def predictions(count: int, seed: int = 1) -> list[Row]:
+    chance = random.Random(seed)  # noqa: S311  # no secret
+    return [
+        {
+            "ts": START + i * 120 + chance.uniform(0, 60),
+            "id": f"r{i}",
+            "v": chance.choice(["1", "2"]),
+            "s": (score := round(chance.random(), 6)),
+            "p": int(score > 0.5),
+            "f": {"country": chance.choice(["de", "fr", "it", None])},
+        }
+        for i in range(count)
+    ]
+
+
+def labels(rows: Sequence[Row], seed: int = 2) -> list[Row]:
+    """A label for nine of ten, up to two days after its prediction."""
+    chance = random.Random(seed)  # noqa: S311  # no secret
+    return [
+        {"id": row["id"], "y": int(chance.random() < row["s"]), "at": row["ts"] + chance.uniform(1, 2 * DAY)}
+        for row in rows
+        if chance.random() < 0.9
+    ]
+
+
+MODEL = {
+    "task": "binary",
+    "reference": "reference.json",
+    "fields": {
+        "timestamp": "ts",
+        "id": "id",
+        "version": "v",
+        "prediction": "p",
+        "score": "s",
+        "features": {"country": "f.country"},
+    },
+    "labels": {"fields": {"id": "id", "label": "y", "timestamp": "at"}, "max_delay": "3d"},
+    "segments": ["country"],
+    "fairness": {"attribute": "country", "favourable": 1, "minimum_group": 50},
+}
+
+
+def configure(folder: Path, **changes: Any) -> Path:  # noqa: ANN401
+    country = categorical_column("country", "feature", {"de": 500, "fr": 300}, 0, 10)
+    answer = categorical_column("prediction", "prediction", {"0": 400, "1": 400}, 0, 10)
+    save_reference(reference(country, answer, model="m"), folder / "reference.json")
+    return write_labelled(folder, {**MODEL, **changes}, windows=["24h", "7d"], state_dir="state")
+
+
+def told(text: str) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
+    """All that is to be the same, by metric and labels."""
+    found: dict[str, dict[tuple[tuple[str, str], ...], float]] = {name: {} for name in TOLD}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.name in found:
+                found[sample.name][tuple(sorted(sample.labels.items()))] = sample.value
+    assert all(found.values())
+    return found
+
+
+def same(expected: str, actual: str) -> None:
+    first, second = told(expected), told(actual)
+    for name, own in first.items():
+        assert second[name] == pytest.approx(own, rel=1e-9), name
+
+
+@cache
+def clean() -> tuple[list[Row], list[Row], str]:
+    """Predictions, labels, and what is told of them where all goes well."""
+    rows = predictions(3000)
+    given = sorted(labels(rows), key=lambda row: row["at"])
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_rows(folder / "predictions/p.ndjson", rows)
+        write_rows(folder / "labels/l.ndjson", given)
+        return rows, given, metrics(configure(folder))
+
+
+def shuffled(rows: list[Row], given: list[Row]) -> tuple[list[Row], list[Row]]:
+    return rows, random.Random(3).sample(given, len(given))  # noqa: S311  # no secret
+
+
+def repeated(rows: list[Row], given: list[Row]) -> tuple[list[Row], list[Row]]:
+    return rows, [*given, *shuffled(rows, given)[1][:500], *given[:200]]
+
+
+def corrected(rows: list[Row], given: list[Row]) -> tuple[list[Row], list[Row]]:
+    wrong = [{**row, "y": 1 - row["y"], "at": row["at"] - 0.5} for row in given[::7]]
+    # Some come before what holds, and change nothing; others are what holds until it comes.
+    return rows, [*given[: len(given) // 2], *wrong, *given[len(given) // 2 :]]
+
+
+def unknown(rows: list[Row], given: list[Row]) -> tuple[list[Row], list[Row]]:
+    nobody = [{**row, "id": f"nobody {row['id']}", "at": START} for row in given[:100]]
+    return rows, [*given, {"id": None, "y": 1, "at": START}, {"id": "r1", "y": None, "at": START}, *nobody]
+
+
+def late(rows: list[Row], given: list[Row]) -> tuple[list[Row], list[Row]]:
+    there = {row["id"] for row in given}
+    too_late = [
+        {"id": row["id"], "y": 1, "at": row["ts"] + 3 * DAY + 60} for row in rows if row["id"] not in there
+    ]
+    return rows, [*too_late, *given]
+
+
+@pytest.mark.parametrize("disturb", [shuffled, repeated, late])
+def test_disturbed_labels_give_the_same(
+    tmp_path: Path,
+    disturb: Callable[[list[Row], list[Row]], tuple[list[Row], list[Row]]],
+) -> None:
+    rows, given, expected = clean()
+    rows, given = disturb(rows, given)
+    write_rows(tmp_path / "predictions/p.ndjson", rows)
+    write_rows(tmp_path / "labels/l.ndjson", given)
+    same(expected, metrics(configure(tmp_path)))
+
+
+def rejected(text: str) -> dict[str, float]:
+    return {
+        reason: value
+        for (reason,), value in values(text, "model_labels_rejected_total", "reason").items()
+        if value
+    }
+
+
+def test_what_is_no_first_label_is_counted_by_reason(
+    tmp_path: Path,
+) -> None:
+    rows, given, _ = clean()
+    for name, disturb, expected in (
+        ("repeated", repeated, {"duplicate": 700}),
+        ("late", late, {"late": 3000 - len(given)}),
+        ("unknown", unknown, {"no_id": 1, "missing": 1, "unknown": 100}),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        write_rows(folder / "predictions/p.ndjson", rows)
+        write_rows(folder / "labels/l.ndjson", disturb(rows, given)[1])
+        assert expected == rejected(metrics(configure(folder)))
+
+
+def test_windows_take_corrections_in_any_order_and_counters_keep_the_first_label(
+    tmp_path: Path,
+) -> None:
+    rows, given, expected = clean()
+    write_rows(tmp_path / "predictions/p.ndjson", rows)
+    write_rows(tmp_path / "labels/l.ndjson", corrected(rows, given)[1])
+    actual = metrics(configure(tmp_path))
+    for name in ("model_performance", "model_label_coverage_ratio", "model_fairness", "model_labels_total"):
+        assert told(actual)[name] == pytest.approx(told(expected)[name], rel=1e-9)
+    found = rejected(actual)
+    wrong = len(given[::7])
+    assert wrong == found["correction"] + found["superseded"]
+    assert found["correction"] > 0
+    assert found["superseded"] > 0
+    assert told(actual)["model_outcomes_total"] != told(expected)["model_outcomes_total"]
+
+
+def run_to_the_end(config: Path, chance: random.Random, crashes: int) -> str:
+    """Read all there is with an exporter that is lost again and again; the metrics at the end."""
+    for number in range(crashes + 1):
+        with closing(Store(config.parent / "state")) as store:
+            loaded = load_config(config)
+            model = make_model(loaded.models[0], loaded, clock=lambda: NOW, store=store, final=True)
+            model.restore()
+            for feed in model.feeds:
+                feed.source.chunk_size = chance.choice([2_000, 20_000, 100_000])  # type: ignore[attr-defined]
+            left = chance.randint(1, 12) if number < crashes else -1
+            read(model, left, chance)
+            if number == crashes:
+                snapshot = take_snapshot([model], reload_successful=True, reload_timestamp=NOW, now=NOW)
+                text = render(snapshot, series_limit=10**6).body("text").decode()
+            model.close()
+    return text
+
+
+def read(model: ModelRuntime, chunks: int, chance: random.Random) -> None:
+    """Read so many chunks (below 0: all), saving now and then."""
+    steps = 0
+
+    def stop() -> bool:
+        nonlocal steps
+        steps += 1
+        if chance.random() < 0.3:
+            with model.ingest.lock:
+                model.save()
+        return 0 <= chunks < steps
+
+    model.read(stop)
+
+
+@settings(max_examples=12, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_crashes_lose_and_repeat_nothing(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+    rows, given, expected = clean()
+    chance = random.Random(seed)  # noqa: S311  # no secret
+    folder = tmp_path_factory.mktemp("crashes")
+    write_rows(folder / "predictions/p.ndjson", rows)
+    write_rows(folder / "labels/l.ndjson", repeated(*shuffled(rows, given))[1])
+    same(expected, run_to_the_end(configure(folder), chance, crashes=chance.randint(1, 6)))
