@@ -5,8 +5,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
 
-from drift_exporter.reference.performance import Errors, Scores, classification, positive_class, roc_auc
+from drift_exporter.reference.performance import (
+    Errors,
+    Scores,
+    average_precision,
+    classification,
+    positive_class,
+    roc_auc,
+)
 
 FLAGS = st.integers(0, 1)
 PARTS = st.integers(1, 5)
@@ -16,22 +24,38 @@ def test_classification_by_hand() -> None:
     # 50 true negatives, 10 false negatives, 5 false positives, 35 true positives.
     confusion = np.array([[50, 10], [5, 35]])
     assert classification(confusion, 1) == pytest.approx(
-        {"accuracy": 85 / 100, "precision": 35 / 40, "recall": 35 / 45, "f1": 70 / 85}
+        {
+            "accuracy": 85 / 100,
+            "precision": 35 / 40,
+            "recall": 35 / 45,
+            "f1": 70 / 85,
+            "false_negative_rate": 10 / 45,
+            "false_positive_rate": 5 / 55,
+            "click_through_rate": 45 / 100,
+        }
     )
     assert classification(confusion, 0)["precision"] == pytest.approx(50 / 60)
     # f1 by class: 100/115 and 70/85.
     assert classification(confusion, None) == pytest.approx(
-        {"accuracy": 0.85, "f1_macro": (100 / 115 + 70 / 85) / 2}
+        {
+            "accuracy": 0.85,
+            "f1_macro": (100 / 115 + 70 / 85) / 2,
+            "precision_macro": (50 / 60 + 35 / 40) / 2,
+            "recall_macro": (50 / 55 + 35 / 45) / 2,
+        }
     )
 
 
 def test_ratios_of_nothing_are_left_out() -> None:
     assert not classification(np.zeros((2, 2), dtype=np.int64), 1)
-    assert set(classification(np.array([[3, 2], [0, 0]]), 1)) == {"accuracy", "recall", "f1"}
-    assert set(classification(np.array([[3, 0], [2, 0]]), 1)) == {"accuracy", "precision", "f1"}
-    assert set(classification(np.array([[3, 0], [0, 0]]), 1)) == {"accuracy"}
+    always = {"accuracy", "false_positive_rate", "click_through_rate"}
+    found = set(classification(np.array([[3, 2], [0, 0]]), 1))
+    assert found == always | {"recall", "f1", "false_negative_rate"}
+    assert set(classification(np.array([[3, 0], [2, 0]]), 1)) == always | {"precision", "f1"}
+    assert set(classification(np.array([[3, 0], [0, 0]]), 1)) == always
     # The third class was never seen.
-    assert classification(np.diag([4, 6, 0]), None) == {"accuracy": 1.0, "f1_macro": 1.0}
+    macro = {"f1_macro": 1.0, "precision_macro": 1.0, "recall_macro": 1.0}
+    assert classification(np.diag([4, 6, 0]), None) == {"accuracy": 1.0, **macro}
 
 
 @pytest.mark.parametrize(
@@ -63,6 +87,13 @@ def test_roc_auc_is_the_share_of_pairs_in_order(rows: list[tuple[int, int]]) -> 
     assert roc_auc(scores, labels) == (None if expected is None else pytest.approx(expected))
 
 
+@given(st.lists(st.tuples(st.integers(-4, 4), FLAGS), min_size=1, max_size=60))
+def test_average_precision(rows: list[tuple[int, int]]) -> None:
+    scores, labels = np.array(rows, dtype=np.float64).T
+    expected = average_precision_score(labels, scores) if labels.any() else None
+    assert average_precision(scores, labels) == (None if expected is None else pytest.approx(expected))
+
+
 @given(
     st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), min_size=1, max_size=50),
     st.lists(st.integers(0, 50), max_size=4),
@@ -86,7 +117,13 @@ def test_errors_pass_over_what_is_missing() -> None:
     errors.add(np.array([1.0, np.nan, 3.0, 4.0]), np.array([2.0, 1.0, np.nan, 4.0]))
     assert errors.rows == 2
     assert errors.metrics() == pytest.approx(
-        {"mean_absolute_error": 0.5, "root_mean_squared_error": math.sqrt(0.5), "r2": 1 - 1 / 2}
+        {
+            "mean_absolute_error": 0.5,
+            "root_mean_squared_error": math.sqrt(0.5),
+            "mean_absolute_percentage_error": (1 / 2 + 0 / 4) / 2,
+            "bias": -0.5,
+            "r2": 1 - 1 / 2,
+        }
     )
     constant = Errors()
     constant.add(np.array([1.0, 2.0]), np.array([2.0, 2.0]))

@@ -34,8 +34,9 @@ def make_config(
     columns: Mapping[str, Any] | None = None,
     limits: Mapping[str, Any] | None = None,
     path: str = "log.ndjson",
+    **more: object,
 ) -> Config:
-    """Write and load a configuration with one model, ``loans``."""
+    """Write and load a configuration with one model, ``loans``, of which there is ``more`` to say."""
     document: dict[str, Any] = {
         "models": [
             {
@@ -49,6 +50,7 @@ def make_config(
             }
         ]
     }
+    document["models"][0] |= more
     if columns is not None:
         document["models"][0]["columns"] = dict(columns)
     if limits is not None:

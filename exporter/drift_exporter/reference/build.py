@@ -23,7 +23,14 @@ from drift_exporter.config.sources import pattern_of
 from drift_exporter.decode.plan import CODE_FIRST, CODE_MISSING, CODE_OTHER
 from drift_exporter.errors import ReferenceFileError
 from drift_exporter.reference.bins import numeric_column
-from drift_exporter.reference.discover import Discovery, Spec, derivations_of, discover, late_label, which_records
+from drift_exporter.reference.discover import (
+    Discovery,
+    Spec,
+    derivations_of,
+    discover,
+    late_label,
+    which_records,
+)
 from drift_exporter.reference.document import fingerprint
 from drift_exporter.reference.inputs import Input, Progress, Reader, find_inputs
 from drift_exporter.reference.model import (
@@ -35,7 +42,14 @@ from drift_exporter.reference.model import (
 )
 from drift_exporter.reference.reading import Decoding, FirstPass, make_reference_plan
 from drift_exporter.reference.recount import count_again
-from drift_exporter.reference.sample import LABEL_KEY, TIMESTAMP, label_name, sample_names, sample_path, write_sample
+from drift_exporter.reference.sample import (
+    LABEL_KEY,
+    TIMESTAMP,
+    label_name,
+    sample_names,
+    sample_path,
+    write_sample,
+)
 from drift_exporter.reference.store import save_reference
 from drift_exporter.reference.texts import RowTexts
 
@@ -109,7 +123,11 @@ def assemble(
     study = first.labels.result(columns, kept[:fields], kept[fields:])
     said = study.notes
     if first.rows > first.numeric.used and "roc_auc" in study.metrics:
-        said = (*said, f"performance: roc_auc is that of {first.numeric.used} rows, drawn uniformly")
+        kept_rows = f"{first.numeric.used} rows, drawn uniformly"
+        said = (
+            *said,
+            f"performance: roc_auc, average_precision and estimates without labels rest on {kept_rows}",
+        )
     derivations = derivations_of(specs)
     return Reference(
         model=model.name,
@@ -192,9 +210,7 @@ def check_rows(model: Model, first: FirstPass, columns: int) -> None:
         )
 
 
-def _columns(
-    model: Model, specs: Sequence[Spec], first: FirstPass, notes: list[str]
-) -> tuple[Column, ...]:
+def _columns(model: Model, specs: Sequence[Spec], first: FirstPass, notes: list[str]) -> tuple[Column, ...]:
     """Columns with their counts; adds to the notes what there is to say of them.
 
     A label that comes apart from the predictions when serving is no column that could be judged.

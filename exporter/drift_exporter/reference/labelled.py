@@ -84,7 +84,7 @@ def _read_sides(
 ) -> None:
     for side in sides:
         place = np.array(side["bins"], dtype=np.int64)
-        if len(place) and not (0 <= place.min() and place.max() < bins):
+        if len(place) and (place.min() < 0 or place.max() >= bins):
             raise Unfit("a label's bin is none of the score's")
         at = int(bool(side["predicted"])), int(bool(side["true"]))
         cells[(*at, place)] = _counts(side["counts"])

@@ -73,7 +73,10 @@ class LabelStudy:
         elif prediction is not None and prediction.numeric:
             self._places = numeric.index(prediction), numeric.index(label)
         else:
-            self._places = -1 if prediction is None else categorical.index(prediction), categorical.index(label)
+            self._places = (
+                -1 if prediction is None else categorical.index(prediction),
+                categorical.index(label),
+            )
             self._learn_classes(prediction, label)
 
     @property

@@ -239,11 +239,11 @@ class Reference:
     ``derivations`` are by what numbers are derived of texts and vectors; the fingerprint covers them as well.
     ``start`` and ``end`` are seconds since the epoch, or None where the data had no timestamps.
     ``performance`` maps a metric's name (accuracy, roc_auc, mean_absolute_error, ...) to its value, empty
-    where there were no labels, and ``outcomes`` are their counts. ``notes`` are what the builder had to say of the data (a constant column, a
-    column left out). ``fingerprint`` is a digest of the bins alone: counts made under one fingerprint can be
-    added, counts made under two cannot. ``sample`` is the file name of the Parquet sample beside the JSON.
-    ``calibration`` says how much windows vary by themselves, shortest first; it is empty where the data had
-    no timestamps, or was too little for that.
+    where there were no labels, and ``outcomes`` are their counts. ``notes`` are what the builder had to say
+    of the data (a constant column, a column left out). ``fingerprint`` is a digest of the bins alone: counts
+    made under one fingerprint can be added, counts made under two cannot. ``sample`` is the file name
+    of the Parquet sample beside the JSON. ``calibration`` says how much windows vary by themselves, shortest
+    first; it is empty where the data had no timestamps, or was too little for that.
     """
 
     model: str
@@ -259,7 +259,7 @@ class Reference:
     sample: str | None = None
     seed: int = 0
     calibration: tuple[WindowCalibration, ...] = ()
-    outcomes: "ReferenceOutcomes | None" = None
+    outcomes: "ReferenceOutcomes | None" = field(default=None, compare=False)
 
     @cached_property
     def sampled(self) -> tuple[Column, ...]:

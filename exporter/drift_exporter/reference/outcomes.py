@@ -51,7 +51,7 @@ class ReferenceOutcomes:
     errors: Mapping[str, float] = field(default_factory=dict)
 
 
-def count_outcomes(
+def count_outcomes(  # noqa: PLR0913, PLR0917 - what records hold, and how it is named
     classes: Sequence[str],
     answers: FloatArray,
     labels: FloatArray,

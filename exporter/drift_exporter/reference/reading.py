@@ -133,7 +133,7 @@ class FirstPass:
     """Everything found in one pass over all rows.
 
     ``numeric`` holds up to ``limit`` rows of the numeric columns, then answers and labels (see LabelStudy),
-    in a file that is mapped into memory; ``sampled`` the rows of the sample with all columns and the timestamp.
+    in a file that is mapped into memory; ``sampled`` the sample's rows of all columns and the timestamp.
     ``moments`` and ``infinite`` follow the numeric columns, ``codes`` counts the categorical ones' codes.
     """
 

@@ -98,14 +98,14 @@ def label_name(reference: Reference) -> str:
 
 
 def read_labelled(path: Path, reference: Reference) -> tuple[FloatArray, FloatArray]:
-    """The sample of a regression's reference as ``read_sample`` has it, but all rows, and their labels (rows,).
+    """All rows of a regression's sample as ``read_sample`` has them, and their labels (rows,).
 
     Raises ReferenceFileError where there is none, or none with labels.
     """
     names = sample_names([(column.kind, column.name) for column in reference.columns])
     label = names.get(LABEL_KEY, label_name(reference))
     found = _read(path, reference, reference.sampled, f"{quote(label)}::DOUBLE AS label")
-    labels = np.ma.asarray(found["label"]).astype(np.float64).filled(np.nan)
+    labels = _sampled(None, np.ma.asarray(found["label"]))
     return np.column_stack(_values(found, reference.sampled)), labels
 
 
@@ -115,9 +115,9 @@ def _read(
     """Columns of a sample as c0, c1, ..., and what ``more`` selects."""
     if not path.is_file():
         raise ReferenceFileError(
-            f"{path}: there is no such file; it is the sample that reference build writes beside a reference: "
-            "put it there, build the reference anew, or leave out what needs it (drift.multivariate, "
-            "estimated performance of a regression)"
+            f"{path}: there is no such file; it is the sample that reference build writes beside a "
+            "reference: put it there, build the reference anew, or leave out what needs it "
+            "(drift.multivariate, estimated performance of a regression)"
         )
     names = sample_names([(column.kind, column.name) for column in reference.columns])
     select = ", ".join(
@@ -142,9 +142,11 @@ def _values(found: Mapping[str, NDArray[np.generic]], columns: Sequence[Column])
     return [_sampled(column, np.ma.asarray(found[f"c{place}"])) for place, column in enumerate(columns)]
 
 
-def _sampled(column: Column, values: np.ma.MaskedArray[tuple[int], np.dtype[np.generic]]) -> FloatArray:
+def _sampled(
+    column: Column | None, values: np.ma.MaskedArray[tuple[int], np.dtype[np.generic]]
+) -> FloatArray:
     missing = np.ma.getmaskarray(values)
-    if isinstance(column, NumericColumn):
+    if column is None or isinstance(column, NumericColumn):
         numbers = np.where(missing, np.nan, values.filled(np.nan).astype(np.float64))
         return np.where(np.isfinite(numbers), numbers, np.nan)
     bins = {category: float(place) for place, category in enumerate(column.categories)}

@@ -21,9 +21,9 @@ class Calibration:
     """Probabilities of one class by its score.
 
     ``scores`` (points,) ascending and ``rates`` (points,) are the calibration curve. ``calibrated`` says
-    whether it is used; else the score itself is the probability. ``blocks`` (bins,) is the number of the block
-    of bins that share a rate, ``block_rates`` and ``block_rows`` (blocks,) are what the reference knows of
-    each: the positive share, drawn a little to the middle, and its records.
+    whether it is used; else the score itself is the probability. ``blocks`` (bins,) is the number of the
+    block of bins that share a rate, ``block_rates`` and ``block_rows`` (blocks,) are what the reference
+    knows of each: the positive share, drawn a little to the middle, and its records.
     """
 
     scores: FloatArray
@@ -42,7 +42,7 @@ class Calibration:
 
 
 def pool_adjacent_violators(rates: FloatArray, weights: FloatArray) -> IntArray:
-    """Number of the block (k,) of each of ``rates`` (k,) in their isotonic regression, ``weights`` (k,) > 0."""
+    """Number of the block (k,) of each of ``rates`` (k,) in their isotonic regression by ``weights`` (k,)."""
     blocks: list[tuple[float, float, int]] = []
     for rate, weight in zip(rates.tolist(), weights.tolist(), strict=True):
         mean, total, size = rate, weight, 1
@@ -67,7 +67,7 @@ def fit_calibration(negatives: IntArray, positives: IntArray, sums: FloatArray) 
     # A bin without a record shares the block of the next lower one that has some.
     filled = np.maximum(np.cumsum(rows > 0) - 1, 0)
     blocks = numbers[filled]
-    block_rows = np.bincount(blocks, rows)
+    block_rows = np.bincount(blocks, rows).astype(np.float64)
     block_rates = (np.bincount(blocks, positives) + 0.5) / (block_rows + 1)
     worth = _is_worth_it(negatives, positives, sums)
     return Calibration(scores, rates, worth, blocks, block_rates, block_rows)

@@ -51,9 +51,7 @@ def fit_estimator(outcomes: ReferenceOutcomes) -> ScoreEstimator | None:
     if not outcomes.scored or not (binary or len(outcomes.scored) == len(outcomes.classes)):
         return None
     cells, sums = outcomes.cells.sum(axis=1), outcomes.cell_sums.sum(axis=(1, 2))
-    found = [
-        fit_calibration(cells[i, 0], cells[i, 1], sums[i]) for i in range(len(outcomes.scored))
-    ]
+    found = [fit_calibration(cells[i, 0], cells[i, 1], sums[i]) for i in range(len(outcomes.scored))]
     calibrations = [calibration for calibration in found if calibration is not None]
     return ScoreEstimator(binary, tuple(calibrations)) if len(calibrations) == len(found) else None
 
@@ -134,7 +132,9 @@ def _share(over: FloatArray, under: FloatArray, study: _Study) -> Gradient | Non
     return value, np.broadcast_to(slope[:, None], study.records.shape)
 
 
-def _ratio_of(over: Sequence[Sequence[float]], under: Sequence[Sequence[float]]) -> Callable[[_Study], Gradient | None]:
+def _ratio_of(
+    over: Sequence[Sequence[float]], under: Sequence[Sequence[float]]
+) -> Callable[[_Study], Gradient | None]:
     above, below = np.array(over, dtype=np.float64), np.array(under, dtype=np.float64)
     return lambda study: _share(above, below, study)
 
@@ -171,7 +171,9 @@ def _brier(study: _Study) -> Gradient | None:
     if study.scores.min() < 0 or study.scores.max() > 1:
         return None
     total = study.records.sum()
-    value = float((study.positives * (1 - study.scores) ** 2 + study.negatives * study.scores**2).sum() / total)
+    value = float(
+        (study.positives * (1 - study.scores) ** 2 + study.negatives * study.scores**2).sum() / total
+    )
     return value, (1 - 2 * study.scores) / total
 
 

@@ -57,7 +57,8 @@ def _leaves(codes: CodeArray, columns: list[int], thresholds: CodeArray) -> Code
     leaf = (codes[columns[0]] > thresholds[0]).view(np.uint8)
     for column, threshold in zip(columns[1:], thresholds[1:], strict=True):
         leaf = (leaf << 1) | (codes[column] > threshold).view(np.uint8)
-    return leaf
+    found: CodeArray = leaf
+    return found
 
 
 def fit_forest(  # noqa: PLR0913, PLR0917 - the data, and how far to go
