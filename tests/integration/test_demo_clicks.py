@@ -1,5 +1,6 @@
 """The demonstration of late labels: clicks fall, inputs stay, one person is told why."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -40,8 +41,14 @@ def test_one_page_says_that_the_concept_has_drifted(shown: Shown) -> None:
 
 def test_the_page_has_figures(shown: Shown) -> None:
     annotations = shown.alert["annotations"]
-    assert "confidence" in annotations["description"]
-    assert "click_through_rate" in annotations["description"]
+    first, *_ = [line for line in annotations["description"].splitlines() if line.startswith("- ")]
+    figures = r"- click_through_rate: (\S+) \(\S+ to \S+\), estimated (\S+) \(\S+ to \S+\), reference (\S+)"
+    found = re.fullmatch(figures, first)
+    assert found is not None, first
+    realised, estimated, reference = map(float, found.groups())
+    assert 0.8 < realised / estimated < 0.93
+    assert abs(reference - 0.4958) < 0.0001
+    assert "Inputs and outputs have not moved" in annotations["description"]
     assert "waits 2s here" in annotations["shortened"]
     assert "no value" not in str(annotations)
     assert "error" not in str(annotations).lower().replace("_error", "")
