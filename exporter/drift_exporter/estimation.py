@@ -1,5 +1,7 @@
 """What estimates a model's performance without labels, loaded with its references."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from drift_exporter.config.schema import Model
@@ -7,6 +9,14 @@ from drift_exporter.errors import ReferenceFileError
 from drift_exporter.judge.estimation.dle import ErrorModel, fit_error_model
 from drift_exporter.reference.model import Reference
 from drift_exporter.reference.sample import read_labelled
+
+
+def load_error_models(
+    model: Model, references: Mapping[str | None, Reference]
+) -> Mapping[str | None, ErrorModel]:
+    """The error models of a regression's references, by version."""
+    found = {version: load_error_model(model, version, one) for version, one in references.items()}
+    return {version: one for version, one in found.items() if one is not None}
 
 
 def load_error_model(model: Model, version: str | None, reference: Reference) -> ErrorModel | None:

@@ -23,6 +23,7 @@ from drift_exporter.decode.plan import CODE_OTHER, Plan
 from drift_exporter.decode.records import Bounds, Decoder, Records
 from drift_exporter.errors import ChunkTooLargeError, ConfigurationError
 from drift_exporter.join.run import Fetch
+from drift_exporter.judge.estimation.dle import ErrorModel
 from drift_exporter.judge.persistence import History
 from drift_exporter.outcomes.leaves import counts_outcomes
 from drift_exporter.outcomes.model import NOTHING, Joined, ModelOutcomes, Prepared, nothing_saved
@@ -68,15 +69,20 @@ class _Counted:
 class ModelIngest:
     """A model's counters and windows. ``ingest`` and ``state`` may be called from different threads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all that a model's counts depend on
         self,
         model: Model,
         config: Config,
         references: Mapping[str | None, Reference],
         clock: Callable[[], float] = time.time,
+        *,
         fetch: Fetch = nothing_saved,
+        errors: Mapping[str | None, ErrorModel] | None = None,
     ) -> None:
-        """``references`` by version; the one under None serves every version. ``fetch`` reads what waits."""
+        """``references`` by version; the one under None serves every version. ``fetch`` reads what waits.
+
+        ``errors`` are models of a regression's errors, by the version of the reference.
+        """
         self.model = model
         self.references = references
         self.windows = make_windows({window.name: window.seconds for window in config.windows})
@@ -102,7 +108,7 @@ class ModelIngest:
         self.records = 0
         self.watermark: int | None = None
         self._clock = clock
-        self._fetch = fetch
+        self._fetch, self._errors = fetch, errors or {}
         self._format = model.predictions.source.decoded_as
         self._pattern = pattern_of(model.predictions.source)
         self.configured = configured_names(model, config)
@@ -116,7 +122,15 @@ class ModelIngest:
     def _make_outcomes(self) -> ModelOutcomes | None:
         if not counts_outcomes(self.model, list(self.references.values())):
             return None
-        return ModelOutcomes(self.model, self.windows, self.plan, self.references, self._fetch)
+        return ModelOutcomes(
+            self.model,
+            self.windows,
+            self.plan,
+            self.references,
+            layouts=self._layouts,
+            fetch=self._fetch,
+            errors=self._errors,
+        )
 
     def _no_ids(self) -> SeenIds | None:
         window = self.model.predictions.deduplicate
@@ -370,7 +384,7 @@ class ModelIngest:
             (i for i, leaf in enumerate(self.plan.numeric) if (leaf.kind, leaf.name) == score), None
         )
         if self.outcomes is not None:
-            self.outcomes.replan(self.plan)
+            self.outcomes.replan(self.plan, self._layouts)
 
     def _count(
         self, name: str, records: Records, assignment: Assignment, mine: np.ndarray, *, single: bool

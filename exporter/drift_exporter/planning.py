@@ -43,7 +43,7 @@ SCORES = "scores."
 
 
 def role_paths(fields: Fields) -> Paths:
-    """Paths of the roles that are judged like columns: prediction, score (or one for each class) and label."""
+    """Paths of the roles that are judged like columns: prediction, score (one for each class) and label."""
     paths: Paths = {}
     if fields.prediction is not None:
         paths["prediction", "prediction"] = split_path(fields.prediction)

@@ -21,6 +21,7 @@ from drift_exporter.errors import (
     ReferenceFileError,
     StateError,
 )
+from drift_exporter.estimation import load_error_models
 from drift_exporter.evaluation import Captured, Durations, capture, judge_model
 from drift_exporter.feed import Feed
 from drift_exporter.ingest import ModelIngest
@@ -435,7 +436,9 @@ def make_model(  # noqa: PLR0913  # all that differs between serve, its shards, 
     learned = learned_file(config.state_dir, model.name) if learns_bins(model.reference) else None
     try:
         fetch = nothing_saved if store is None else store.fetcher(model.name)
-        ingest = ModelIngest(model, config, references, clock, fetch)
+        ingest = ModelIngest(
+            model, config, references, clock, fetch=fetch, errors=load_error_models(model, references)
+        )
     except ConfigurationError as error:
         if learned is None or not references:
             raise

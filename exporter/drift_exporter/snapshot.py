@@ -188,7 +188,8 @@ class FairnessValue:
 class PerformanceWindow:
     """Predictions of one window, with the labels that have come for them.
 
-    ``start`` and ``end`` are event times in seconds since the epoch. ``performance`` maps a segment and its
+    ``start`` and ``end`` are event times in seconds since the epoch. ``labelled`` is None where the model has
+    no labels. ``performance`` maps a segment and its
     value (two empty texts: all records) to metrics; classes are values of the segment ``class``.
     ``estimated`` is of all predictions, ``errors`` of the labelled ones. ``concept_confidence`` is how sure
     it is that labels go with scores otherwise than in the reference, ``drops`` by metric that performance
@@ -199,7 +200,7 @@ class PerformanceWindow:
     start: float
     end: float
     rows: int
-    labelled: int
+    labelled: int | None
     performance: Mapping[tuple[str, str], Mapping[str, Estimate]]
     reference: Mapping[str, float]
     estimated: Mapping[str, Estimate] = field(default_factory=dict)
@@ -234,9 +235,12 @@ class ScoreOutcomes:
 
 @dataclass(frozen=True)
 class OutcomesSnapshot:
-    """Outcomes of one version. ``labels`` counts those joined; ``delays`` is None where they have no time."""
+    """Outcomes of one version. ``labels`` counts those joined, None where the model has none.
 
-    labels: int
+    ``delays`` is None where labels have no time.
+    """
+
+    labels: int | None
     delays: Histogram | None
     counts: tuple[OutcomeCount, ...]
     scores: ScoreOutcomes | None

@@ -69,7 +69,9 @@ def _totals(labels: Labels, outcomes: OutcomesSnapshot) -> Iterator[Series]:
 
 def _window(labels: Labels, window: PerformanceWindow) -> Iterator[Series]:
     own = (*labels, window.name)
-    coverage = window.labelled / window.rows if window.rows else None
+    coverage = None
+    if window.labelled is not None and window.rows:
+        coverage = window.labelled / window.rows
     yield from present((catalogue.LABEL_COVERAGE, own, coverage))
     yield from _performance(labels, window, "")
     for metric, estimate in window.estimated.items():

@@ -22,7 +22,9 @@ from drift_exporter.count.moments import (
 from drift_exporter.count.tally import UNTOLD, Answers, GroupColumn, TallyLayout
 from drift_exporter.decode.plan import CODE_FIRST, CODE_MISSING, CODE_OTHER, Plan
 from drift_exporter.decode.records import HashArray, Records
+from drift_exporter.judge.estimation.dle import ERRORS, Estimator
 from drift_exporter.outcomes.classes import Classes, classes_of
+from drift_exporter.outcomes.estimating import ESTIMATES
 from drift_exporter.outcomes.leaves import (
     LABEL,
     POSITION,
@@ -58,12 +60,14 @@ class Reader:
     """Makes rows of a model's records under one plan.
 
     ``versions`` are the names that the rows' versions stand for; new ones are added at the end.
+    ``estimators`` foresee a regression's errors, by the reference's version.
     """
 
     model: Model
     plan: Plan
     references: Mapping[str | None, Reference]
     versions: list[str] = field(default_factory=list)
+    estimators: Mapping[str | None, Estimator] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         references = list(self.references.values())
@@ -88,14 +92,15 @@ class Reader:
                 *([("score", "<f8")] if len(self.scored) == 1 else []),
                 *([(_score(i), "<f4") for i in range(len(self.scored))] if len(self.scored) > 1 else []),
                 *([("position", "<f4")] if POSITION in self._numbers else []),
+                *([(name, "<f4") for name in ERRORS] if self.estimators else []),
                 *((_group(i), "<u2") for i in range(len(self.columns))),
             ]
         )
 
     @property
     def moments(self) -> int:
-        """Number of sums that are kept of each group."""
-        return len(MOMENTS[self.model.task])
+        """Number of sums that are kept of each group: of the task, and of errors that are foreseen."""
+        return len(MOMENTS[self.model.task]) + (ESTIMATES if self.estimators else 0)
 
     @property
     def dictionary(self) -> Dictionary:
@@ -142,6 +147,8 @@ class Reader:
             found[_score(place)] = _finite(self._number(records, key))
         if "position" in wanted:
             found["position"] = _finite(self._number(records, POSITION))
+        if self.estimators:
+            self._foresee(found, records, names, version)
         for place, one in enumerate(self.columns):
             codes = records.categorical[self._codes["feature", one.column]]
             found[_group(place)] = self._values(one).take(codes)
@@ -166,12 +173,36 @@ class Reader:
         elif self.scored:
             scores = np.stack([rows[_score(i)].astype(np.float64) for i in range(len(self.scored))])
         groups = tuple(rows[_group(i)].astype(np.int64) for i in range(len(self.columns)))
+        moments = np.zeros((count, self.moments))
+        if self.estimators:
+            known = np.isfinite(rows["value"]) & np.isfinite(rows[ERRORS[0]])
+            start = self.moments - (ESTIMATES if labels is None else ESTIMATES // 2)
+            moments[known, start] = 1
+            for place, name in enumerate(ERRORS, start + 1):
+                moments[known, place] = rows[name][known]
         if labels is None:
-            return Answers(groups, predicted, scores, np.zeros((count, self.moments)))
+            return Answers(groups, predicted, scores, moments)
         codes = np.zeros(count, dtype=np.int64)
         if self.classes.names:
             codes = labels.astype(np.int64)
-        return Answers(groups, predicted, scores, self._moments(rows, version, scores, labels), codes)
+        own = self._moments(rows, version, scores, labels)
+        moments[:, : own.shape[1]] = own
+        return Answers(groups, predicted, scores, moments, codes)
+
+    def _foresee(self, found: Rows, records: Records, names: Sequence[str], version: IntArray) -> None:
+        """Fill in the errors that are foreseen of a regression's records."""
+        for name in ERRORS:
+            found[name] = np.nan
+        for index, own in enumerate(names):
+            estimator = self.estimators.get(own, self.estimators.get(None))
+            if estimator is None:
+                continue
+            mine = slice(None) if len(names) == 1 else np.flatnonzero(version == index)
+            foreseen = estimator(
+                [values[mine] for values in records.numeric], [codes[mine] for codes in records.categorical]
+            )
+            for name, values in zip(ERRORS, foreseen, strict=True):
+                found[name][mine] = values
 
     def remap(self, rows: Rows, dictionary: Dictionary) -> Rows:
         """Rows as they would have been made now, given what their codes stood for when they were made.
@@ -184,7 +215,7 @@ class Reader:
         wanted, names = self.dtype.names or (), rows.dtype.names or ()
         for name in ("low", "high", "time"):
             found[name] = rows[name]
-        for name in ("value", "score", "position"):
+        for name in ("value", "score", "position", *ERRORS):
             if name in wanted:
                 found[name] = rows[name] if name in names else np.nan
         for name in dictionary["versions"]:

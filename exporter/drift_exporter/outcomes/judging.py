@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from drift_exporter.config.schema import Model
+from drift_exporter.count.moments import MOMENTS
 from drift_exporter.count.outcomes import NOT_OF_CLASS, OF_CLASS, Outcomes
 from drift_exporter.count.tally import Dense, Tally, TallyLayout, dense
 from drift_exporter.judge.fairness.evaluate import fairness
 from drift_exporter.judge.performance.evaluate import class_performances, performances
+from drift_exporter.outcomes.estimating import Basis, Told, drops_of_window, told_of_window
 from drift_exporter.outcomes.model import REASONS, Labelled, ModelOutcomes
 from drift_exporter.reference.model import MISSING, FloatArray, IntArray, Reference
 from drift_exporter.snapshot import (
@@ -51,6 +53,7 @@ class CapturedOutcomes:
     total: Tally
     labelled: Labelled
     favourable: int | None
+    basis: Basis | None
     windows: tuple[CapturedWindow, ...]
 
 
@@ -70,7 +73,7 @@ def capture_outcomes(outcomes: ModelOutcomes, watermark: int | None) -> Mapping[
         labelled = Labelled(known.count, known.delays.copy(), known.delay_sum)
         total = outcomes.totals[version]
         found[version] = CapturedOutcomes(
-            outcomes.layout(version), total, labelled, outcomes.favourable, windows
+            outcomes.layout(version), total, labelled, outcomes.favourable, outcomes.basis(version), windows
         )
     return found
 
@@ -89,12 +92,17 @@ def judge_outcomes(model: Model, captured: CapturedOutcomes, reference: Referenc
     timed = model.labels is not None and model.labels.fields.timestamp is not None
     delays = Histogram(DELAY_BOUNDS, captured.labelled.delays, captured.labelled.delay_sum) if timed else None
     return OutcomesSnapshot(
-        labels=captured.labelled.count,
+        labels=captured.labelled.count if has_labels(model) else None,
         delays=delays,
         counts=tuple(_counts(total)),
         scores=_score_outcomes(total),
         windows=tuple(_window(model, captured, window, reference) for window in captured.windows),
     )
+
+
+def has_labels(model: Model) -> bool:
+    """Whether labels come at all."""
+    return model.labels is not None or model.predictions.fields.label is not None
 
 
 def _window(
@@ -105,27 +113,39 @@ def _window(
     groups = outcomes_of(tables)
     minimum = model.performance.minimum_labels
     performance: dict[tuple[str, str], Mapping[str, Estimate]] = {}
-    told = [
+    shown = [
         (place, group)
         for place, (segment, _) in enumerate(layout.groups)
         for group in (groups[place],)
         if not segment or segment in model.segments
     ]
-    for (place, _), metrics in zip(told, performances([group for _, group in told], minimum), strict=True):
+    for (place, _), metrics in zip(shown, performances([group for _, group in shown], minimum), strict=True):
         if metrics:
             performance[layout.groups[place]] = metrics
     if model.task == "multiclass":
         for name, metrics in class_performances(groups[:1], minimum)[0].items():
             performance[CLASS, name] = metrics
     length = window.window.length
+    told = Told({}, {}, None)
+    realised = performance.get(("", ""), {})
+    if captured.basis is not None:
+        told = told_of_window(
+            captured.basis, groups[0], realised, length / MICROSECONDS, model.performance.tolerance
+        )
     return PerformanceWindow(
         name=window.window.name,
         start=(window.end - length) / MICROSECONDS,
         end=window.end / MICROSECONDS,
         rows=int(tables.rows[0]),
-        labelled=int(tables.labelled[0]),
+        labelled=int(tables.labelled[0]) if has_labels(model) else None,
         performance=performance,
         reference={} if reference is None else reference.performance,
+        estimated=told.estimated,
+        errors=told.errors,
+        concept_confidence=told.concept_confidence,
+        drops={}
+        if reference is None
+        else drops_of_window(reference, groups[0], realised, model.performance.tolerance),
         fairness=tuple(_fairness(model, layout, groups, captured.favourable)),
     )
 
@@ -172,7 +192,8 @@ def outcomes_of(tables: Dense) -> list[Outcomes]:
             cell_sums=tables.cell_sums[group] if group < layout.celled else nothing,
             confusion=tables.confusion[group],
             predicted=tables.predicted[group],
-            moments=tables.moments[group],
+            moments=tables.moments[group][: len(MOMENTS[layout.task])],
+            estimates=tables.moments[group][len(MOMENTS[layout.task]) :],
         )
         for group in range(len(layout.groups))
     ]

@@ -20,15 +20,18 @@ POSITION: Key = ("prediction", "position")
 def counts_outcomes(model: Model, references: Sequence[Reference]) -> bool:
     """Whether predictions are counted with what came true, or by groups.
 
-    Where the only reason is a label in the prediction's own record, which may be there for drift alone, they
-    are counted if the references have both as what the task needs.
+    Where the only reason is a label in the prediction's own record, which may be there for drift alone, or
+    that performance can be estimated, they are counted if the references have both as what the task needs.
     """
     asked = model.performance != Performance() or model.segments
     fields = model.predictions.fields
     if model.labels is not None or model.fairness is not None:
         return True
-    if fields.label is None or asked or model.task == "ranking":
-        return fields.label is not None
+    estimated = any(reference.outcomes is not None for reference in references)
+    if fields.label is None and not estimated:
+        return False
+    if asked or model.task == "ranking":
+        return True
     if fields.prediction is None:
         return model.task == "binary" and fields.score is not None
     wrong = CategoricalColumn if model.task == "regression" else NumericColumn

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from drift_exporter.config.schema import Model
 from drift_exporter.count.binner import Binner
+from drift_exporter.count.layout import Layout
 from drift_exporter.count.tally import Tally, TallyLayout, count_answers, empty
 from drift_exporter.decode.plan import Plan
 from drift_exporter.decode.records import Records
@@ -21,8 +22,10 @@ from drift_exporter.join.engine import LabelJoin
 from drift_exporter.join.matched import Matched
 from drift_exporter.join.rows import NEVER, PREDICTIONS
 from drift_exporter.join.run import Document, Fetch
+from drift_exporter.judge.estimation.dle import ErrorModel
 from drift_exporter.outcomes.answers import VALUE, Reader, Rows, renamed_labels
 from drift_exporter.outcomes.classes import text_of
+from drift_exporter.outcomes.estimating import Basis, make_basis, make_error_estimators
 from drift_exporter.reference.model import FloatArray, IntArray, Reference
 from drift_exporter.snapshot import DELAY_BOUNDS
 from drift_exporter.window.slices import MICROSECONDS, Window, assign, make_levels
@@ -87,21 +90,29 @@ NOTHING = Joined(None, ())
 class ModelOutcomes:
     """Counts a model's predictions and outcomes."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all that a model's counts depend on
         self,
         model: Model,
         windows: tuple[Window, ...],
         plan: Plan,
         references: Mapping[str | None, Reference],
+        *,
+        layouts: Mapping[str | None, Layout],
         fetch: Fetch,
+        errors: Mapping[str | None, ErrorModel],
     ) -> None:
-        """``fetch`` reads what was saved. Raises ConfigurationError where the classes are not known."""
+        """``layouts`` and ``errors`` (models of a regression's errors) by the reference's version.
+
+        ``fetch`` reads what was saved. Raises ConfigurationError where the classes are not known.
+        """
         self.model = model
         self.offset = round(model.performance.offset * MICROSECONDS)
         self.levels = make_levels(reaching_back(windows, self.offset), None)
-        self.reader = Reader(model, plan, references)
+        self._errors = errors
+        self.reader = Reader(model, plan, references, [], make_error_estimators(errors, layouts))
         self.favourable = self._favourable()
         self._layouts: dict[str, TallyLayout] = {}
+        self._bases: dict[str, Basis | None] = {}
         self.rings: dict[str, TallyRing] = {}
         self.totals: dict[str, Tally] = {}
         self.labelled: dict[str, Labelled] = {}
@@ -144,9 +155,21 @@ class ModelOutcomes:
             return self.reader.remap(rows, header)
         return renamed_labels(rows, header, self.reader.classes)
 
-    def replan(self, plan: Plan) -> None:
+    def replan(self, plan: Plan, layouts: Mapping[str | None, Layout]) -> None:
         """Read records by another plan from now on, which tells more versions apart."""
-        self.reader = Reader(self.model, plan, self.reader.references, self.reader.versions)
+        estimators = make_error_estimators(self._errors, layouts)
+        self.reader = Reader(self.model, plan, self.reader.references, self.reader.versions, estimators)
+
+    def basis(self, version: str) -> Basis | None:
+        """What estimates of a version rest on; None where its reference has no labels."""
+        if version not in self._bases:
+            references = self.reader.references
+            reference = references.get(version, references.get(None))
+            errors = self._errors.get(version, self._errors.get(None))
+            self._bases[version] = (
+                None if reference is None else make_basis(reference, self.layout(version), errors)
+            )
+        return self._bases[version]
 
     def prepare(
         self,

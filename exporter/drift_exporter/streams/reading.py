@@ -96,6 +96,12 @@ def positive_labels(model: Model, references: Sequence[Reference]) -> tuple[str,
         for column in (reference.by_name.get(_LABEL),)
         if isinstance(column, CategoricalColumn)
         for category in column.categories
+    } | {
+        "1" if name in _TRUE else "0" if name in _FALSE else name
+        for reference in references
+        if reference.outcomes is not None
+        for name in reference.outcomes.classes
+        if name
     }
     name = _configured(model) or positive_class(sorted(known))
     if name is None:
