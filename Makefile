@@ -5,10 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test lint bench bench-detection dashboards clean servers
+.PHONY: help install demo demo-s2 test lint bench bench-detection dashboards clean servers
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 install: $(STAMP)  ## the exporter and its tools, in .venv
 
@@ -48,6 +48,9 @@ dashboards: install  ## regenerate dashboards/json
 
 demo: install servers  ## a real model's real drift, from log lines to an alert (ONCE=1: exit when it has arrived)
 	$(BIN)/python examples/employment/demo.py $(if $(ONCE),--once)
+
+demo-s2: install servers  ## clicks fall while inputs stay: late labels, concept drift, one alert (ONCE=1: exit when it has arrived)
+	$(BIN)/python examples/clicks/demo.py $(if $(ONCE),--once)
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) build

@@ -12,7 +12,17 @@ from hypothesis import settings
 settings.register_profile("no_deadline", deadline=None)
 settings.load_profile("no_deadline")
 
-LONGEST = ("kill", "push-kill", "kafka-replicas", "kafka", "demo", "demo-program", "latency", "disks")
+LONGEST = (
+    "kill",
+    "push-kill",
+    "kafka-replicas",
+    "kafka",
+    "demo",
+    "demo-s2",
+    "demo-program",
+    "latency",
+    "disks",
+)
 """Groups, whose tests run one after the other in one process."""
 
 

@@ -21,10 +21,12 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), flags=re.MULTILINE | re.DOTALL)
 
 
-def test_the_readme_configuration_loads(tmp_path: Path) -> None:
-    (example,) = blocks(ROOT / "README.md", "yaml")
-    (tmp_path / "config.yml").write_text(example)
-    assert ["fraud"] == [model.name for model in load_config(tmp_path / "config.yml").models]
+def test_the_readmes_configurations_load(tmp_path: Path) -> None:
+    names = []
+    for example in blocks(ROOT / "README.md", "yaml"):
+        (tmp_path / "config.yml").write_text(example)
+        names += [model.name for model in load_config(tmp_path / "config.yml").models]
+    assert ["fraud", "clicks"] == names
 
 
 def test_the_example_of_a_shared_log_prints_what_is_shown(tmp_path: Path) -> None:

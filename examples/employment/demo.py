@@ -8,11 +8,8 @@ waits less; the shipped ones are tested at their real length by the tests in ale
 
 import argparse
 import contextlib
-import shutil
-import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,21 +20,14 @@ import requests
 import yaml
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent))
 
 from employment.traffic import Traffic, live, reference_lines, traffic  # noqa: E402  # found by the line above
-from support.handles import Prometheus, ServerError  # noqa: E402
+from support.demonstration import BUILD, WELL_KNOWN, DemoError, empty, run, say, stay_up  # noqa: E402
+from support.handles import Prometheus  # noqa: E402
 from support.stack import ANY_PORTS, Ports, Stack, awaited, received, replay, stack  # noqa: E402
 
-BUILD = ROOT / "build" / "demo"
-WELL_KNOWN = Ports(exporter=10101, prometheus=9090, alertmanager=9093)
 FIRST_LINES = 100
-FAILED, INTERRUPTED = 1, 130
-
-
-class DemoError(RuntimeError):
-    """The demo did not show what it should; the text says what was missing."""
 
 
 @dataclass(frozen=True)
@@ -78,52 +68,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--no-shift", action="store_true", help="replay 2018 as it was: the demo must fail")
     parser.add_argument("--folder", type=Path, help="an empty folder to work in instead of build/demo")
     options = parser.parse_args(arguments)
-    stopped, come = _stop_by_signal(), False
     pace = Pace(Pace.stable / options.speed, Pace.shifted / options.speed, options.patience)
-    try:
-        folder = _empty(options.folder)
+
+    def play(come: Callable[[], None]) -> None:
+        folder = empty(options.folder, BUILD / "demo")
         with demo(folder, pace, WELL_KNOWN, shift=not options.no_shift, say=say) as shown:
             tell(shown)
-            come = True
+            come()
             if not options.once:
-                stay_up(shown)
-    except (Exception, KeyboardInterrupt) as error:
-        # A query that is interrupted raises an error of its own.
-        if stopped.is_set():
-            say("stopped" if come else "stopped before the page had come")
-            return 0 if come else INTERRUPTED
-        if isinstance(error, DemoError | ServerError | TimeoutError):
-            say(f"FAILED: {error}")
-            return FAILED
-        raise
-    return 0
+                stay_up(shown.stack, "live traffic of the shifted mix")
 
-
-def _stop_by_signal() -> threading.Event:
-    """End in order by a signal, once: those that come after must not disturb the ending of the servers."""
-    stopped = threading.Event()
-    endings = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-    def interrupt(*_: object) -> None:
-        for ending in endings:
-            signal.signal(ending, signal.SIG_IGN)
-        stopped.set()
-        raise KeyboardInterrupt
-
-    for ending in endings:
-        signal.signal(ending, interrupt)
-    return stopped
-
-
-def _empty(folder: Path | None) -> Path:
-    """The folder to work in; a given one must be empty, the usual one is emptied."""
-    if folder is None:
-        shutil.rmtree(BUILD, ignore_errors=True)
-        folder = BUILD
-    elif folder.exists() and any(folder.iterdir()):
-        raise DemoError(f"{folder} is not empty")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder.resolve()
+    return run(play)
 
 
 @contextlib.contextmanager
@@ -272,22 +227,6 @@ def tell(shown: Shown) -> None:
     print(f"  Alertmanager {running.alertmanager.url}/#/alerts")
     print("  The dashboard needs Grafana, which is not started here: docker compose up does.")
     print()
-
-
-def stay_up(shown: Shown) -> None:
-    """Wait for Ctrl-C, or for a server that ends."""
-    say("everything stays up, with live traffic of the shifted mix, until Ctrl-C")
-    servers = (shown.stack.exporter, shown.stack.prometheus, shown.stack.alertmanager)
-    while True:
-        for server in servers:
-            if server.process.poll() is not None:
-                raise DemoError(f"a server ended by itself: {server.log[-2000:]}")
-        time.sleep(0.5)
-
-
-def say(text: str) -> None:
-    """One line for the person who watches."""
-    print(f"demo: {text}", flush=True)
 
 
 if __name__ == "__main__":

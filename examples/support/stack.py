@@ -46,18 +46,25 @@ def stack(
     folder: Path,
     config: Path,
     ports: Ports = ANY_PORTS,
+    *,
+    group_as_shipped: bool = False,
     **shorter: Any,  # noqa: ANN401
 ) -> Iterator[Stack]:
     """Run all of them with their files in ``folder``, scraping and evaluating every second.
 
-    ``shorter`` goes to :func:`support.short_rules.shorten_rules`. Links in notifications are those of the
-    servers that run; Prometheus serves the runbooks. Grafana is not among them.
+    ``shorter`` goes to :func:`support.short_rules.shorten_rules`, ``group_as_shipped`` to :func:`routing`.
+    Links in notifications are those of the servers that run; Prometheus serves the runbooks. Grafana is not
+    among them.
     """
     rules = folder / "rules"
     assets = f"--web.user-assets={ALERTING}"
     with (
         Webhook() as hook,
-        alertmanager(folder / "alertmanager", routing(hook.url), port=ports.alertmanager) as alerts,
+        alertmanager(
+            folder / "alertmanager",
+            routing(hook.url, group_as_shipped=group_as_shipped),
+            port=ports.alertmanager,
+        ) as alerts,
         exporter(folder / "exporter", config, port=ports.exporter) as metrics,
         prometheus(
             folder / "prometheus",
@@ -74,11 +81,15 @@ def stack(
         yield Stack(metrics, server, alerts, hook)
 
 
-def routing(hook: str) -> dict[str, object]:
-    """The shipped routing with every receiver replaced by a local webhook, and without its waits."""
+def routing(hook: str, *, group_as_shipped: bool = False) -> dict[str, object]:
+    """The shipped routing with every receiver replaced by a local webhook.
+
+    Alertmanager waits for company of an alert next to no time, or ``group_as_shipped``: 10 s for pages, 30 s
+    for tickets, and five minutes until it tells of what was added.
+    """
     shipped = yaml.safe_load((ALERTING / "alertmanager" / "alertmanager.yml").read_text(encoding="utf-8"))
     route: dict[str, Any] = shipped["route"]
-    for part in (route, *route["routes"]):
+    for part in () if group_as_shipped else (route, *route["routes"]):
         part.update(group_wait="1s", group_interval="2s")
     receivers = [
         {"name": receiver["name"], "webhook_configs": [{"url": f"{hook}/{receiver['name']}"}]}

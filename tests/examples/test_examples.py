@@ -17,10 +17,11 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 GOLDEN = Path(__file__).parent / "golden"
 LOGS = {
     "car_loan": "logs/predictions.csv",
+    "clicks": "logs/predictions.ndjson",
     "employment": "logs/predictions.ndjson",
     "latency": "logs/predictions.ndjson",
 }
-WITH_REFERENCE = ("car_loan", "employment")
+WITH_REFERENCE = ("car_loan", "clicks", "employment")
 # What is different each time: the program and its process, when it was started, how long it took.
 VOLATILE = re.compile(
     r"^(# (HELP|TYPE) )?(python|process|drift_exporter_(build|evaluation_duration|config_last))_.*\n",
@@ -174,6 +175,26 @@ def test_employment_finds_the_shifted_mix_of_the_last_day(tmp_path: Path) -> Non
     assert 600 == series(metrics, "model_window_samples")[("24h",)]
 
 
+def test_clicks_tells_concept_drift_from_data_drift(tmp_path: Path) -> None:
+    copy = shutil.copytree(EXAMPLES / "clicks", tmp_path / "clicks")
+    metrics = drift_exporter("once", "--config", copy / "config.yml").output
+    concept = by_model(metrics, "model_concept_drift_confidence", 'window="7d"')
+    assert {"clicks", "clicks_control"} == concept.keys()
+    assert concept["clicks"] >= 0.99
+    assert concept["clicks_control"] < 0.5
+    rate = by_model(metrics, "model_performance", 'metric="click_through_rate"', 'window="7d"')
+    assert 0.8 < rate["clicks"] / rate["clicks_control"] < 0.9
+    data = by_model(metrics, "model_dataset_drift_confidence", 'window="7d"')
+    assert {"clicks", "clicks_control"} == data.keys()
+    assert all(value < 0.5 for value in data.values())
+
+
+def by_model(metrics: str, name: str, *labels: str) -> dict[str, float]:
+    """Values of the samples of a metric with all of these labels, by model."""
+    found = re.findall(rf'^{name}{{(.*model="([^"]*)".*)}} (\S+)$', metrics, re.MULTILINE)
+    return {model: float(value) for text, model, value in found if all(label in text for label in labels)}
+
+
 @pytest.mark.parametrize("name", LOGS)
 def test_generated_files_are_those_of_the_generator(name: str, tmp_path: Path) -> None:
     importlib.import_module(f"{name}.generate").generate(tmp_path)
@@ -209,5 +230,6 @@ def test_says_where_its_data_is_from(name: str) -> None:
 
 @every_example
 def test_is_small(name: str) -> None:
-    sizes = {path: path.stat().st_size for path in (EXAMPLES / name / "logs").iterdir()}
+    logs = [path for folder in ("logs", "labels") for path in (EXAMPLES / name / folder).glob("*")]
+    sizes = {path: path.stat().st_size for path in logs}
     assert all(size < 1_200_000 for size in sizes.values()), sizes

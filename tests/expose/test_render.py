@@ -24,6 +24,7 @@ from drift_exporter.expose.negotiation import Format
 from drift_exporter.expose.render import Rendered, render
 from drift_exporter.snapshot import Snapshot
 from support import snapshots as build
+from support.performance_feed import labelled_snapshot
 
 GOLDEN = Path(__file__).parent / "golden"
 LIMIT = 50_000
@@ -43,11 +44,14 @@ def samples(snapshot: Snapshot, form: Format) -> Iterator[Sample]:
     return (sample for family in parsed(snapshot, form) for sample in family.samples)
 
 
+@pytest.mark.parametrize(
+    ("name", "snapshot"), [("small", build.small_snapshot()), ("labelled", labelled_snapshot())]
+)
 @pytest.mark.parametrize("form", FORMATS)
-def test_golden(form: Format) -> None:
-    body = rendered(build.small_snapshot()).body(form).decode("utf-8")
+def test_golden(form: Format, name: str, snapshot: Snapshot) -> None:
+    body = rendered(snapshot).body(form).decode("utf-8")
     stable = re.sub(r'python_version="[^"]*",version="[^"]*"', 'python_version="3.x.y",version="x.y.z"', body)
-    golden = GOLDEN / f"small.{form}"
+    golden = GOLDEN / f"{name}.{form}"
     if os.environ.get("UPDATE_GOLDEN") == "1":
         golden.parent.mkdir(exist_ok=True)
         golden.write_text(stable, encoding="utf-8")
@@ -55,7 +59,9 @@ def test_golden(form: Format) -> None:
 
 
 @pytest.mark.servers
-@pytest.mark.parametrize("snapshot", [build.small_snapshot(), build.rich_snapshot(), build.snapshot()])
+@pytest.mark.parametrize(
+    "snapshot", [build.small_snapshot(), build.rich_snapshot(), labelled_snapshot(), build.snapshot()]
+)
 def test_promtool_has_nothing_to_say(snapshot: Snapshot) -> None:
     body = render(snapshot, series_limit=LIMIT).body("text")
     promtool = shutil.which("promtool")

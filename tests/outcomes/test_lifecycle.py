@@ -2,102 +2,33 @@
 
 import random
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prometheus_client.parser import text_string_to_metric_families
 
 from drift_exporter.config import load_config
 from drift_exporter.expose.render import render
-from drift_exporter.reference.bins import categorical_column
-from drift_exporter.reference.store import save_reference
 from drift_exporter.runtime import ModelRuntime, make_model, take_snapshot
 from drift_exporter.state.store import Store
-from support.labelled import START, metrics, values, write_labelled, write_rows
-from support.records import reference
-
-NOW = START + 10 * 86_400
-DAY = 86_400
-Row = dict[str, Any]
-
-TOLD = (
-    *("model_performance", "model_performance_lower", "model_label_coverage_ratio", "model_outcomes_total"),
-    *("model_score_outcomes_total", "model_score_outcomes_score_sum_total", "model_fairness"),
-    *("model_labels_total", "model_label_delay_seconds_bucket", "model_label_delay_seconds_sum"),
-    *("model_labels_early", "model_predictions_pending"),
+from support.labelled import (
+    DAY,
+    NOW,
+    START,
+    Row,
+    configure,
+    labels,
+    metrics,
+    predictions,
+    same,
+    told,
+    values,
+    write_rows,
 )
-
-
-def predictions(count: int, seed: int = 1) -> list[Row]:
-    chance = random.Random(seed)  # noqa: S311  # no secret
-    return [
-        {
-            "ts": START + i * 120 + chance.uniform(0, 60),
-            "id": f"r{i}",
-            "v": chance.choice(["1", "2"]),
-            "s": (score := round(chance.random(), 6)),
-            "p": int(score > 0.5),
-            "f": {"country": chance.choice(["de", "fr", "it", None])},
-        }
-        for i in range(count)
-    ]
-
-
-def labels(rows: Sequence[Row], seed: int = 2) -> list[Row]:
-    """A label for nine of ten, up to two days after its prediction."""
-    chance = random.Random(seed)  # noqa: S311  # no secret
-    return [
-        {"id": row["id"], "y": int(chance.random() < row["s"]), "at": row["ts"] + chance.uniform(1, 2 * DAY)}
-        for row in rows
-        if chance.random() < 0.9
-    ]
-
-
-MODEL = {
-    "task": "binary",
-    "reference": "reference.json",
-    "fields": {
-        "timestamp": "ts",
-        "id": "id",
-        "version": "v",
-        "prediction": "p",
-        "score": "s",
-        "features": {"country": "f.country"},
-    },
-    "labels": {"fields": {"id": "id", "label": "y", "timestamp": "at"}, "max_delay": "3d"},
-    "segments": ["country"],
-    "fairness": {"attribute": "country", "favourable": 1, "minimum_group": 50},
-}
-
-
-def configure(folder: Path, **changes: Any) -> Path:  # noqa: ANN401
-    country = categorical_column("country", "feature", {"de": 500, "fr": 300}, 0, 10)
-    answer = categorical_column("prediction", "prediction", {"0": 400, "1": 400}, 0, 10)
-    save_reference(reference(country, answer, model="m"), folder / "reference.json")
-    return write_labelled(folder, {**MODEL, **changes}, windows=["24h", "7d"], state_dir="state")
-
-
-def told(text: str) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
-    """All that is to be the same, by metric and labels."""
-    found: dict[str, dict[tuple[tuple[str, str], ...], float]] = {name: {} for name in TOLD}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            if sample.name in found:
-                found[sample.name][tuple(sorted(sample.labels.items()))] = sample.value
-    assert all(found.values())
-    return found
-
-
-def same(expected: str, actual: str) -> None:
-    first, second = told(expected), told(actual)
-    for name, own in first.items():
-        assert second[name] == pytest.approx(own, rel=1e-9), name
 
 
 @cache

@@ -52,7 +52,7 @@ def draw_reference(
     return count_outcomes(("0", "1"), answers, labels, (1,), (scores,), (column,))
 
 
-def draw_window(  # noqa: PLR0913, PLR0917 - what may differ from the reference
+def draw_window(  # noqa: PLR0917 - what may differ from the reference
     random: np.random.Generator,
     outcomes: ReferenceOutcomes,
     rows: int,

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from drift_exporter.count.binner import Binner
 from drift_exporter.reference.model import FloatArray, IntArray
 
 UNTOLD = -1
@@ -21,7 +22,10 @@ UNTOLD = -1
 ANY = 2
 """Third index of ``cells`` where all predictions count, labelled or not."""
 
-_DENSE = 1 << 22
+_DENSE = 1 << 21
+"""Places of all slices together up to which counting goes by an array of all of them."""
+
+_BLOCK_ROWS = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,11 @@ class TallyLayout:
         """Number of the first group of each column."""
         sizes = [len(one.values) for one in self.columns]
         return tuple(1 + sum(sizes[:i]) for i in range(len(sizes)))
+
+    @cached_property
+    def binners(self) -> tuple[Binner, ...]:
+        """What finds the bins of each scored class."""
+        return tuple(Binner(edges) for edges in self.edges)
 
     @property
     def bins(self) -> int:
@@ -140,6 +149,17 @@ class Answers:
     labels: IntArray | None = None
     weights: IntArray | None = None
 
+    def some(self, rows: slice) -> "Answers":
+        """Those of some rows."""
+        return Answers(
+            tuple(values[rows] for values in self.groups),
+            self.predicted[rows],
+            self.scores[:, rows],
+            self.moments[rows],
+            None if self.labels is None else self.labels[rows],
+            None if self.weights is None else self.weights[rows],
+        )
+
 
 @dataclass(frozen=True)
 class _Part:
@@ -175,21 +195,45 @@ def count_answers(layout: TallyLayout, answers: Answers, slices: IntArray, size:
 
     Without labels all are counted as predictions, whether a label will come or not.
     """
+    moments = _moments(layout, answers, slices, size)
+    width = layout.size
+    if size * width > _DENSE:
+        key, weight, scores = _keyed(layout, answers, slices)
+        return _split(*_merged(key, weight, scores), moments, width)
+    counts, sums = np.zeros(size * width, dtype=np.int64), np.zeros(size * width)
+    touched = np.zeros(size * width, dtype=np.bool_)
+    # Adding up all places costs something, too, so that blocks are the larger the more of those there are.
+    block = max(_BLOCK_ROWS, size * width)
+    for start in range(0, len(slices), block):
+        rows = slice(start, start + block)
+        key, weight, scores = _keyed(layout, answers.some(rows), slices[rows])
+        # Weights are whole numbers, which add up exactly.
+        counts += np.rint(np.bincount(key, weight, minlength=size * width)).astype(np.int64)
+        sums += np.bincount(key, scores, minlength=size * width)
+        touched[key] = True
+    places = np.flatnonzero(touched & (counts != 0))
+    return _split(places, counts[places], sums[places], moments, width)
+
+
+def _keyed(layout: TallyLayout, answers: Answers, slices: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
+    """Places of all slices one after the other, what is added there, and the scores; all (n,)."""
     everything = np.zeros(len(slices), dtype=np.int64)
     told = answers.predicted != UNTOLD
+    mask = None if told.all() else told
     if answers.labels is None:
-        parts = [_Part("rows", everything, None), _Part("predicted", _codes(layout, answers.predicted), told)]
+        parts = [_Part("rows", everything, None), _Part("predicted", _codes(layout, answers.predicted), mask)]
     else:
         codes = len(layout.classes) + 1
         place = _codes(layout, answers.predicted) * codes + _codes(layout, answers.labels)
-        parts = [_Part("labelled", everything, None), _Part("confusion", place, told)]
+        parts = [_Part("labelled", everything, None), _Part("confusion", place, mask)]
     if not layout.classes:
         parts = parts[:1]
-    weights = np.ones(len(slices), dtype=np.int64) if answers.weights is None else answers.weights
     rows, places, scores = _placed(layout, answers, parts)
-    key = slices[rows] * layout.size + places
-    moments = _moments(layout, answers, slices, size, weights)
-    return _split(key, weights[rows], scores * weights[rows], moments, layout.size)
+    key = places + slices[rows] * layout.size
+    if answers.weights is None:
+        return key, np.ones(len(key), dtype=np.int64), scores
+    weight = answers.weights[rows]
+    return key, weight, scores * weight
 
 
 def dense(layout: TallyLayout, tallies: Sequence[Tally]) -> Dense:
@@ -245,7 +289,7 @@ def _cells(layout: TallyLayout, answers: Answers, one: int) -> tuple[IntArray, I
     """Rows that are in a cell of a scored class, and its place within the group's cells."""
     score, code = answers.scores[one], layout.scored[one]
     used = np.flatnonzero(np.isfinite(score) & (answers.predicted != UNTOLD))
-    found = np.searchsorted(layout.edges[one], score[used])
+    found = layout.binners[one].bin(score[used])
     predicted = (answers.predicted[used] == code).astype(np.int64)
     third = ANY if answers.labels is None else (answers.labels[used] == code).astype(np.int64)
     return used, ((one * 2 + predicted) * 3 + third) * layout.bins + found
@@ -258,37 +302,30 @@ def _groups(layout: TallyLayout, answers: Answers) -> list[IntArray]:
     return [everything, *(start + values for start, values in by_column)]
 
 
-def _moments(
-    layout: TallyLayout, answers: Answers, slices: IntArray, size: int, weights: IntArray
-) -> FloatArray:
+def _moments(layout: TallyLayout, answers: Answers, slices: IntArray, size: int) -> FloatArray:
     """Sums (size, groups, M)."""
     groups = len(layout.groups)
     found = np.zeros((size * groups, layout.moments))
-    if layout.moments:
-        weighted = answers.moments * weights[:, None]
+    some = np.flatnonzero(answers.moments.any(axis=0))
+    if len(some):
+        weighted = answers.moments[:, some]
+        if answers.weights is not None:
+            weighted = weighted * answers.weights[:, None]
         for own in _groups(layout, answers):
             place = slices * groups + own
-            for column in range(layout.moments):
-                found[:, column] += np.bincount(place, weighted[:, column], minlength=size * groups)
+            for column, values in zip(some, weighted.T, strict=True):
+                found[:, column] += np.bincount(place, values, minlength=size * groups)
     return found.reshape(size, groups, layout.moments)
 
 
 def _split(
-    key: IntArray, weight: IntArray, scores: FloatArray, moments: FloatArray, width: int
+    places: IntArray, counts: IntArray, sums: FloatArray, moments: FloatArray, width: int
 ) -> list[Tally]:
-    """One tally for each of the slices, which stand in ``key`` as multiples of ``width``."""
-    size = len(moments)
-    if size * width <= _DENSE:
-        counted = np.bincount(key, weight, minlength=size * width)
-        touched = np.flatnonzero(np.bincount(key, minlength=size * width))
-        sums: FloatArray = np.bincount(key, scores, minlength=size * width)[touched].astype(np.float64)
-        counts = np.rint(counted[touched]).astype(np.int64)
-    else:
-        touched, counts, sums = _merged(key, weight, scores)
-    ends = np.searchsorted(touched, np.arange(1, size + 1) * width)
+    """One tally for each of the slices, which stand in ``places`` as multiples of ``width``."""
+    ends = np.searchsorted(places, np.arange(1, len(moments) + 1) * width)
     starts = np.append(0, ends[:-1])
     return [
-        Tally(touched[start:end] - i * width, counts[start:end], sums[start:end], moments[i])
+        Tally(places[start:end] - i * width, counts[start:end], sums[start:end], moments[i])
         for i, (start, end) in enumerate(zip(starts, ends, strict=True))
     ]
 

@@ -50,7 +50,7 @@ PREDICTIONS_PENDING = MetricDefinition(
     "model_predictions_pending",
     "gauge",
     "records",
-    "Predictions that a label can still be joined to, with or without one.",
+    "Predictions that wait for their label.",
     ("model",),
 )
 OUTCOMES = MetricDefinition(

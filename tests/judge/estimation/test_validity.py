@@ -52,6 +52,14 @@ def test_a_drop() -> None:
     assert drop("log_loss", 0.8) == pytest.approx(0.0, abs=1e-4)
 
 
+@pytest.mark.parametrize("false_rate", ["false_negative_rate", "false_positive_rate"])
+@pytest.mark.parametrize("value", [0.8, 0.84, 0.855, 0.88])
+def test_a_false_rate_rises_as_surely_as_the_true_one_falls(false_rate: str, value: float) -> None:
+    more = {"reference_rows": 5_000}
+    true_rate = drop("recall", value, **more)
+    assert true_rate == pytest.approx(drop(false_rate, 1 - value, reference=0.1, **more))
+
+
 def test_a_small_reference_limits_how_sure_one_may_be() -> None:
     large, small = drop("accuracy", 0.82), drop("accuracy", 0.82, reference_rows=500)
     assert large is not None

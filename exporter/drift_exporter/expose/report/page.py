@@ -7,6 +7,7 @@ from drift_exporter.expose.report.columns import METHODS, badness, by_share, car
 from drift_exporter.expose.report.document import document
 from drift_exporter.expose.report.markup import Markup, join, named, tag
 from drift_exporter.expose.report.multivariate import together
+from drift_exporter.expose.report.performance import performance_section
 from drift_exporter.expose.report.streams import stream_facts
 from drift_exporter.expose.report.verdict import verdict
 from drift_exporter.expose.report.words import (
@@ -55,6 +56,7 @@ def report_page(  # noqa: PLR0913 (what is shown, and how)
             body += _choices(model, shown, window_shown)
         body.append(_facts(model, shown, window_shown, created))
         if window_shown is not None:
+            body += performance_section(shown, window_shown.name)
             body += together(window_shown)
         if window_shown is not None and window_shown.columns:
             shared = any(column.contribution is not None for column in window_shown.columns)

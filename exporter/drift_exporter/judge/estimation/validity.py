@@ -45,6 +45,9 @@ HIGHER_IS_BETTER: Mapping[str, bool] = {
 }
 """Whether more of a metric is better. ``bias`` is best at 0 and cannot be told to fall."""
 
+_FALSE_RATES = frozenset({"false_negative_rate", "false_positive_rate"})
+"""Shares of wrong answers: what may be lost of them is a share of the right ones, as of recall."""
+
 _RELATIVE = frozenset({"mean_absolute_error", "root_mean_squared_error"})
 
 
@@ -77,12 +80,16 @@ def performance_drop_confidence(  # noqa: PLR0913 - a value with its interval, w
     """How sure one may be that a metric is worse than its reference by more than ``tolerance`` of it.
 
     ``value`` has the 95 % interval ``lower`` to ``upper`` from ``rows`` labelled records. The reference's own
-    doubt is taken to be that of the window for as many records as it has, ``reference_rows``. None for a
-    metric that has no better end, and without records on either side.
+    doubt is taken to be that of the window for as many records as it has, ``reference_rows``. Of a false rate
+    the share of right answers is judged, so that a false negative rate alarms just where recall does: a rise
+    from 0.13 to 0.14 is no more than a fall from 0.87 to 0.86. None for a metric that has no better end, and
+    without records on either side.
     """
     higher = HIGHER_IS_BETTER.get(metric)
     if higher is None or rows <= 0 or reference_rows <= 0:
         return None
+    if metric in _FALSE_RATES:
+        value, lower, upper, reference, higher = 1 - value, 1 - upper, 1 - lower, 1 - reference, True
     # Of an interval that is not even the side counts on which the reference lies.
     reach = upper - value if higher else value - lower
     deviation = reach / WIDTH
