@@ -17,6 +17,7 @@ def test_what_was_realised_and_estimated_stands_beside_the_reference() -> None:
     page = text_of([str(part) for part in performance_section(version, "24h")])
 
     assert "2,000, of which 1,200 (60.0 %) have a label." in page
+    assert "Concept drift: what is right has changed" in page
     assert "Labels go with scores otherwise than in the reference: confidence 99.5 %." in page
     assert "Metric Realised 95 % interval Reference Estimated Estimate off by" in page
     assert "roc auc 0.71 0.69 to 0.73 0.81 0.76 +0.05" in page

@@ -4,9 +4,19 @@ from collections.abc import Sequence
 
 from drift_exporter.expose.report.markup import Markup, join, named, tag
 from drift_exporter.expose.report.words import EN_DASH, count, number, percent, span, sureness
+from drift_exporter.judge.estimation.validity import kind_of_drift
 from drift_exporter.snapshot import Estimate, FairnessValue, PerformanceWindow, VersionSnapshot
 
 LESS = "\N{MINUS SIGN}"
+
+KINDS = {
+    "concept": "Concept drift: what is right has changed; the model has to be learned anew.",
+    "data": "Data drift: the inputs have moved, and that explains the loss of performance.",
+    "loss": "Performance has fallen; neither inputs nor scores have moved.",
+    "early warning": "The scores have moved, and labels are not there yet to tell what that costs.",
+    "harmless": "The inputs have moved; as far as labels tell, that costs no performance.",
+}
+"""What is said of each kind of drift."""
 
 ATTRIBUTE_METRICS = {
     "demographic_parity_ratio": "smallest share of favourable answers over the largest; below 0.8 the "
@@ -27,15 +37,25 @@ def performance_section(version: VersionSnapshot, window: str) -> list[Markup]:
     shown = next((one for one in version.outcomes.windows if one.name == window), None)
     if shown is None:
         return []
-    return [*_performance(shown), *_fairness(shown)]
+    drift = next((one for one in version.windows if one.name == window), None)
+    kind = None
+    if drift is not None:
+        scores = max(
+            (one.adjusted_confidence for one in drift.columns if one.column.kind == "score"), default=None
+        )
+        drop = max(shown.drops.values(), default=None)
+        kind = kind_of_drift(drift.dataset_confidence, scores, shown.concept_confidence, drop)
+    return [*_performance(shown, kind), *_fairness(shown)]
 
 
-def _performance(window: PerformanceWindow) -> list[Markup]:
+def _performance(window: PerformanceWindow, kind: str | None) -> list[Markup]:
     realised = window.performance.get(("", ""), {})
     metrics = [*realised, *(metric for metric in window.estimated if metric not in realised)]
     if not metrics and not window.labelled:
         return []
     found = [tag("h2", "Performance", id="performance"), tag("p", _labels(window))]
+    if kind is not None:
+        found.append(tag("p", tag("strong", KINDS[kind])))
     if window.concept_confidence is not None:
         sure = sureness(window.concept_confidence)
         text = f"Labels go with scores otherwise than in the reference: confidence {sure}."
