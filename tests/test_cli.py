@@ -233,7 +233,7 @@ def test_log_lines_are_json_where_wanted(folder: Path) -> None:
     (folder / "logs" / "a.ndjson").unlink()
     result = run("--log.format", "json", "once", "--config", folder / "config.yml")
     entry = json.loads(result.stderr.splitlines()[0])
-    assert ("warning", "drift_exporter.runtime") == (entry["level"], entry["logger"])
+    assert ("warning", "drift_exporter.feed") == (entry["level"], entry["logger"])
 
 
 @pytest.mark.parametrize(
