@@ -158,7 +158,10 @@ class ModelRuntime:
             for one in reading:
                 one.close()
         self.ingest.labels_behind = self.labels is not None and self.labels.feed.source.more
-        self.ingest.expire()
+        try:
+            self.ingest.expire()
+        except StateError as error:
+            self.feed.problem = str(error)
         return chunks
 
     def restore(self) -> None:

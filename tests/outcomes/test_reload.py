@@ -86,3 +86,38 @@ def test_counts_go_on_where_the_same_is_counted(tmp_path: Path) -> None:
         text = text_of(new)
         new.close()
     same(metrics(configure(tmp_path)), text)
+
+
+@pytest.mark.parametrize("restarted", [True, False])
+def test_labels_that_are_configured_again_begin_anew(tmp_path: Path, *, restarted: bool) -> None:
+    rows = predictions(400)
+    given = labels(rows)
+    write_rows(tmp_path / "predictions/p.ndjson", rows)
+    write_rows(tmp_path / "labels/l.ndjson", given)
+    kept = ("labels", "segments", "fairness")
+    with closing(Store(tmp_path / "state")) as store:
+        model = make(configure(tmp_path), store)
+        model.restore()
+        model.read()
+        with model.ingest.lock:
+            model.save()
+        for without in (kept, ()):
+            new = make(configure(tmp_path, *without), store)
+            if restarted:
+                model.close()
+                new.restore()
+            else:
+                new.adopt(model)
+                model.close()
+            model = new
+            model.read()
+            with model.ingest.lock:
+                model.save()
+        more = predictions(500)[400:]
+        with (tmp_path / "predictions/p.ndjson").open("a") as log:
+            log.write("".join(json.dumps(row) + "\n" for row in more))
+        model.read()
+        with model.ingest.lock:
+            model.save()
+        assert [100.0] == list(told(text_of(model))["model_predictions_pending"].values())
+        model.close()

@@ -184,8 +184,6 @@ class ModelOutcomes:
         ``times`` (rows,) and the others in microseconds; ``versions`` as of ``versions_of``.
         """
         rows = self.reader.rows(records, times, versions)
-        if self.join is not None:
-            self.join.relabel(self.reader.dictionary)
         labels = None
         if self.model.predictions.fields.label is not None:
             labels = self.reader.labels(records)
@@ -210,6 +208,8 @@ class ModelOutcomes:
         """
         if self.join is None or not len(prepared.rows):
             return NOTHING
+        # There may be new versions among these rows.
+        self.join.relabel(self.reader.dictionary)
         unread = NEVER if labels_behind else None
         matched = self.join.match_predictions(prepared.rows, horizon, unread)
         return Joined(matched, self._matched(matched, watermark, horizon))

@@ -112,7 +112,8 @@ def changes_of(ingest: ModelIngest, *, anew: bool) -> Changes:
         numbers = ingest.ids.blocks if anew else ingest.ids.added
         ids, removed = {number: ingest.ids.blocks[number] for number in numbers}, tuple(ingest.ids.removed)
     state = ModelState(counters_of(ingest), versions, counts, slices, ids=ids, samples=samples)
-    return Changes(state, tuple(evicted), removed=removed, anew=anew, merges=merges)
+    waits = ingest.outcomes is not None and ingest.outcomes.join is not None
+    return Changes(state, tuple(evicted), removed=removed, anew=anew, merges=merges, waits=waits)
 
 
 def forget_changes(ingest: ModelIngest, changes: Changes) -> None:

@@ -100,7 +100,8 @@ class ModelState:
 class Changes:
     """What a save has to write. With ``anew`` it replaces the model's slices, positions, marks and ids.
 
-    ``merges`` make runs of what waits to be joined, and replace others; ``anew`` leaves runs alone.
+    ``merges`` make runs of what waits to be joined, and replace others; ``anew`` leaves runs alone. Where
+    nothing ``waits`` any more, all runs go.
 
     ``evicted`` slices, ``forgotten`` positions (serials), ``unmarked`` marks (keys) and blocks of ids that
     were ``removed`` go.
@@ -113,3 +114,4 @@ class Changes:
     removed: Sequence[int] = ()
     anew: bool = False
     merges: Sequence[Merge] = ()
+    waits: bool = True

@@ -227,6 +227,8 @@ class Store:
             "INSERT OR REPLACE INTO mark VALUES (?, ?, ?, ?)",
             (checked(model, key, value) for key, value in state.marks.items()),
         )
+        if not changes.waits:
+            run("DELETE FROM run WHERE model = ?", [model])
         for merge in changes.merges:
             write_merge(connection, model, merge)
 
