@@ -51,8 +51,11 @@ class Step:
     restarted: bool
     unread: int | None
 
-    def take_one_by_one(self, plain: PlainJoin) -> None:
+    def take_one_by_one(self, plain: PlainJoin, *, whole: bool) -> None:
         """Do the same to the rules."""
+        if whole and not self.labels and not self.events:
+            # A batch of none lets go of what has expired.
+            plain.expire(self.unread)
         for event in self.events:
             if self.labels:
                 plain.label(event, HORIZON)
@@ -119,7 +122,7 @@ def test_like_the_rules_however_the_records_are_cut_and_saved(
     counts: Counter[str] = Counter()
     outcomes: list[Outcome] = []
     for step in what:
-        step.take_one_by_one(plain)
+        step.take_one_by_one(plain, whole=whole)
         for events in [step.events] if whole else [[event] for event in step.events]:
             matched = take(join, events, labels=step.labels, unread=step.unread)
             counts.update(matched.counts)
@@ -160,7 +163,7 @@ def test_a_save_that_is_cut_short_changes_nothing(
     store = Store(folder)
     join = opened(store)
     for step in what:
-        step.take_one_by_one(plain)
+        step.take_one_by_one(plain, whole=True)
         matched = take(join, step.events, labels=step.labels, unread=step.unread)
         merges = join.merges()
         state = ModelState(model_counters(join=join.document()))

@@ -125,7 +125,7 @@ class Reading:
         old = self.model.source
         old.close()
         self.file.write_bytes(content)
-        self.model.source = FileSource(
+        self.model.feed.source = FileSource(
             old.pattern, old.format, old.line_limit, chunk_size=chunk_size, final=True, guard=old.guard
         )
 

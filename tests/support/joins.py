@@ -109,10 +109,7 @@ class PlainJoin:
         id_, time, payload = event
         if time <= horizon:
             self.newest = max(self.newest, time)
-        if self.newest != NEVER:
-            now = self.newest if unread is None else min(self.newest, unread)
-            self.due = max(self.due, (now - self.max_delay) // self.step * self.step)
-        self._expire()
+        self.expire(unread)
         if not id_:
             self.counts["prediction_without_id"] += 1
         elif time > horizon:
@@ -127,6 +124,13 @@ class PlainJoin:
             self.waiting = [one for one in self.waiting if one[0] != id_]
             for _, _, untimed, stamp, value in mine:
                 self._join(id_, stamp, untimed, value, waited=True)
+
+    def expire(self, unread: int | None) -> None:
+        """Let go of what has waited long enough."""
+        if self.newest != NEVER:
+            now = self.newest if unread is None else min(self.newest, unread)
+            self.due = max(self.due, (now - self.max_delay) // self.step * self.step)
+        self._expire()
 
     def label(self, event: Event, horizon: int) -> None:
         """A label comes."""

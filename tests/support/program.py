@@ -108,7 +108,10 @@ class _Forked:
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        if not select.select([self._ended], [], [], timeout)[0]:
+        # Not select, which takes no descriptor above 1023.
+        ready = select.poll()
+        ready.register(self._ended, select.POLLIN)
+        if not ready.poll(None if timeout is None else 1000 * timeout):
             raise subprocess.TimeoutExpired("drift-exporter", timeout or 0)
         with self._lock:
             if self.returncode is None:
