@@ -8,7 +8,10 @@ import pytest
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 
+from drift_exporter.reference.bins import categorical_column
+from drift_exporter.reference.store import save_reference
 from support.labelled import START, metrics, performance, values, write_labelled, write_rows
+from support.records import reference
 
 LATE = {"fields": {"id": "id", "label": "y", "timestamp": "at"}}
 FLOATS = NDArray[np.float64]
@@ -181,6 +184,51 @@ def test_a_multiclass_model(tmp_path: Path) -> None:
         own = performance(text, "class", name)
         assert own["precision"] == pytest.approx(sk.precision_score(label == number, answer == number))
         assert own["recall"] == pytest.approx(sk.recall_score(label == number, answer == number))
+
+
+def test_segments_and_fairness_of_a_multiclass_model_with_scores(tmp_path: Path) -> None:
+    random = np.random.default_rng(7)
+    names = np.array(["cat", "dog", "bird"])
+    scores = random.dirichlet([2, 1, 1], 1500)
+    label = np.array([random.choice(3, p=p) for p in scores])
+    answer = scores.argmax(axis=1)
+    place = random.choice(["home", "park"], 1500)
+    lines = [
+        {
+            "ts": START + i,
+            "p": str(names[answer[i]]),
+            "y": str(names[label[i]]),
+            "s": dict(zip(names.tolist(), scores[i].tolist(), strict=True)),
+            "place": str(place[i]),
+        }
+        for i in range(1500)
+    ]
+    write_rows(tmp_path / "predictions/p.ndjson", lines)
+    where = categorical_column("place", "feature", {"home": 50, "park": 50}, 0, 10)
+    save_reference(reference(where, model="m"), tmp_path / "reference.json")
+    model = {
+        "task": "multiclass",
+        "reference": "reference.json",
+        "fields": {
+            "timestamp": "ts",
+            "prediction": "p",
+            "label": "y",
+            "scores": {name: f"s.{name}" for name in names.tolist()},
+            "features": {"place": "place"},
+        },
+        "performance": {"classes": names.tolist()},
+        "segments": ["place"],
+        "fairness": {"attribute": "place", "favourable": "dog"},
+    }
+    text = metrics(write_labelled(tmp_path, model))
+
+    for name in ("home", "park"):
+        mine = place == name
+        own = performance(text, "place", name)
+        assert own["accuracy"] == pytest.approx(sk.accuracy_score(label[mine], answer[mine]), abs=1e-9)
+        rates = values(text, "model_fairness", "metric", "group")
+        assert rates["selection_rate", name] == pytest.approx((answer[mine] == 1).mean(), abs=1e-9)
+    assert "roc_auc_macro" in performance(text)
 
 
 def test_a_regression(tmp_path: Path) -> None:

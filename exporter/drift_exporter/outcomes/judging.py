@@ -114,14 +114,17 @@ def _window(
     minimum = model.performance.minimum_labels
     performance: dict[tuple[str, str], Mapping[str, Estimate]] = {}
     shown = [
-        (place, group)
-        for place, (segment, _) in enumerate(layout.groups)
-        for group in (groups[place],)
-        if not segment or segment in model.segments
+        place for place, (segment, _) in enumerate(layout.groups) if not segment or segment in model.segments
     ]
-    for (place, _), metrics in zip(shown, performances([group for _, group in shown], minimum), strict=True):
-        if metrics:
-            performance[layout.groups[place]] = metrics
+    # Groups are judged together that have the same arrays.
+    for same in (
+        [place for place in shown if place < layout.celled],
+        [place for place in shown if place >= layout.celled],
+    ):
+        found = performances([groups[place] for place in same], minimum) if same else []
+        for place, metrics in zip(same, found, strict=True):
+            if metrics:
+                performance[layout.groups[place]] = metrics
     if model.task == "multiclass":
         for name, metrics in class_performances(groups[:1], minimum)[0].items():
             performance[CLASS, name] = metrics
