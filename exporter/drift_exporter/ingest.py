@@ -44,6 +44,9 @@ from drift_exporter.window.totals import Totals
 FUTURE_TOLERANCE = 3600
 """Seconds by which a record's time may be ahead of our clock before it is left out of the windows."""
 
+JOINED_ROWS = 1 << 18
+"""Records of a chunk that are joined at once, at most: each takes some 200 bytes meanwhile."""
+
 _SCORE: tuple[Kind, str] = ("score", "score")
 _BLOCK_CELLS = 1 << 22
 _NEVER = np.iinfo(np.int64).min
@@ -374,7 +377,8 @@ class ModelIngest:
         if "_decoder" in self.__dict__:
             self._decoder.close()
         budget = divide(self.limits.memory)
-        bounds = Bounds(budget.rows_of(len(self.plan.paths()) + len(self.plan.measures)), budget.reader)
+        rows = budget.rows_of(len(self.plan.paths()) + len(self.plan.measures))
+        bounds = Bounds(rows if self.model.labels is None else min(rows, JOINED_ROWS), budget.reader)
         self._decoder = make_decoder(self._format, self.plan, self.limits.line, bounds, self._pattern)
         self._layouts = {
             version: make_layout(reference, self.plan) for version, reference in self.references.items()

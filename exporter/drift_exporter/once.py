@@ -1,11 +1,14 @@
 """``once``: read all there is, judge as of the last record, give the metrics."""
 
+import contextlib
+import tempfile
 import time
 from pathlib import Path
 
 from drift_exporter.config import load_config
 from drift_exporter.expose.render import render
 from drift_exporter.runtime import ModelRuntime, make_model, take_snapshot
+from drift_exporter.state.store import Store
 
 
 def run_once(config_path: Path) -> tuple[bytes, list[str]]:
@@ -13,8 +16,16 @@ def run_once(config_path: Path) -> tuple[bytes, list[str]]:
     config = load_config(config_path)
     now = time.time()
     models: list[ModelRuntime] = []
-    try:
-        models += (make_model(model, config, final=True) for model in config.models)
+    with contextlib.ExitStack() as stack:
+        scratch = None
+        if any(section.labels is not None for section in config.models):
+            # What waits for labels may be more than fits into memory.
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="drift-exporter-"))
+            scratch = Store(Path(folder))
+            stack.callback(scratch.close)
+        for section in config.models:
+            models.append(make_model(section, config, final=True, scratch=scratch))
+            stack.callback(models[-1].close)
         for model in models:
             model.read()
             while model.more:
@@ -25,6 +36,3 @@ def run_once(config_path: Path) -> tuple[bytes, list[str]]:
         ]
         problems += [f"model {model.name}: {model.problem}" for model in snapshot.models if model.problem]
         return render(snapshot, series_limit=config.limits.series).body("text"), problems
-    finally:
-        for model in models:
-            model.close()

@@ -48,7 +48,7 @@ from drift_exporter.sources.listing import Shard
 from drift_exporter.sources.source import Source, SourceState
 from drift_exporter.state.counters import read_model_counters
 from drift_exporter.state.model import changes_of, forget_changes, restore
-from drift_exporter.state.rows import ModelState, labels_of
+from drift_exporter.state.rows import Changes, ModelState, labels_of
 from drift_exporter.state.store import Store
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ PREDICTIONS, LABELS = "predictions", "labels"
 
 _ENDED = object()
 
-_UNSAVED_BYTES = 48 << 20
+_UNSAVED_BYTES = 12 << 20
 """What waits in memory to be joined, at most; it is saved when there is more."""
 
 POLL_INTERVAL = 1.0
@@ -73,7 +73,11 @@ _IDLE_SHARE = 1 / 100
 
 @dataclass
 class ModelRuntime:
-    """One model's source, counts and judgement."""
+    """One model's source, counts and judgement.
+
+    ``store`` is where all is saved; without one, ``scratch`` takes what waits to be joined and is too much
+    for the memory.
+    """
 
     model: Model
     ingest: ModelIngest
@@ -85,6 +89,7 @@ class ModelRuntime:
     saved: float | None = None
     dropped_series: int = 0
     store: Store | None = None
+    scratch: Store | None = None
     learner: "BinsLearner | None" = None
     learned: Path | None = None
     multivariate: Multivariate | None = None
@@ -353,8 +358,15 @@ class ModelRuntime:
     def _make_room(self) -> None:
         """Save where much waits in memory to be joined; raises StateError where that cannot be."""
         join = None if self.ingest.outcomes is None else self.ingest.outcomes.join
-        if self.store is not None and join is not None and join.unsaved > _UNSAVED_BYTES:
+        if join is None or join.unsaved <= _UNSAVED_BYTES:
+            return
+        if self.store is not None:
             self._save_now()
+        elif self.scratch is not None:
+            with self.ingest.lock:
+                merges = join.merges()
+                self.scratch.save(self.model.name, Changes(ModelState(), merges=merges), self.clock())
+                join.saved(merges)
 
     def _learn(self, chunk: Chunk, learner: "BinsLearner") -> None:
         """Lay the bins once there are records enough; this chunk is the first that is counted by them."""
@@ -428,17 +440,19 @@ def make_model(  # noqa: PLR0913  # all that differs between serve, its shards, 
     final: bool = False,
     clock: Callable[[], float] = time.time,
     store: Store | None = None,
+    scratch: Store | None = None,
     shard: Shard | None = None,
 ) -> ModelRuntime:
     """Set a model up; raises DriftExporterError where its reference or fields cannot be used.
 
-    What is counted is saved in ``store``, where there is one; what is there already is not yet restored. Of
-    the files only those of ``shard`` are read.
+    What is counted is saved in ``store``, where there is one; what is there already is not yet restored. See
+    ``ModelRuntime`` for ``scratch``. Of the files only those of ``shard`` are read.
     """
     references = load_references(model, config.state_dir)
     learned = learned_file(config.state_dir, model.name) if learns_bins(model.reference) else None
     try:
-        fetch = nothing_saved if store is None else store.fetcher(model.name)
+        kept = store or scratch
+        fetch = nothing_saved if kept is None else kept.fetcher(model.name)
         ingest = ModelIngest(
             model, config, references, clock, fetch=fetch, errors=load_error_models(model, references)
         )
@@ -468,6 +482,7 @@ def make_model(  # noqa: PLR0913  # all that differs between serve, its shards, 
         config.dead_letter,
         clock,
         store=store,
+        scratch=scratch,
         multivariate=load_multivariate(model, references),
         labels=labels,
     )

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drift_exporter import runtime
 from drift_exporter.config import load_config
 from drift_exporter.expose.render import render
 from drift_exporter.runtime import ModelRuntime, make_model, take_snapshot
@@ -80,6 +81,19 @@ def test_disturbed_labels_give_the_same(
     write_rows(tmp_path / "predictions/p.ndjson", rows)
     write_rows(tmp_path / "labels/l.ndjson", given)
     same(expected, metrics(configure(tmp_path)))
+
+
+def test_what_does_not_fit_into_memory_waits_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "_UNSAVED_BYTES", 10_000)
+    rows, given, expected = clean()
+    write_rows(tmp_path / "predictions/p.ndjson", rows)
+    half = len(given) // 2
+    for number, part in enumerate((given[:half], given[half:])):
+        write_rows(tmp_path / f"labels/{number}.ndjson", part)
+    same(expected, metrics(configure(tmp_path)))
+    assert not (tmp_path / "state/state.sqlite").exists()
 
 
 def rejected(text: str) -> dict[str, float]:

@@ -15,7 +15,7 @@ from drift_exporter.decode.formats import make_decoder
 from drift_exporter.decode.plan import CategoricalLeaf, NumericLeaf, Plan
 from drift_exporter.decode.records import Bounds, Records
 from drift_exporter.errors import ChunkTooLargeError
-from drift_exporter.ingest import FUTURE_TOLERANCE, ModelIngest, first_time
+from drift_exporter.ingest import FUTURE_TOLERANCE, JOINED_ROWS, ModelIngest, first_time
 from drift_exporter.join.rows import NEVER
 from drift_exporter.outcomes.answers import label_rows
 from drift_exporter.outcomes.model import ModelOutcomes
@@ -59,7 +59,7 @@ class LabelIngest:
         )
         self._table = self._classes.of_categories(known)
         budget = divide(config.limits.memory)
-        bounds = Bounds(budget.rows_of(len(self._plan.paths())), budget.reader)
+        bounds = Bounds(min(budget.rows_of(len(self._plan.paths())), JOINED_ROWS), budget.reader)
         source = labels.source
         self._decoder = make_decoder(
             source.decoded_as, self._plan, config.limits.line, bounds, pattern_of(source)
