@@ -27,7 +27,7 @@ from drift_exporter.config import load_config
 from drift_exporter.count.layout import make_layout
 from drift_exporter.planning import make_plan
 from drift_exporter.reference.store import load_reference
-from drift_exporter.runtime import make_model
+from drift_exporter.setting_up import make_model
 from drift_exporter.state.rows import Changes, Counts, ModelState, SavedSlice
 from drift_exporter.state.store import Store
 

@@ -11,7 +11,7 @@ import pytest
 from drift_exporter.config import load_config
 from drift_exporter.reference.build import build_reference
 from drift_exporter.reference.store import load_reference, save_reference
-from drift_exporter.runtime import make_model
+from drift_exporter.setting_up import make_model
 from support.records import model_config, write_config
 
 HOUR = 3600

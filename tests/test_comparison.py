@@ -17,8 +17,9 @@ from drift_exporter.once import run_once
 from drift_exporter.reference import learning
 from drift_exporter.reference.model import WindowCalibration
 from drift_exporter.reference.store import load_reference, save_reference
-from drift_exporter.runtime import ModelRuntime, make_model
+from drift_exporter.runtime import ModelRuntime
 from drift_exporter.serve import Exporter
+from drift_exporter.setting_up import make_model
 from drift_exporter.snapshot import ModelSnapshot, VersionSnapshot, WindowSnapshot
 from drift_exporter.state.check import check_state
 from drift_exporter.state.references import layouts_in_use

@@ -7,7 +7,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from drift_exporter.runtime import ModelRuntime, make_model
+from drift_exporter.runtime import ModelRuntime
+from drift_exporter.setting_up import make_model
 from drift_exporter.state.store import Store
 from support.records import FIELDS, NOW, Setup, model_config, ndjson, record, write_config
 

@@ -16,7 +16,7 @@ from drift_exporter.config import load_config
 from drift_exporter.errors import ConfigurationError
 from drift_exporter.once import run_once
 from drift_exporter.reference.build import build_reference
-from drift_exporter.runtime import make_model
+from drift_exporter.setting_up import make_model
 from support.formats import FORMATS, PATTERN, Row, as_logfmt, as_ndjson, as_text
 from support.records import FIELDS, NOW, Setup, bins
 

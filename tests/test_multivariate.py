@@ -17,7 +17,8 @@ from drift_exporter.judge.multivariate import evaluate
 from drift_exporter.once import run_once
 from drift_exporter.reference.build import build_reference
 from drift_exporter.reference.model import FloatArray, WindowCalibration
-from drift_exporter.runtime import ModelRuntime, make_model
+from drift_exporter.runtime import ModelRuntime
+from drift_exporter.setting_up import make_model
 from drift_exporter.snapshot import ModelSnapshot, MultivariateDrift
 from drift_exporter.state.check import check_state
 from drift_exporter.state.references import layouts_in_use

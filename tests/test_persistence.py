@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from drift_exporter.runtime import ModelRuntime, make_model
+from drift_exporter.runtime import ModelRuntime
+from drift_exporter.setting_up import make_model
 from drift_exporter.snapshot import WindowSnapshot
 from drift_exporter.state.store import Store
 from support.records import NOW, Setup, ndjson, record

@@ -12,10 +12,12 @@ from drift_exporter import evaluation
 from drift_exporter.config import load_config
 from drift_exporter.errors import DriftExporterError
 from drift_exporter.once import run_once
+from drift_exporter.reader import Reader
 from drift_exporter.reference.bins import numeric_column
 from drift_exporter.reference.store import save_reference
-from drift_exporter.runtime import ModelRuntime, Reader, make_model, take_snapshot
+from drift_exporter.runtime import ModelRuntime, take_snapshot
 from drift_exporter.serve import Exporter
+from drift_exporter.setting_up import make_model
 from drift_exporter.sources.chunk import REASONS
 from drift_exporter.state.store import Store
 from support.records import (

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from drift_exporter.config import load_config
 from drift_exporter.reference.bins import numeric_column
 from drift_exporter.reference.store import save_reference
-from drift_exporter.runtime import ModelRuntime, make_model
+from drift_exporter.runtime import ModelRuntime
+from drift_exporter.setting_up import make_model
 from drift_exporter.sharing import unconfigured
 from support.records import (
     FIELDS,

@@ -27,7 +27,8 @@ from drift_exporter.reference.build import build_reference
 from drift_exporter.reference.inputs import Reader, find_inputs
 from drift_exporter.reference.model import Reference
 from drift_exporter.reference.reading import Decoding
-from drift_exporter.runtime import make_model, take_snapshot
+from drift_exporter.runtime import take_snapshot
+from drift_exporter.setting_up import make_model
 from drift_exporter.snapshot import WindowSnapshot
 
 LEVELS = {"drift_exporter": 0.99, "drift_exporter, confidence 0.95": 0.95}

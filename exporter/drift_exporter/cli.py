@@ -207,7 +207,7 @@ def _check(options: argparse.Namespace) -> int:
     if checked.problems:
         raise ConfigurationError("\n".join(checked.problems))
 
-    from drift_exporter.runtime import make_model  # noqa: PLC0415  # only now are the references needed
+    from drift_exporter.setting_up import make_model  # noqa: PLC0415  # only now are the references needed
 
     for model in checked.config.models:
         make_model(model, checked.config).close()

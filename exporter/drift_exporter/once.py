@@ -7,7 +7,8 @@ from pathlib import Path
 
 from drift_exporter.config import load_config
 from drift_exporter.expose.render import render
-from drift_exporter.runtime import ModelRuntime, make_model, take_snapshot
+from drift_exporter.runtime import ModelRuntime, take_snapshot
+from drift_exporter.setting_up import make_model
 from drift_exporter.state.store import Store
 
 

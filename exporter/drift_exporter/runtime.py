@@ -5,15 +5,14 @@ What goes wrong in one model stays there: it shows in that model's metrics, and 
 
 import contextlib
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drift_exporter.config.references import learned_file, learns_bins
-from drift_exporter.config.schema import Config, Limits, Model
+from drift_exporter.config.references import learns_bins
+from drift_exporter.config.schema import Limits, Model
 from drift_exporter.config.sources import Source as SourceSection
 from drift_exporter.deadletter import DeadLetters
 from drift_exporter.errors import (
@@ -21,15 +20,11 @@ from drift_exporter.errors import (
     ReferenceFileError,
     StateError,
 )
-from drift_exporter.estimation import load_error_models
 from drift_exporter.evaluation import Captured, Durations, capture, judge_model
 from drift_exporter.feed import Feed
 from drift_exporter.ingest import ModelIngest
-from drift_exporter.multivariate import Multivariate, load_multivariate
+from drift_exporter.multivariate import Multivariate
 from drift_exporter.outcomes.feed import LabelFeed
-from drift_exporter.outcomes.labels import LabelIngest
-from drift_exporter.outcomes.model import nothing_saved
-from drift_exporter.reference.loading import lay_anew, load_references
 from drift_exporter.reference.model import Reference
 from drift_exporter.reference.store import save_reference
 from drift_exporter.sharing import unconfigured
@@ -42,9 +37,7 @@ from drift_exporter.snapshot import (
     Snapshot,
     SourceSnapshot,
 )
-from drift_exporter.source_factory import make_source
 from drift_exporter.sources.chunk import Chunk, Rejection
-from drift_exporter.sources.listing import Shard
 from drift_exporter.sources.source import Source, SourceState
 from drift_exporter.state.counters import read_model_counters
 from drift_exporter.state.model import changes_of, forget_changes, restore
@@ -63,12 +56,6 @@ _ENDED = object()
 
 _UNSAVED_BYTES = 12 << 20
 """What waits in memory to be joined, at most; it is saved when there is more."""
-
-POLL_INTERVAL = 1.0
-"""Seconds between two looks at a source that had nothing new, at least."""
-
-_IDLE_SHARE = 1 / 100
-"""Share of a core that looking at a source with nothing new may take: many files are looked at less often."""
 
 
 @dataclass
@@ -433,66 +420,6 @@ def _limits_in_use(limits: Limits) -> Mapping[str, int]:
     return limits.model_dump(exclude={"series", "categories"})
 
 
-def make_model(  # noqa: PLR0913  # all that differs between serve, its shards, once and tests
-    model: Model,
-    config: Config,
-    *,
-    final: bool = False,
-    clock: Callable[[], float] = time.time,
-    store: Store | None = None,
-    scratch: Store | None = None,
-    shard: Shard | None = None,
-) -> ModelRuntime:
-    """Set a model up; raises DriftExporterError where its reference or fields cannot be used.
-
-    What is counted is saved in ``store``, where there is one; what is there already is not yet restored. See
-    ``ModelRuntime`` for ``scratch``. Of the files only those of ``shard`` are read.
-    """
-    references = load_references(model, config.state_dir)
-    learned = learned_file(config.state_dir, model.name) if learns_bins(model.reference) else None
-    try:
-        kept = store or scratch
-        fetch = nothing_saved if kept is None else kept.fetcher(model.name)
-        ingest = ModelIngest(
-            model, config, references, clock, fetch=fetch, errors=load_error_models(model, references)
-        )
-    except ConfigurationError as error:
-        if learned is None or not references:
-            raise
-        raise ConfigurationError(f"{error}; {lay_anew(learned)}") from error
-
-    def feed(role: str, section: SourceSection, reading: ModelIngest | LabelIngest) -> Feed:
-        name = f"{model.name}/{role}"
-        # No model can be called so: what is kept of its labels is kept for itself.
-        own = model.name if role == PREDICTIONS else f"{model.name}@{role}"
-        source = make_source(
-            section, own, config, reading, final=final, shard=None if role == LABELS else shard
-        )
-        letters = DeadLetters(config.dead_letter, name, config.limits.dead_letter)
-        return Feed(name, section.type, source, letters, clock)
-
-    labels = None
-    if model.labels is not None:
-        reading = LabelIngest(model.labels, config, ingest, clock)
-        labels = LabelFeed(feed(LABELS, model.labels.source, reading), reading)
-    runtime = ModelRuntime(
-        model,
-        ingest,
-        feed(PREDICTIONS, model.predictions.source, ingest),
-        config.dead_letter,
-        clock,
-        store=store,
-        scratch=scratch,
-        multivariate=load_multivariate(model, references),
-        labels=labels,
-    )
-    if learned is not None and not references:
-        from drift_exporter.reference.learning import BinsLearner  # noqa: PLC0415  # only where it is configured
-
-        runtime.learner, runtime.learned = BinsLearner(config, model, clock), learned
-    return runtime
-
-
 def take_snapshot(
     models: Sequence[ModelRuntime], *, reload_successful: bool, reload_timestamp: float, now: float
 ) -> Snapshot:
@@ -505,38 +432,3 @@ def take_snapshot(
         config_reload_successful=reload_successful,
         config_reload_timestamp=reload_timestamp,
     )
-
-
-class Reader:
-    """Reads one model's source on a thread, again and again, until told to stop."""
-
-    def __init__(self, model: ModelRuntime, slots: threading.Semaphore) -> None:
-        """``slots`` bounds how many models decode at the same time, and so the memory for it."""
-        self.model = model
-        self._slots = slots
-        self._stop = threading.Event()
-        self.first_done = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"read-{model.model.name}", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def ask_to_stop(self) -> None:
-        """End after the chunk that is being counted."""
-        self._stop.set()
-
-    def stop(self) -> None:
-        """End after the chunk that is being counted, and wait for that."""
-        self.ask_to_stop()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            with self._slots:
-                # Others may have read for long.
-                if not self._stop.is_set():
-                    self.model.read(self._stop.is_set)
-            self.first_done.set()
-            if not self.model.more:
-                self._stop.wait(max(POLL_INTERVAL, self.model.idle_cost / _IDLE_SHARE))

@@ -19,8 +19,10 @@ from drift_exporter.config.sources import PushSource as PushSection
 from drift_exporter.errors import ConfigurationError, DriftExporterError, StateError
 from drift_exporter.expose.app import create_app
 from drift_exporter.expose.render import Rendered, render
+from drift_exporter.reader import Reader
 from drift_exporter.receive.endpoint import Intake, make_endpoint
-from drift_exporter.runtime import ModelRuntime, Reader, make_model, take_snapshot
+from drift_exporter.runtime import ModelRuntime, take_snapshot
+from drift_exporter.setting_up import make_model
 from drift_exporter.snapshot import Snapshot
 from drift_exporter.sources.listing import Shard
 from drift_exporter.sources.push.source import PushSource

@@ -13,7 +13,8 @@ import yaml
 
 from drift_exporter.config import load_config
 from drift_exporter.expose.render import render
-from drift_exporter.runtime import make_model, take_snapshot
+from drift_exporter.runtime import take_snapshot
+from drift_exporter.setting_up import make_model
 from support.intake import answering
 from support.kafka import running_noida
 from support.labelled import (

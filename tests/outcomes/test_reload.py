@@ -9,7 +9,8 @@ import pytest
 
 from drift_exporter.config import load_config
 from drift_exporter.expose.render import render
-from drift_exporter.runtime import ModelRuntime, make_model, take_snapshot
+from drift_exporter.runtime import ModelRuntime, take_snapshot
+from drift_exporter.setting_up import make_model
 from drift_exporter.state.store import Store
 from support.labelled import MODEL, NOW, configure, labels, metrics, predictions, same, told, write_rows
 

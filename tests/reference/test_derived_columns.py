@@ -24,7 +24,7 @@ from drift_exporter.reference.learning import KeptChunks, lay_bins
 from drift_exporter.reference.model import NumericColumn, Reference, Subspace, Vocabulary
 from drift_exporter.reference.show import show_reference
 from drift_exporter.reference.store import load_reference, save_reference
-from drift_exporter.runtime import make_model
+from drift_exporter.setting_up import make_model
 from drift_exporter.sources.chunk import Chunk
 from support.logs import make_config, write_log
 from support.records import Setup, ndjson

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from drift_exporter.errors import StateError
-from drift_exporter.runtime import make_model
+from drift_exporter.setting_up import make_model
 from drift_exporter.snapshot import StreamSnapshot
 from drift_exporter.state.check import check_state
 from drift_exporter.state.store import Store

@@ -13,7 +13,8 @@ from drift_exporter.reference.bins import categorical_column, numeric_column
 from drift_exporter.reference.document import fingerprint
 from drift_exporter.reference.model import Column, Reference
 from drift_exporter.reference.store import save_reference
-from drift_exporter.runtime import ModelRuntime, make_model
+from drift_exporter.runtime import ModelRuntime
+from drift_exporter.setting_up import make_model
 
 NOW = 1_767_323_045.0  # 2026-01-02 03:04:05 UTC
 FIELDS = {

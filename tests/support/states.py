@@ -12,7 +12,8 @@ import numpy as np
 from drift_exporter.join.merge import Merge
 from drift_exporter.join.rows import PREDICTIONS, id_fields, make_block
 from drift_exporter.join.run import Reader, layout_of
-from drift_exporter.runtime import ModelRuntime, make_model
+from drift_exporter.runtime import ModelRuntime
+from drift_exporter.setting_up import make_model
 from drift_exporter.sources.position import Fingerprint, Position
 from drift_exporter.state.counters import counters_anew
 from drift_exporter.state.rows import Changes, Counts, Document, ModelState, SavedSample, SavedSlice

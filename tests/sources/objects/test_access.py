@@ -9,7 +9,7 @@ import pytest
 
 from drift_exporter.config import load_config
 from drift_exporter.errors import SourceError
-from drift_exporter.runtime import make_model
+from drift_exporter.setting_up import make_model
 from drift_exporter.sources.objects.access import NEEDED, connect, disconnect, require
 from support.objects import ObjectWatch
 
