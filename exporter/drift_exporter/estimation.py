@@ -1,6 +1,7 @@
 """What estimates a model's performance without labels, loaded with its references."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -9,6 +10,9 @@ from drift_exporter.errors import ReferenceFileError
 from drift_exporter.judge.estimation.dle import ErrorModel, fit_error_model
 from drift_exporter.reference.model import Reference
 from drift_exporter.reference.sample import read_labelled
+
+_KEPT = 20
+_fitted: dict[tuple[str, int, float, str], ErrorModel | None] = {}
 
 
 def load_error_models(
@@ -30,10 +34,21 @@ def load_error_model(model: Model, version: str | None, reference: Reference) ->
     file = model.reference_file(version or "")
     if file is None or reference.sample is None:
         return None
-    values, labels = read_labelled(file.with_name(reference.sample), reference)
+    path = file.with_name(reference.sample)
+    stamp = path.stat().st_mtime_ns if path.is_file() else 0
+    key = (str(path), stamp, reference.created, reference.fingerprint)
+    # A reload, most of which change nothing of it, would take seconds else.
+    if key not in _fitted:
+        while len(_fitted) >= _KEPT:
+            del _fitted[next(iter(_fitted))]
+        _fitted[key] = _fit(path, reference)
+    return _fitted[key]
+
+
+def _fit(path: Path, reference: Reference) -> ErrorModel | None:
+    values, labels = read_labelled(path, reference)
     if not np.isfinite(labels).any():
         raise ReferenceFileError(
-            f"{file.with_name(reference.sample)}: there is no label in it, and the reference has some; build "
-            "the reference anew"
+            f"{path}: there is no label in it, and the reference has some; build the reference anew"
         )
     return fit_error_model(values, labels, reference.sampled, reference.outcomes, reference.seed)

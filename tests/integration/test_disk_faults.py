@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from drift_exporter import runtime
+from drift_exporter import reader
 from support.disks import MIB, Disk, attach, detach, fill, small_disk, without_override
 from support.faults import CHECKPOINT, EVALUATED, RECORDS, RELOADED, UP, Case, Running
 
@@ -231,7 +231,7 @@ def test_no_permission_for_the_folder_of_logs(tmp_path: Path) -> None:
 
 @pytest.mark.fault("disk of the logs fails")
 def test_a_log_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "POLL_INTERVAL", 0.02)
+    monkeypatch.setattr(reader, "POLL_INTERVAL", 0.02)
     case = Case(tmp_path)
     case.append()
     disk = Disk(tmp_path / "image", tmp_path / "disk")
@@ -260,7 +260,7 @@ def test_a_log_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.fault("file system of the logs mounted anew")
 def test_another_device_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "POLL_INTERVAL", 0.02)
+    monkeypatch.setattr(reader, "POLL_INTERVAL", 0.02)
     disk = Disk(tmp_path / "image", tmp_path / "disk")
     disk.make(8 * MIB, "ext2")
     other = tmp_path / "other"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from drift_exporter import runtime
+from drift_exporter import reader
 from drift_exporter.reference.bins import numeric_column
 from drift_exporter.reference.store import save_reference
 from support.faults import CHECKPOINT, EVALUATED, RECORDS, RELOADED, START, UP, Case
@@ -23,7 +23,7 @@ DAY = 86_400.0
 
 @pytest.fixture(autouse=True)
 def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "POLL_INTERVAL", 0.02)
+    monkeypatch.setattr(reader, "POLL_INTERVAL", 0.02)
 
 
 def change(case: Case, edit: Callable[[dict[str, Any]], object]) -> None:

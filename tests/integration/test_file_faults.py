@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from drift_exporter import runtime
+from drift_exporter import reader
 from drift_exporter.source_factory import file
 from drift_exporter.sources.file import FileSource
 from support.faults import LAG, LOST, RECORDS, UP, Case
@@ -24,7 +24,7 @@ MOMENTS = ("seen", "unseen", "stopped")
 
 @pytest.fixture(autouse=True)
 def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "POLL_INTERVAL", 0.02)
+    monkeypatch.setattr(reader, "POLL_INTERVAL", 0.02)
 
 
 @pytest.fixture

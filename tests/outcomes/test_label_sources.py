@@ -28,6 +28,8 @@ from support.labelled import (
     values,
     write_rows,
 )
+from support.origin import Reply, origin
+from support.s3 import S3, SECRET
 from support.servers import until
 
 
@@ -147,6 +149,31 @@ def test_labels_from_kafka(tmp_path: Path) -> None:
             text = render(snapshot, series_limit=10**6).body("text").decode()
         finally:
             model.close()
+    same(expected_of(tmp_path / "plain", rows, given), text)
+
+
+def test_labels_from_a_server(tmp_path: Path) -> None:
+    rows = predictions(300)
+    given = labels(rows)
+    write_rows(tmp_path / "predictions/p.ndjson", rows)
+    body = "".join(json.dumps(label) + "\n" for label in given).encode()
+    with origin(lambda _: Reply(body)) as server:
+        source = {"type": "http", "url": f"{server.url}/labels", "format": "ndjson"}
+        text = metrics(with_source(configure(tmp_path), "labels", source))
+    same(expected_of(tmp_path / "plain", rows, given), text)
+
+
+def test_labels_from_a_bucket(tmp_path: Path) -> None:
+    rows = predictions(300)
+    given = labels(rows)
+    write_rows(tmp_path / "predictions/p.ndjson", rows)
+    with S3() as s3:
+        for number, part in enumerate((given[:100], given[100:])):
+            s3.put(f"labels/{number}.ndjson", "".join(json.dumps(one) + "\n" for one in part).encode())
+        url = f"s3://{s3.bucket}/labels/*.ndjson"
+        (tmp_path / "secret").write_text(SECRET)
+        source = {"type": "objects", "url": url, "options": s3.options, "credentials": {"secret": "secret"}}
+        text = metrics(with_source(configure(tmp_path), "labels", source))
     same(expected_of(tmp_path / "plain", rows, given), text)
 
 

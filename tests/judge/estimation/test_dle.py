@@ -162,6 +162,8 @@ def test_from_the_sample_of_a_reference(tmp_path: Path) -> None:
     model = load_error_model(config.models[0], None, reference)
     assert model is not None
     assert model.rows == 12_000
+    # It is fitted once for all reloads.
+    assert model is load_error_model(config.models[0], None, reference)
     error = np.abs(values[:, 2] - labels)
     assert reference.outcomes is not None
     assert reference.outcomes.errors["squared"] == pytest.approx(np.square(error).sum())
