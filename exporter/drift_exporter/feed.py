@@ -1,17 +1,20 @@
 """One source of a model at work: its chunks on the way to be counted, and what goes wrong there."""
 
+import contextlib
 import logging
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 import duckdb
 
 from drift_exporter.deadletter import DeadLetters
-from drift_exporter.errors import ChunkTooLargeError, DecodeError, DriftExporterError
+from drift_exporter.errors import ChunkTooLargeError, DecodeError, DriftExporterError, StateError
 from drift_exporter.snapshot import SourceSnapshot
 from drift_exporter.sources.chunk import REASONS, Chunk, Rejection
-from drift_exporter.sources.source import Source
+from drift_exporter.sources.source import Lag, Source, SourceState
+from drift_exporter.state.counters import ModelCounters
+from drift_exporter.state.rows import Document, ModelState
 from drift_exporter.window.slices import MICROSECONDS
 
 log = logging.getLogger(__name__)
@@ -53,18 +56,52 @@ class Feed:
             problem = f"{type(error).__name__}: {error}"
         finally:
             reading.close()
-        self._report(problem or self.source.problem)
+        self.report(problem or self.source.problem)
 
-    def snapshot(  # what is counted of it elsewhere
+    def counters(self) -> Document:
+        """What is saved of it, beside where the source stands. The caller holds the lock."""
+        end = self.letters.cursor()
+        return {
+            "bytes": self.bytes,
+            "lost_bytes": self.source.lost_bytes,
+            "dead_letter": None if end is None else [end.inode, end.size, end.tail.hex()],
+            "source": [[kind, label, count] for (kind, label), count in self.source.counts.items()],
+        }
+
+    def restore(self, state: ModelState, counters: ModelCounters) -> None:
+        """Go on from what was saved; raises StateError where the dead letters cannot be cut back."""
+        self.bytes = counters.bytes
+        self.source.restore(SourceState(state.positions, state.marks, counters.lost_bytes, counters.source))
+        try:
+            self.letters.restore(counters.dead_letter)
+        except OSError as error:
+            raise StateError(
+                f"{self.letters.path} cannot be cut back to what is saved: {error.strerror}"
+            ) from error
+
+    def adopt(self, old: "Feed") -> None:
+        """Take over its count, and where a source of the same kind stands."""
+        self.bytes = old.bytes
+        if type(self.source) is type(old.source):
+            self.source.adopt(old.source)
+
+    def saved(self) -> None:
+        """What was told of it is saved."""
+        self.source.saved()
+        with contextlib.suppress(OSError):
+            # It is tried again after the next save.
+            self.letters.rotate()
+
+    def snapshot(
         self,
         *,
         records: int,
-        rejected: dict[str, int],
+        rejected: Mapping[str, int],
         watermark: int | None,
-        lag: tuple[int | None, int | None],
-        unconfigured: dict[str, int] | None = None,
+        lag: Lag,
+        unconfigured: Mapping[str, int] | None = None,
     ) -> SourceSnapshot:
-        """State of the source, given what was counted of it and its lag in bytes and records."""
+        """State of the source, given what was counted of it and its lag."""
         return SourceSnapshot(
             name=self.name,
             type=self.type,
@@ -72,12 +109,12 @@ class Feed:
             records=records,
             bytes=self.bytes,
             lost_bytes=self.source.lost_bytes,
-            rejected=dict.fromkeys(REASONS, 0) | rejected,
-            lag_bytes=lag[0],
-            lag_records=lag[1],
+            rejected={**dict.fromkeys(REASONS, 0), **rejected},
+            lag_bytes=lag.bytes,
+            lag_records=lag.records,
             watermark=None if watermark is None else watermark / MICROSECONDS,
             problem=self.problem,
-            unconfigured=unconfigured or {},
+            unconfigured={**(unconfigured or {})},
             counts=dict(self.source.counts),
         )
 
@@ -106,7 +143,8 @@ class Feed:
                 f"{error.strerror or error}; reading waits until they can"
             ) from error
 
-    def _report(self, problem: str | None) -> None:
+    def report(self, problem: str | None) -> None:
+        """Tell of a problem, or that there is none any more."""
         self.problem = problem
         if problem != self._said:
             if problem is not None:

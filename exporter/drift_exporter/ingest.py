@@ -237,12 +237,7 @@ class ModelIngest:
         anything is counted, so that a chunk for which this raises can be given again. ``accept`` is called
         when the chunk is counted. Both are called while the lock is held.
         """
-        try:
-            records = self._decode(chunk)
-        except duckdb.OutOfMemoryException as error:
-            if chunk.divisible:
-                raise ChunkTooLargeError(f"{chunk.path}: {error}") from error
-            raise
+        records = within_memory(self._decode, chunk)
         rejections = chunk.located((*chunk.rejections, *records.rejections))
         reasons = Counter(rejection.reason for rejection in rejections)
         now = self._clock()
@@ -476,6 +471,16 @@ class ModelIngest:
             known = totals.last_timestamp
             totals.last_timestamp = part.last_timestamp if known is None else max(known, part.last_timestamp)
         totals.exemplars.update(part.exemplars)
+
+
+def within_memory(decode: Callable[[Chunk], Records], chunk: Chunk) -> Records:
+    """Decode a chunk; raises ChunkTooLargeError where there is no memory for it, and smaller ones may do."""
+    try:
+        return decode(chunk)
+    except duckdb.OutOfMemoryException as error:
+        if chunk.divisible:
+            raise ChunkTooLargeError(f"{chunk.path}: {error}") from error
+        raise
 
 
 def first_time(decoder: Decoder, plan: Plan, kind: str, header: bytes, lines: bytes) -> int | None:

@@ -38,7 +38,7 @@ from drift_exporter.snapshot import (
     SourceSnapshot,
 )
 from drift_exporter.sources.chunk import Chunk, Rejection
-from drift_exporter.sources.source import Source, SourceState
+from drift_exporter.sources.source import Source
 from drift_exporter.state.counters import read_model_counters
 from drift_exporter.state.model import changes_of, forget_changes, restore
 from drift_exporter.state.rows import Changes, ModelState, labels_of
@@ -153,7 +153,7 @@ class ModelRuntime:
         try:
             self.ingest.expire()
         except StateError as error:
-            self.feed.problem = str(error)
+            self.feed.report(str(error))
         return chunks
 
     def restore(self) -> None:
@@ -173,17 +173,11 @@ class ModelRuntime:
     def _restore(self, state: ModelState) -> None:
         counters = read_model_counters(state.counters)
         restore(self.ingest, state)
-        self.feed.bytes, self.dropped_series = counters.bytes, counters.dropped_series
+        self.dropped_series = counters.dropped_series
         self.evaluations.counts, self.evaluations.total = counters.evaluations
         self.saves.counts, self.saves.total = counters.saves
         self.saved = state.saved
-        self.source.restore(SourceState(state.positions, state.marks, counters.lost_bytes, counters.source))
-        try:
-            self.letters.restore(counters.dead_letter)
-        except OSError as error:
-            raise StateError(
-                f"{self.letters.path} cannot be cut back to what is saved: {error.strerror}"
-            ) from error
+        self.feed.restore(state, counters)
 
     def save(self) -> None:
         """Write what changed since the last save; the caller holds the lock. Raises StateError."""
@@ -191,16 +185,12 @@ class ModelRuntime:
             return
         changes = changes_of(self.ingest, anew=self._anew)
         source = self.source.changes(everything=self._anew)
-        end = self.letters.cursor()
         counters = {
             **changes.state.counters,
-            "bytes": self.feed.bytes,
+            **self.feed.counters(),
             "dropped_series": self.dropped_series,
-            "lost_bytes": self.source.lost_bytes,
-            "dead_letter": None if end is None else [end.inode, end.size, end.tail.hex()],
             "evaluations": [self.evaluations.counts.tolist(), self.evaluations.total],
             "saves": [self.saves.counts.tolist(), self.saves.total],
-            "source": [[kind, label, count] for (kind, label), count in self.source.counts.items()],
         }
         state = replace(changes.state, counters=counters, positions=source.positions, marks=source.marks)
         now = self.clock()
@@ -213,10 +203,7 @@ class ModelRuntime:
         forget_changes(self.ingest, changes)
         self._anew = False
         for feed in self.feeds:
-            feed.source.saved()
-            with contextlib.suppress(OSError):
-                # It is tried again after the next save.
-                feed.letters.rotate()
+            feed.saved()
 
     def evaluate(self) -> tuple[ModelSnapshot, tuple[SourceSnapshot, ...]]:
         """Save and judge the model, and tell of its sources as of the same moment.
@@ -269,10 +256,10 @@ class ModelRuntime:
         with self.ingest.lock:
             return self.feed.snapshot(
                 records=self.ingest.records,
-                rejected=dict(self.ingest.rejected),
+                rejected=self.ingest.rejected,
                 watermark=self.ingest.watermark,
-                lag=(lag.bytes, lag.records),
-                unconfigured=dict(unconfigured(self.ingest.strangers, self.ingest.configured)),
+                lag=lag,
+                unconfigured=unconfigured(self.ingest.strangers, self.ingest.configured),
             )
 
     def continues(self, old: "ModelRuntime") -> bool:
@@ -292,13 +279,12 @@ class ModelRuntime:
         Counts by bin are kept for versions whose bins are the same; windows also where they are.
         """
         self.evaluations, self.saves, self.saved = old.evaluations, old.saves, old.saved
-        self.feed.bytes, self.dropped_series = old.feed.bytes, old.dropped_series
+        self.dropped_series = old.dropped_series
         if self.learned is not None and self.learned.exists() and learns_bins(old.model.reference):
             self._take_bins(old.ingest)
         self.ingest.adopt(old.ingest)
         self._anew, self._exposed = True, old._exposed  # noqa: SLF001  # of its own kind
-        if type(self.source) is type(old.source):
-            self.source.adopt(old.source)
+        self.feed.adopt(old.feed)
         if self.labels is not None and old.labels is not None:
             self.labels.adopt(old.labels)
 

@@ -98,6 +98,7 @@ def test_a_bad_label_goes_to_the_dead_letters_and_the_others_count(tmp_path: Pat
     assert 1 == rejected["m/labels", "timestamp_unreadable"]
     assert 1 == rejected["m/labels", "malformed"]
     assert 1 == values(text, "model_labels_rejected_total", "reason")["missing",]
+    assert {("label",): 1.0} == values(text, "drift_exporter_invalid_values_total", "column")
     letters = (tmp_path / "state/dead-letter/m.labels.ndjson").read_text().splitlines()
     assert [str(path)] * 2 == [json.loads(letter)["file"] for letter in letters]
 

@@ -42,7 +42,8 @@ class TallyLayout:
 
     ``classes`` by code, one more code stands for any other class. ``scored`` are the codes of the classes
     with a score, each with its ``edges`` (inclusive upper bounds of all bins but the last). Group 0 is of all
-    records, then come those of each of the ``columns``. ``moments`` are how many sums are kept of each group.
+    records, then come those of each of the ``columns``. ``moments`` are how many sums are kept of each group,
+    those of a regression's labels as distances from ``centre``.
     Scores by class of more than one class are kept of group 0 only.
     """
 
@@ -52,6 +53,7 @@ class TallyLayout:
     edges: tuple[FloatArray, ...]
     columns: tuple[GroupColumn, ...]
     moments: int
+    centre: float = 0.0
 
     @cached_property
     def groups(self) -> tuple[tuple[str, str], ...]:
@@ -110,7 +112,7 @@ class TallyLayout:
         """Digest of the layout: tallies under two of them cannot be added up."""
         groups = [[one.column, list(one.values)] for one in self.columns]
         edges = [edges.tolist() for edges in self.edges]
-        text = json.dumps([self.task, self.classes, self.scored, edges, groups, self.moments])
+        text = json.dumps([self.task, self.classes, self.scored, edges, groups, self.moments, self.centre])
         return "outcomes-" + hashlib.sha256(text.encode()).hexdigest()
 
 

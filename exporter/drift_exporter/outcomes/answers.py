@@ -122,6 +122,7 @@ class Reader:
             edges=self._edges(reference),
             columns=self.columns,
             moments=self.moments,
+            centre=self.centre(version) if self.model.task == "regression" else 0.0,
         )
 
     def rows(self, records: Records, times: IntArray, versions: tuple[Sequence[str], IntArray]) -> Rows:

@@ -4,7 +4,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-import duckdb
 import numpy as np
 
 from drift_exporter.budget import divide
@@ -14,8 +13,7 @@ from drift_exporter.config.values import split_path
 from drift_exporter.decode.formats import make_decoder
 from drift_exporter.decode.plan import CategoricalLeaf, NumericLeaf, Plan
 from drift_exporter.decode.records import Bounds, Records
-from drift_exporter.errors import ChunkTooLargeError
-from drift_exporter.ingest import FUTURE_TOLERANCE, JOINED_ROWS, ModelIngest, first_time
+from drift_exporter.ingest import FUTURE_TOLERANCE, JOINED_ROWS, ModelIngest, first_time, within_memory
 from drift_exporter.join.rows import NEVER
 from drift_exporter.outcomes.answers import label_rows
 from drift_exporter.outcomes.model import ModelOutcomes
@@ -27,7 +25,8 @@ from drift_exporter.window.slices import MICROSECONDS
 class LabelIngest:
     """The labels of one model, which may be called from the thread that reads its predictions only.
 
-    What it counts itself (``records``, ``rejected``, ``invalid`` labels) is of records of labels.
+    What it counts itself (``records`` and ``rejected``) is of records of labels. Values of the wrong type are
+    counted among the model's.
     """
 
     def __init__(
@@ -42,7 +41,6 @@ class LabelIngest:
         self.lock = ingest.lock
         self.records = 0
         self.rejected: Counter[str] = Counter()
-        self.invalid = 0
         self.watermark: int | None = None
         self._ingest = ingest
         self._clock = clock
@@ -71,8 +69,7 @@ class LabelIngest:
 
     def adopt(self, old: "LabelIngest") -> None:
         """Take over the counters of before the model was configured anew."""
-        self.records, self.rejected, self.invalid = old.records, old.rejected, old.invalid
-        self.watermark = old.watermark
+        self.records, self.rejected, self.watermark = old.records, old.rejected, old.watermark
 
     def first_time(self, kind: str, header: bytes, lines: bytes) -> int | None:
         """Event time (microseconds) of the first good record in some lines, None where there is none."""
@@ -89,7 +86,7 @@ class LabelIngest:
         ``reject`` and ``accept`` are as those of ``ModelIngest.ingest``. May raise StateError where what
         waits for labels cannot be read; nothing is changed then.
         """
-        records = self._decode(chunk)
+        records = within_memory(self._decoder.decode, chunk)
         rejections = chunk.located((*chunk.rejections, *records.rejections))
         horizon = round((self._clock() + FUTURE_TOLERANCE) * MICROSECONDS)
         rows = None
@@ -107,7 +104,7 @@ class LabelIngest:
                 reject(rejections)
             self.rejected.update(rejection.reason for rejection in rejections)
             self.records += records.rows
-            self.invalid += sum(records.invalid.values())
+            self._ingest.invalid.update(records.invalid)
             if joined is not None:
                 outcomes.take((), joined)
                 if self._ingest.watermark is not None:
@@ -125,14 +122,6 @@ class LabelIngest:
         if self._ingest.outcomes is None:
             raise ValueError("predictions are not kept for labels")
         return self._ingest.outcomes
-
-    def _decode(self, chunk: Chunk) -> Records:
-        try:
-            return self._decoder.decode(chunk)
-        except duckdb.OutOfMemoryException as error:
-            if chunk.divisible:
-                raise ChunkTooLargeError(f"{chunk.path}: {error}") from error
-            raise
 
     def _labels(self, records: Records) -> FloatArray:
         """Codes of classes or numbers (rows,), NaN where there is none."""
