@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -48,13 +49,15 @@ def stack(
     ports: Ports = ANY_PORTS,
     *,
     group_as_shipped: bool = False,
+    targets: Mapping[str, Sequence[str]] = MappingProxyType({}),
     **shorter: Any,  # noqa: ANN401
 ) -> Iterator[Stack]:
     """Run all of them with their files in ``folder``, scraping and evaluating every second.
 
-    ``shorter`` goes to :func:`support.short_rules.shorten_rules`, ``group_as_shipped`` to :func:`routing`.
-    Links in notifications are those of the servers that run; Prometheus serves the runbooks. Grafana is not
-    among them.
+    ``targets`` maps more jobs to their addresses; labels that they expose are kept as they are. Blocks of
+    earlier samples may lie in ``prometheus/tsdb``. ``shorter`` goes to
+    :func:`support.short_rules.shorten_rules`, ``group_as_shipped`` to :func:`routing`. Links in notifications
+    are those of the servers that run; Prometheus serves the runbooks. Grafana is not among them.
     """
     rules = folder / "rules"
     assets = f"--web.user-assets={ALERTING}"
@@ -68,9 +71,7 @@ def stack(
         exporter(folder / "exporter", config, port=ports.exporter) as metrics,
         prometheus(
             folder / "prometheus",
-            prometheus_config(
-                {"drift-exporter": [metrics.address]}, alerts.address, rule_files=[str(rules / "*.yml")]
-            ),
+            _scraping(metrics.address, targets, alerts.address, rules),
             flags=[assets],
             port=ports.prometheus,
         ) as server,
@@ -79,6 +80,16 @@ def stack(
         shorten_rules(ALERTING / "rules", rules, links=links, **shorter)
         server.reload()
         yield Stack(metrics, server, alerts, hook)
+
+
+def _scraping(
+    exporter: str, targets: Mapping[str, Sequence[str]], alerts: str, rules: Path
+) -> Mapping[str, Any]:
+    jobs = {"drift-exporter": [exporter], **targets}
+    config = prometheus_config(jobs, alerts, rule_files=[str(rules / "*.yml")])
+    for job in config["scrape_configs"]:
+        job["honor_labels"] = job["job_name"] in targets
+    return config
 
 
 def routing(hook: str, *, group_as_shipped: bool = False) -> dict[str, object]:
