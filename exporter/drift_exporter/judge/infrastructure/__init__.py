@@ -1,0 +1,1 @@
+"""Metric series with what was expected of them: bands, anomalies, and which of them move together."""
