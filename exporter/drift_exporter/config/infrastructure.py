@@ -33,7 +33,7 @@ MODEL_METRICS: tuple[ModelMetric, ...] = (
 """What is asked of models without saying how."""
 
 FINEST_HISTORY = 300.0
-"""Seconds between two points of the history, at least."""
+"""Seconds between two points of the history, at least, where nothing else is said."""
 
 DAILY = 86_400.0
 _FEWEST_STEPS, _MOST_STEPS = 30, 5_000
@@ -142,6 +142,9 @@ class Infrastructure(Section):
     key_file: File | None = Field(None, description="its key, where that is in another file")
     step: Step = Field(60.0, description="how often signals are asked for, and between points of recent data")
     history: Period = Field(28 * DAILY, description="how much of the past a forecast learns from")
+    history_step: Step | None = Field(
+        None, description="between points of the history, a multiple of step; default: 5m, or what comes next"
+    )
     refit: Period = Field(21_600.0, description="how often forecasts are learnt anew")
     correlation: CorrelationOptions = Field(
         CorrelationOptions(), description="how signals are found that move together with a model"
@@ -155,8 +158,10 @@ class Infrastructure(Section):
     models: ModelSeries = Field(ModelSeries(), description="what is asked of the models themselves")
 
     @property
-    def history_step(self) -> float:
-        """Seconds between two points of the history: as many steps as make five minutes, at least one."""
+    def resolution(self) -> float:
+        """Seconds between two points of the history: as many steps as make five minutes, or as is said."""
+        if self.history_step is not None:
+            return self.history_step
         return self.step * max(1.0, -(-FINEST_HISTORY // self.step))
 
     def refit_of(self, forecast: Forecast) -> float:
@@ -182,23 +187,26 @@ class Infrastructure(Section):
 
     def _wrong_lengths(self) -> Iterator[Part]:
         window, lag = self.correlation.window, self.correlation.max_lag
-        steps = window.seconds / self.step
+        if self.resolution < self.step or self.resolution % self.step:
+            yield ("history_step",), f"is no multiple of step, {format_duration(self.step)}; take one"
+            return
+        steps = window.seconds / self.resolution
         if steps < _FEWEST_STEPS:
-            text = f"{window.name} has only {steps:g} steps; at least {_FEWEST_STEPS}, or a shorter step"
-            yield ("correlation", "window"), text
-        elif steps > _MOST_STEPS:
-            text = f"{window.name} has {steps:g} steps; at most {_MOST_STEPS}, or a longer step"
-            yield ("correlation", "window"), text
+            text = f"{window.name} has only {steps:g} points of the history; at least {_FEWEST_STEPS}"
+            yield ("correlation", "window"), f"{text}: a longer one, or a shorter history_step"
+        elif window.seconds / self.step > _MOST_STEPS:
+            text = f"{window.name} has {window.seconds / self.step:g} steps; at most {_MOST_STEPS}"
+            yield ("correlation", "window"), f"{text}: a shorter one, or a longer step"
         if lag * 2 > window.seconds:
             text = f"{format_duration(lag)} is more than half of the window; take a shorter one"
             yield ("correlation", "max_lag"), text
         if self.history < window.seconds + lag:
             text = f"{format_duration(self.history)} is shorter than correlation.window and max_lag together"
             yield ("history",), f"{text}; take a longer one"
-        elif self.history / self.history_step > _MOST_HISTORY:
-            points = self.history / self.history_step
+        elif self.history / self.resolution > _MOST_HISTORY:
+            points = self.history / self.resolution
             text = f"{format_duration(self.history)} are {points:.0f} points; at most {_MOST_HISTORY}"
-            yield ("history",), f"{text}, or a longer step"
+            yield ("history",), f"{text}: a shorter one, or a longer history_step"
 
     def _wrong_groups(self) -> Iterator[Part]:
         known = {signal.name: signal for signal in self.signals}

@@ -243,6 +243,4 @@ class Config(Section):
     )
     limits: Limits = Field(Limits(), description="what the exporter may use at most")
     models: Annotated[tuple[Model, ...], Field(min_length=1)] = Field(description="the list of models")
-    infrastructure: Infrastructure | None = Field(
-        None, description="signals of what the models run on"
-    )
+    infrastructure: Infrastructure | None = Field(None, description="signals of what the models run on")

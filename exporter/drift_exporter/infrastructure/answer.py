@@ -48,9 +48,7 @@ def read_range(body: bytes) -> RangeAnswer:
         warnings = [str(warning) for warning in document.get("warnings") or ()]
         return RangeAnswer([_points(one) for one in result], warnings)
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise AnswerError(
-            "the answer is none of a query; is this the URL of a Prometheus server?"
-        ) from None
+        raise AnswerError("the answer is none of a query; is this the URL of a Prometheus server?") from None
 
 
 def reason_of(document: object) -> str | None:

@@ -109,7 +109,8 @@ class PrometheusClient:
             size += len(block)
             if size > self.largest:
                 raise RequestError(
-                    "", f"the answer has more than {self.largest} bytes; ask for fewer series: wrap it in sum()"
+                    "",
+                    f"the answer has more than {self.largest} bytes; ask for fewer series: wrap it in sum()",
                 )
             if time.monotonic() > deadline:
                 raise RequestError("timeout", f"the answer takes more than {_LONGEST_READ:g} x timeout")

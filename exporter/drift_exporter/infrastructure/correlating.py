@@ -80,9 +80,7 @@ class Correlating:
                 for (name, (signal, text)), one in zip(usable.items(), row, strict=True)
                 if one is not None and text != query
             ]
-            adjusted = significant(
-                [one.p_value for _, _, one in compared], self.options.false_discovery_rate
-            )
+            adjusted = significant([one for _, _, one in compared], self.options.false_discovery_rate)
             sure = [
                 (p, -abs(one.coefficient), name, signal, one)
                 for (name, signal, one), p in zip(compared, adjusted, strict=True)
@@ -109,7 +107,9 @@ class Correlating:
         return (coarse * ratio if best is None else best) * step if coefficient else coarse * ratio * step
 
 
-def finest_lag(target: FloatArray, signal: FloatArray, lags: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]") -> int | None:
+def finest_lag(
+    target: FloatArray, signal: FloatArray, lags: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]"
+) -> int | None:
     """The lag (in steps, of ``lags``) at which a target (n,) and a signal (h,), h at least n, are most alike.
 
     Both end at the same step and hold distances from what is expected, NaN where there is none. None where

@@ -48,10 +48,10 @@ def main() -> None:
     for line in sys.stdin:
         try:
             fit = learn(_task(json.loads(line)))
-            found = {"fit": None if fit is None else fit.to_document()}
+            found: dict[str, object] = {"fit": None if fit is None else fit.to_document()}
         except Exception as error:  # noqa: BLE001  # whatever it is, who asked tells of it
             found = {"problem": f"{type(error).__name__}: {error}"}
-        print(json.dumps(found), file=answers, flush=True)  # noqa: T201  # that is the answer
+        print(json.dumps(found), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -11,16 +11,20 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from drift_exporter.infrastructure.fit_process import to_line
 from drift_exporter.infrastructure.fits import Task, learn, read_fit
+from drift_exporter.infrastructure.followed import Fit
 
 log = logging.getLogger(__name__)
 
 LONGEST = 900.0
 """Seconds that a process may take for one forecast."""
+
+Key = tuple[str, ...]
+"""What is learnt for."""
 
 _PROCESS = (sys.executable, "-m", "drift_exporter.infrastructure.fit_process")
 
@@ -29,8 +33,8 @@ _PROCESS = (sys.executable, "-m", "drift_exporter.infrastructure.fit_process")
 class Learnt:
     """What became of a task: what was learnt, None where there is too little, or why it failed."""
 
-    key: Hashable
-    found: object
+    key: Key
+    found: Fit | None
     problem: str | None = None
 
 
@@ -44,7 +48,7 @@ class Fitter:
     tell: Callable[[], None] = lambda: None
     command: tuple[str, ...] = _PROCESS
     seconds: float = 0.0
-    _jobs: deque[tuple[Hashable, Callable[[], object]]] = field(default_factory=deque)
+    _jobs: deque[tuple[Key, Callable[[], Fit | None]]] = field(default_factory=deque)
     _learnt: deque[Learnt] = field(default_factory=deque)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _stopped: bool = False
@@ -67,12 +71,12 @@ class Fitter:
         if self._thread is not None:
             self._thread.join()
 
-    def fit(self, key: Hashable, task: Task) -> None:
+    def fit(self, key: Key, task: Task) -> None:
         """Learn a forecast when there is time."""
         method = task.forecast.method
         self.do(key, (lambda: self._in_process(task)) if method == "prophet" else (lambda: learn(task)))
 
-    def do(self, key: Hashable, job: Callable[[], object]) -> None:
+    def do(self, key: Key, job: Callable[[], Fit | None]) -> None:
         """Do this when there is time."""
         with self._changed:
             self._jobs.append((key, job))
@@ -104,11 +108,11 @@ class Fitter:
                     return
             self.work()
 
-    def _next(self) -> tuple[Hashable, Callable[[], object]] | None:
+    def _next(self) -> tuple[Key, Callable[[], Fit | None]] | None:
         with self._changed:
             return self._jobs.popleft() if self._jobs and not self._stopped else None
 
-    def _done(self, key: Hashable, job: Callable[[], object]) -> Learnt:
+    def _done(self, key: Key, job: Callable[[], Fit | None]) -> Learnt:
         try:
             return Learnt(key, job())
         except ChildProcessError as error:
@@ -117,7 +121,7 @@ class Fitter:
             log.exception("learning failed for a reason that was not foreseen")
             return Learnt(key, None, f"{type(error).__name__}: {error}")
 
-    def _in_process(self, task: Task) -> object:
+    def _in_process(self, task: Task) -> Fit | None:
         """Raises ChildProcessError where that fails."""
         process = self._started()
         if process.stdin is None or process.stdout is None:
@@ -145,7 +149,7 @@ class Fitter:
     def _started(self) -> "subprocess.Popen[str]":
         with self._changed:
             if self._process is None:
-                self._process = subprocess.Popen(
+                self._process = subprocess.Popen(  # noqa: S603  # our own program
                     self.command,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,

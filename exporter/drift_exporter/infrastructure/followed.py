@@ -7,6 +7,7 @@ import numpy as np
 
 from drift_exporter.infrastructure.answer import Points
 from drift_exporter.infrastructure.grid import Grid
+from drift_exporter.infrastructure.snapshot import Standing
 from drift_exporter.judge.infrastructure.band import Band, Direction, band_score, confirmed
 from drift_exporter.reference.model import FloatArray, IntArray
 
@@ -53,23 +54,9 @@ class Shape:
         return max(2, int(FRESH / self.step))
 
 
-@dataclass(frozen=True)
-class Standing:
-    """What is known of a series as of one moment; None where it is not."""
-
-    value: float | None
-    timestamp: float | None
-    expected: float | None
-    lower: float | None
-    upper: float | None
-    score: float | None
-    anomalous: bool | None
-    fitted: float | None
-
-
 @dataclass
 class Followed:
-    """A series that is followed. ``asked`` is the last place of its history that was asked for.
+    """A series that is followed. What is expected was ``learnt`` at that time, and is ``due`` at this.
 
     ``residuals`` of the history are signed distances from what is expected in half-widths of the band.
     """
@@ -77,8 +64,8 @@ class Followed:
     shape: Shape
     direction: Direction
     fit: Fit | None = None
-    asked: int = -1
-    tried: float | None = None
+    learnt: float | None = None
+    due: float = 0.0
     recent: Grid = field(init=False)
     history: Grid = field(init=False)
     scores: Grid = field(init=False)
@@ -90,6 +77,12 @@ class Followed:
         shape = self.shape
         self.recent, self.scores = (Grid(shape.step, shape.recent) for _ in range(2))
         self.history, self.residuals = (Grid(shape.history_step, shape.history) for _ in range(2))
+
+    @property
+    def newest(self) -> float:
+        """Time of the newest value, 0 where there is none."""
+        places = self.recent.newest * self.shape.step, self.history.newest * self.shape.history_step
+        return max(0.0, *places)
 
     def add(self, points: Points) -> None:
         """Take recent values, and those of them that belong to the history."""
@@ -117,6 +110,12 @@ class Followed:
         if self.recent.newest >= 0:
             self._judge(self.recent.newest - self.recent.size + 1)
         self._expect(self.recent.place(now), self.recent.place(now))
+
+    def forget_fit(self) -> None:
+        """Nothing is expected any more."""
+        self.fit, self._band, self.learnt, self.due = None, None, None, 0.0
+        self.scores = Grid(self.shape.step, self.shape.recent)
+        self.residuals = Grid(self.shape.history_step, self.shape.history)
 
     def standing(self, now: float) -> Standing:
         """What is known of it as of now."""
@@ -151,7 +150,7 @@ class Followed:
         return bool(self._confirmed(self.scores.tail(self.scores.size, place))[-steps:].any())
 
     def deviations(self, end: int) -> FloatArray:
-        """Signed distances (recent.size,) from what is expected, in half-widths, at the places up to ``end``."""
+        """Signed distances (recent.size,) from what is expected, in half-widths, up to the place ``end``."""
         values = self.recent.tail(self.recent.size, end)
         if self.fit is None:
             return np.full(len(values), np.nan)
@@ -170,7 +169,7 @@ class Followed:
 
     def _put_residuals(self, places: IntArray, values: FloatArray) -> None:
         if self.fit is not None:
-            band = self.fit.predict(places * self.shape.history_step)
+            band = self.fit.predict(self.history.times(places))
             self.residuals.put(places, signed(values, band))
 
     def _judge(self, first: int) -> None:
@@ -189,7 +188,7 @@ class Followed:
             self._band_start = min(first, last - self.recent.size + 1)
             ahead = max(1, int(_AHEAD / self.shape.step))
             places = np.arange(self._band_start, last + ahead + 1)
-            band = self._band = self.fit.predict(places * self.shape.step)
+            band = self._band = self.fit.predict(self.recent.times(places))
         cut = slice(first - self._band_start, last - self._band_start + 1)
         return Band(band.expected[cut], band.lower[cut], band.upper[cut])
 

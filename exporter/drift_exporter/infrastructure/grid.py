@@ -26,6 +26,10 @@ class Grid:
         found: IntArray = np.rint(times / self.step).astype(np.int64)
         return found
 
+    def times(self, places: IntArray) -> FloatArray:
+        """Times (n,) of places (n,)."""
+        return places.astype(np.float64) * self.step
+
     def put(self, places: IntArray, values: FloatArray) -> None:
         """Set values (n,) at places (n,), in order; those too old are left out."""
         if not len(places):

@@ -24,7 +24,7 @@ DIRECTIONS: Mapping[str, Direction] = {
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What a model's metrics are about. ``positive`` is its positive class as metrics name it, if it has one."""
+    """What a model's metrics are about. ``positive`` is its positive class as metrics name it, if any."""
 
     name: str
     latency: bool

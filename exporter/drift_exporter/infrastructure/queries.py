@@ -27,12 +27,15 @@ _PAUSE = 600.0
 class Query:
     """One query. ``take`` is given what it answers, and whether that is history; it may raise AnswerError.
 
+    Where nothing is learnt from it, no history is asked for.
+
     ``answered`` is the last recent place that was answered, ``complete`` the place of the history up to which
     nothing is missing; -1 before there is one. ``tried`` is the place of the last attempt.
     """
 
     name: str
     text: str
+    learns: bool
     take: Callable[[Sequence[Points], bool], None]
     answered: int = -1
     complete: int = -1
@@ -45,17 +48,24 @@ class Query:
     _history_problem: str | None = None
     _said: str | None = field(default=None, repr=False)
 
-    def ask(self, client: PrometheusClient, shape: Shape, now: float) -> QueryError | None:
-        """Ask for what is missing as of now; the error where no other query would be answered either."""
+    def ask(
+        self, client: PrometheusClient, shape: Shape, now: float, stopped: Callable[[], bool]
+    ) -> QueryError | None:
+        """Ask for what is missing as of now; the error where no other query would be answered either.
+
+        That it was ``stopped`` meanwhile is no failure.
+        """
         place = math.floor(now / shape.step + 1e-6)
         self.tried = place
         try:
-            if self.complete < (place - shape.recent) // shape.ratio:
+            if self.learns and self.complete < (place - shape.recent) // shape.ratio:
                 self._ask_history(client, shape, place // shape.ratio, now)
             late = max(1, round(FRESH / shape.step))
             start = max(place - shape.recent + 1, self.answered + 1 - late)
             self._taken(client.ask(self.text, start, place, shape.step), history=False)
         except (AnswerError, QueryError) as error:
+            if stopped():
+                return None
             self.fail(str(error))
             return error if isinstance(error, QueryError) and error.down else None
         self.answered = place
@@ -66,6 +76,11 @@ class Query:
         self.success = True
         self._say(None)
         return None
+
+    def go_on_from(self, other: "Query") -> None:
+        """Take over what another one was answered."""
+        self.answered, self.complete, self.tried = other.answered, other.complete, other.tried
+        self.success, self.problem, self._said = other.success, other.problem, other.problem
 
     def fail(self, problem: str) -> None:
         """It was not answered."""

@@ -3,16 +3,29 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from drift_exporter.infrastructure.followed import Standing
-from drift_exporter.snapshot import Histogram
+from drift_exporter.reference.model import IntArray
 
 QUERY_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Inclusive upper bounds in seconds of the query duration's buckets."""
 
 
 @dataclass(frozen=True)
+class Standing:
+    """What is known of a series as of one moment; None where it is not."""
+
+    value: float | None
+    timestamp: float | None
+    expected: float | None
+    lower: float | None
+    upper: float | None
+    score: float | None
+    anomalous: bool | None
+    fitted: float | None
+
+
+@dataclass(frozen=True)
 class QuerySnapshot:
-    """A query by the name of its signal, or ``model/`` and a metric. ``success`` is None before it is asked."""
+    """A query by the name of its signal, or ``model/`` and a metric; ``success`` is None before the first."""
 
     name: str
     success: bool | None
@@ -63,11 +76,12 @@ class CorrelationSnapshot:
 
 @dataclass(frozen=True)
 class InfrastructureSnapshot:
-    """All of it. ``durations`` is how long requests took."""
+    """All of it. ``durations`` counts requests by how long they took (QUERY_BOUNDS), ``seconds`` adds that up."""
 
     queries: Sequence[QuerySnapshot]
     signals: Sequence[SignalSnapshot]
     groups: Sequence[GroupSnapshot]
     metrics: Sequence[ModelMetricSnapshot]
     correlations: Sequence[CorrelationSnapshot]
-    durations: Histogram
+    durations: IntArray
+    seconds: float

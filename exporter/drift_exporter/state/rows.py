@@ -17,6 +17,9 @@ Document = Mapping[str, Any]
 _LABELS = "/labels"
 """What no model's own name ends with."""
 
+INFRASTRUCTURE = "/infrastructure"
+"""The name under which the state keeps what is known of signals; no model can be called so."""
+
 
 def labels_of(model: str) -> str:
     """The name under which the state keeps where the source of a model's labels stands."""
