@@ -143,7 +143,13 @@ class Exporter:
                     )
                 before = {model.model.name: model for model in self._models}
                 models = self._set_up(config, before)
-                infrastructure = self._set_up_infrastructure(config, models, self._infrastructure)
+                try:
+                    infrastructure = self._set_up_infrastructure(config, models, self._infrastructure)
+                except DriftExporterError:
+                    for model in models:
+                        if model not in before.values():
+                            model.close()
+                    raise
             except DriftExporterError as error:
                 self._reload_successful = False
                 log.error("the new configuration is refused, the old one stays in use: %s", error)  # noqa: TRY400  # the text says it all

@@ -66,7 +66,7 @@ SIGNAL_SCORE = MetricDefinition(
     "infra_signal_anomaly_score",
     "gauge",
     "half-widths of the band",
-    "Distance of the signal from what is expected, 0 on the harmless side; above 1 it is outside of the band.",
+    "Distance of the signal from what is expected, 0 on the harmless side; above 1 it is out of its band.",
     _SIGNAL,
 )
 SIGNAL_ANOMALOUS = MetricDefinition(

@@ -18,7 +18,7 @@ def make_infrastructure(
     store: Store | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Infrastructure:
-    """Set the signals up; nothing is asked yet. Raises ConfigurationError where something is not installed."""
+    """Set the signals up; nothing is asked yet. Raises ConfigurationError where what is needed is missing."""
     prophet = [signal.name for signal in section.signals if signal.forecast.method == "prophet"]
     if prophet and importlib.util.find_spec("prophet") is None:
         raise ConfigurationError(
