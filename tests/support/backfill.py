@@ -18,7 +18,7 @@ KEPT = ("--storage.tsdb.retention.time=100y",)
 
 
 def backfill(folder: Path, series: Mapping[str, Values]) -> None:
-    """Write blocks with series, by their name with labels as Prometheus writes it, for a server in ``folder``."""
+    """Write blocks for a server in ``folder``: series by their name with labels as Prometheus writes it."""
     folder.mkdir(parents=True, exist_ok=True)
     text = folder / "series.om"
     by_name: dict[str, list[str]] = {}

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 from urllib.parse import urlencode
 
 import numpy as np
@@ -37,6 +38,21 @@ class QueryError(Exception):
     def __init__(self, text: str, *, down: bool = False) -> None:
         super().__init__(text)
         self.down = down
+
+
+class Asks(Protocol):
+    """Whom queries are asked of."""
+
+    def ask(self, query: str, start: int, end: int, step: float) -> RangeAnswer:
+        """The values of a query at ``start`` to ``end``, both multiples of ``step`` that are counted in it.
+
+        Raises QueryError.
+        """
+        ...
+
+    def close(self) -> None:
+        """Nobody asks any more."""
+        ...
 
 
 @dataclass
@@ -117,8 +133,12 @@ class PrometheusClient:
             yield block
 
     def _text(self, query: str, reason: str) -> str:
-        cut = query if len(query) <= _SHOWN else f"{query[:_SHOWN]}..."
-        return f"{shown(self.server.url)}: query {cut!r}: {reason}"
+        return f"{shown(self.server.url)}: query {shortened(query)}: {reason}"
+
+
+def shortened(query: str) -> str:
+    """A query as messages show it."""
+    return repr(query if len(query) <= _SHOWN else f"{query[:_SHOWN]}...")
 
 
 def _refused(response: requests.Response, body: bytes, now: float) -> RequestError:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from drift_exporter.infrastructure.answer import AnswerError, Points, RangeAnswer
-from drift_exporter.infrastructure.client import PrometheusClient, QueryError
+from drift_exporter.infrastructure.client import Asks, QueryError, shortened
 from drift_exporter.infrastructure.followed import FRESH, Shape
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Query:
     _said: str | None = field(default=None, repr=False)
 
     def ask(
-        self, client: PrometheusClient, shape: Shape, now: float, stopped: Callable[[], bool]
+        self, client: Asks, shape: Shape, now: float, stopped: Callable[[], bool]
     ) -> QueryError | None:
         """Ask for what is missing as of now; the error where no other query would be answered either.
 
@@ -66,7 +66,7 @@ class Query:
         except (AnswerError, QueryError) as error:
             if stopped():
                 return None
-            self.fail(str(error))
+            self.fail(self._text(error))
             return error if isinstance(error, QueryError) and error.down else None
         self.answered = place
         if self._history_problem is not None:
@@ -88,7 +88,7 @@ class Query:
         self.success = False
         self._say(problem)
 
-    def _ask_history(self, client: PrometheusClient, shape: Shape, end: int, now: float) -> None:
+    def _ask_history(self, client: Asks, shape: Shape, end: int, now: float) -> None:
         if now < self._history_due:
             return
         start = max(self.complete + 1, end - shape.history + 1)
@@ -101,9 +101,12 @@ class Query:
             if isinstance(error, QueryError) and error.down:
                 raise
             # Recent values may be had nevertheless.
-            self._history_problem, self._history_due = f"its history: {error}", now + _PAUSE
+            self._history_problem, self._history_due = f"its history: {self._text(error)}", now + _PAUSE
         else:
             self._history_problem = None
+
+    def _text(self, error: AnswerError | QueryError) -> str:
+        return str(error) if isinstance(error, QueryError) else f"query {shortened(self.text)}: {error}"
 
     def _taken(self, answer: RangeAnswer, *, history: bool) -> None:
         self.take(answer.series, history)

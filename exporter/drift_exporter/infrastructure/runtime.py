@@ -15,7 +15,7 @@ from drift_exporter.errors import StateError
 from drift_exporter.evaluation import Durations
 from drift_exporter.infrastructure.answer import Points
 from drift_exporter.infrastructure.book import Book, Key, Take
-from drift_exporter.infrastructure.client import PrometheusClient, QueryError
+from drift_exporter.infrastructure.client import Asks, PrometheusClient, QueryError
 from drift_exporter.infrastructure.correlating import Correlating
 from drift_exporter.infrastructure.fitting import Fitter
 from drift_exporter.infrastructure.judging import judge, targets_of
@@ -47,6 +47,7 @@ class Infrastructure:
     clock: Callable[[], float] = time.time
     timer: Callable[[], float] = time.monotonic
     fitter: Fitter = field(default_factory=Fitter)
+    client: Asks | None = None
     seconds: float = 0.0
     _durations: Durations = field(default_factory=lambda: Durations(QUERY_BOUNDS))
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -62,7 +63,7 @@ class Infrastructure:
         self.correlating = Correlating(self.config.correlation, self.book.shape)
         self.keeper = Keeper(self.store)
         self.fitter.tell = self._wake.set
-        self._client = PrometheusClient(
+        self._client: Asks = self.client or PrometheusClient(
             server_of(self.config), self._stop.wait, self.clock, observe=self._durations.observe
         )
         self._thread = threading.Thread(target=self._run, name="infrastructure", daemon=True)

@@ -76,7 +76,7 @@ class CorrelationSnapshot:
 
 @dataclass(frozen=True)
 class InfrastructureSnapshot:
-    """All of it. ``durations`` counts requests by how long they took (QUERY_BOUNDS), ``seconds`` adds it up."""
+    """All of it. ``durations`` counts requests by how long they took (QUERY_BOUNDS), in all ``seconds``."""
 
     queries: Sequence[QuerySnapshot]
     signals: Sequence[SignalSnapshot]

@@ -31,6 +31,11 @@ def owner_of(name: str) -> str:
     return name.removesuffix(_LABELS)
 
 
+def is_model(name: str) -> bool:
+    """Whether a name in the state is that of a model, not of something that is kept beside."""
+    return name != INFRASTRUCTURE and owner_of(name) == name
+
+
 @dataclass(frozen=True)
 class Counts:
     """A version's counts by bin since the beginning, under the bins of ``fingerprint``."""
