@@ -1,5 +1,7 @@
 """The level of a signal now, and what it was known to be before each value."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from drift_exporter.judge.infrastructure.history import DAY, HOUR, History
@@ -13,8 +15,10 @@ MEMORIES = (1, 4, 12, 28)
 """Blocks whose median may be the level: from six hours to a week; besides these, the whole past."""
 
 
-def levels(history: History, values: FloatArray) -> list[tuple[float, FloatArray]]:
-    """For each memory, the last one the whole past: the level now, and values (n,) less their level before.
+def levels(
+    history: History, values: FloatArray, memories: Sequence[int] = MEMORIES
+) -> list[tuple[float, FloatArray]]:
+    """For the whole past and for each memory: the level now, and values (n,) less their level before.
 
     NaN where nothing was known before. A level of the whole past is taken off of all values.
     """
@@ -26,7 +30,7 @@ def levels(history: History, values: FloatArray) -> list[tuple[float, FloatArray
         return found
     rest = len(values) - count * size
     blocks = median(values[rest:].reshape(count, size).T)
-    for memory in MEMORIES:
+    for memory in memories:
         if memory >= count:
             break
         padded = np.concatenate([np.full(memory, np.nan), blocks])

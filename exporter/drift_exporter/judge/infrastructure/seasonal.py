@@ -13,7 +13,7 @@ Hours are those of UTC: signals that follow a clock with daylight saving time ar
 after it changes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -31,6 +31,9 @@ from drift_exporter.reference.model import FloatArray
 LEAST_RELATIVE = 1e-4
 """Half a band is at least this share of what is expected, so that rounding is no anomaly."""
 LEAST_ABSOLUTE = 1e-12
+
+_DAY = 4
+"""Blocks of the level by which profiles are compared, besides the whole past."""
 
 _BETTER = 0.99
 """What is less simple has to foresee with errors at most this share of what is simpler."""
@@ -63,15 +66,20 @@ class SeasonalFit:
         shifted = times - self.shift
         expected = self.level + Slots(len(self.profile), self.slot).between(self.profile, shifted)
         scale = Slots(len(self.scale), self.slot).between(self.scale, shifted)
+        low = high = expected
         if len(self.minutes):
             cells = Slots(len(self.minutes), DAY / len(self.minutes))
-            expected += cells.between(self.minutes, shifted)
-            scale *= cells.between(self.minutes_scale, shifted)
+            before, after, share = cells.around(shifted)
+            scale = scale * np.maximum(self.minutes_scale[before], self.minutes_scale[after])
+            # What happens between two values of the past is not known: anything between them may.
+            low = expected + np.minimum(self.minutes[before], self.minutes[after])
+            high = expected + np.maximum(self.minutes[before], self.minutes[after])
+            expected = expected + self.minutes[before] * (1 - share) + self.minutes[after] * share
         if not self.negative:
             expected = np.maximum(expected, 0.0)
         least = np.maximum(LEAST_RELATIVE * np.abs(expected), LEAST_ABSOLUTE)
-        lower = expected - np.maximum(self.below * scale, least)
-        upper = expected + np.maximum(self.above * scale, least)
+        lower = np.minimum(low - self.below * scale, expected - least)
+        upper = np.maximum(high + self.above * scale, expected + least)
         return Band(expected, lower if self.negative else np.maximum(lower, 0.0), upper)
 
     def to_document(self) -> dict[str, Any]:
@@ -133,11 +141,29 @@ def _shift(history: History) -> float:
 
 def _choose(history: History) -> tuple[Profile, float, FloatArray]:
     """The profile, the level and the errors (n,) of what foresaw the past best."""
-    best, least = None, np.inf
-    for profile in candidates(history):
-        for level, errors in levels(history, history.values - profile.foreseen):
-            loss = float(np.nanmean(np.abs(errors)))
-            if best is None or loss < _BETTER * least:
-                best, least = (profile, level, errors), loss
-    assert best is not None  # noqa: S101 - there is always the profile without a season
+    profiles = candidates(history)
+    by_profile = [
+        min(_loss(errors) for _, errors in levels(history, history.values - profile.foreseen, (_DAY,)))
+        for profile in profiles
+    ]
+    profile = profiles[_simplest(by_profile)]
+    known = levels(history, history.values - profile.foreseen)
+    level, errors = known[_simplest([_loss(errors) for _, errors in known])]
+    return profile, level, errors
+
+
+def _loss(errors: FloatArray) -> float:
+    """Mean absolute error of those (n,) that are known."""
+    size = np.abs(errors)
+    unknown = np.isnan(size)
+    size[unknown] = 0.0
+    return float(size.sum()) / (len(size) - int(np.count_nonzero(unknown)))
+
+
+def _simplest(losses: Sequence[float]) -> int:
+    """The place of the least loss, or of an earlier one that it is hardly better than."""
+    best = 0
+    for place, loss in enumerate(losses):
+        if loss < _BETTER * losses[best]:
+            best = place
     return best

@@ -19,7 +19,7 @@ _TAIL = 0.03
 _FEWEST, _MOST = 10, 300
 _SHAPE, _WORTH = 0.1, 20.0
 """The shape that is assumed before any value is seen, and how many exceedances it is worth."""
-_SHAPES = (-0.2, 0.5)
+_SHAPES = (-0.5, 0.5)
 _APART = 12
 """Exceedances that are fewer places apart than this are of one incident."""
 
@@ -44,18 +44,21 @@ def tail_quantile(values: FloatArray, share: float, *, incidents: int) -> float:
 def _quantile(known: FloatArray, share: float) -> float:
     count = len(known)
     exceeding = min(max(int(_TAIL * count), _FEWEST), _MOST, count - 1)
-    ordered = np.sort(known)
-    threshold = ordered[count - exceeding - 1]
-    excess = ordered[count - exceeding :] - threshold
+    threshold = float(np.partition(known, count - exceeding - 1)[count - exceeding - 1])
+    beyond = np.flatnonzero(known > threshold)
+    if not len(beyond):
+        return threshold
+    excess = np.sort(known[beyond]) - threshold
     mean = float(excess.mean())
-    if mean <= 0:
-        return float(threshold)
-    weights = 1 - (np.arange(1, exceeding + 1) - 0.35) / exceeding
+    weights = 1 - (np.arange(1, len(excess) + 1) - 0.35) / len(excess)
     weighted = float((weights * excess).mean())
-    found = 2 - mean / (mean - 2 * weighted) if mean > 2 * weighted else _SHAPES[1]
-    shape = (exceeding * found + _WORTH * _SHAPE) / (exceeding + _WORTH)
+    # As light a tail as there can be where excesses are all alike.
+    shape = 2 - mean / max(mean - 2 * weighted, 0.1 * mean)
+    stretches = 1 + int(np.count_nonzero(np.diff(beyond) > _APART))
+    shape = (stretches * shape + _WORTH * _SHAPE) / (stretches + _WORTH)
     shape = min(max(shape, _SHAPES[0]), _SHAPES[1])
-    return float(threshold) + _beyond(mean * (1 - shape), shape, exceeding / count / share)
+    doubt = 1 + 1 / math.sqrt(stretches)
+    return threshold + doubt * _beyond(mean * (1 - shape), shape, len(beyond) / count / share)
 
 
 def _beyond(scale: float, shape: float, ratio: float) -> float:
@@ -73,10 +76,10 @@ def _fence(known: FloatArray, share: float) -> float:
     if near <= 0:
         return float(high + 10 * max(wide, 0.0))
     # The quantiles of a generalized Pareto distribution at 1/2 and 9/10 have this ratio.
-    shapes = np.linspace(0.05, 0.35, 7)
+    shapes = np.linspace(0.05, 0.25, 5)
     shape = float(np.interp(wide / near, (10.0**shapes - 1) / (2.0**shapes - 1), shapes))
     scale = near * shape / (2.0**shape - 1)
-    return float(low + _beyond(scale, shape, 0.1 / (share / 100)))
+    return float(low + _beyond(scale, shape, 0.1 / (share / 10)))
 
 
 def _without_incidents(known: FloatArray, places: IntArray, far: IntArray, incidents: int) -> IntArray:
