@@ -21,6 +21,7 @@ from drift_exporter.infrastructure.runtime import Infrastructure
 
 START = 1_767_323_040.0
 DAY = 86_400.0
+NOISE = np.random.default_rng(0).normal(0, 3, 99_991)
 
 
 class Recorded:
@@ -29,9 +30,10 @@ class Recorded:
     def ask(self, query: str, start: int, end: int, step: float) -> RangeAnswer:
         """Values of the signal whose number the query is."""
         times = np.arange(start, end + 1) * step
-        rng = np.random.default_rng([int(query), start])
         season = 100 + 30 * np.sin(2 * np.pi * times / DAY) + 10 * np.sin(2 * np.pi * times / DAY / 7)
-        noise = rng.normal(0, 3, len(times)) * (1 + (times % DAY > DAY / 2))
+        noise = NOISE[(np.arange(start, end + 1) * (1 + int(query))) % len(NOISE)] * (
+            1 + (times % DAY > DAY / 2)
+        )
         return RangeAnswer([Points({}, times, season + noise + int(query))], [])
 
     def close(self) -> None:
@@ -68,8 +70,9 @@ def main() -> None:
     for _ in range(60 * options.hours):
         now[0] += section.step
         running.look()
-        running.fitter.work()
-        running.update()
+        if running.fitter.waiting:
+            running.fitter.work()
+            running.update()
         sum(1 for _ in infrastructure_series(running.snapshot))
     print(f"an hour from then on      {(_spent() - learnt) / options.hours:8.2f} s of CPU")
     print(f"memory after that         {_memory() - before[1]:8.1f} MiB")

@@ -39,9 +39,11 @@ class Book:
     models: Collection[str]
     shape: Shape = field(init=False)
     series: dict[Key, Followed] = field(default_factory=dict)
+    _forecasts: dict[str, Forecast] = field(init=False)
 
     def __post_init__(self) -> None:
         self.shape = shape_of(self.config)
+        self._forecasts = {signal.name: signal.forecast for signal in self.config.signals}
         for signal in self.config.signals:
             self.series[signal.name,] = Followed(self.shape, signal.direction)
 
@@ -49,7 +51,7 @@ class Book:
         """How what is expected of a series is found."""
         if len(key) > 1:
             return SEASONAL
-        return next(signal.forecast for signal in self.config.signals if signal.name == key[0])
+        return self._forecasts[key[0]]
 
     def signals(self) -> Iterator[tuple[str, Followed]]:
         """The signals in the order of the configuration."""

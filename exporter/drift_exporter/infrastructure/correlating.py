@@ -103,7 +103,8 @@ class Correlating:
         most = round(self.options.max_lag / step)
         lags = lags[np.abs(lags) <= most]
         steps = round(self.options.window.seconds / step)
-        best = finest_lag(target.deviations(end)[-steps:], signal.deviations(end), lags)
+        ours = target.deviations.tail(steps, end)
+        best = finest_lag(ours, signal.deviations.tail(signal.deviations.size, end), lags)
         return (coarse * ratio if best is None else best) * step if coefficient else coarse * ratio * step
 
 

@@ -82,6 +82,11 @@ class Fitter:
             self._jobs.append((key, job))
             self._changed.notify_all()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something to do."""
+        return bool(self._jobs)
+
     def news(self) -> list[Learnt]:
         """What was learnt since the last call."""
         found = []

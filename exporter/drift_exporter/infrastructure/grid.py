@@ -8,8 +8,8 @@ from drift_exporter.reference.model import FloatArray, IntArray
 class Grid:
     """Values at multiples of ``step`` (seconds), counted in it as *places*; NaN where there is none.
 
-    It holds ``size`` places up to ``newest``, which is -1 before there is a value. Putting a value further on
-    drops the oldest ones.
+    It holds ``size`` places up to ``newest``, the last one that a value was put at; -1 before there is one.
+    Putting a value further on drops the oldest ones.
     """
 
     def __init__(self, step: float, size: int) -> None:
@@ -55,10 +55,6 @@ class Grid:
             found[at + head : at + length] = self._values[: length - head]
         return found
 
-    def last(self) -> tuple[int, float] | None:
-        """The newest place with a value, and the value; None where there is none."""
-        known = self.tail(self.size, self.newest)
-        places = np.flatnonzero(np.isfinite(known))
-        if not len(places):
-            return None
-        return self.newest - self.size + 1 + int(places[-1]), float(known[places[-1]])
+    def at(self, place: int) -> float:
+        """The value at a place that is held."""
+        return float(self._values[place % self.size])

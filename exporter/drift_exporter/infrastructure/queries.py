@@ -48,9 +48,7 @@ class Query:
     _history_problem: str | None = None
     _said: str | None = field(default=None, repr=False)
 
-    def ask(
-        self, client: Asks, shape: Shape, now: float, stopped: Callable[[], bool]
-    ) -> QueryError | None:
+    def ask(self, client: Asks, shape: Shape, now: float, stopped: Callable[[], bool]) -> QueryError | None:
         """Ask for what is missing as of now; the error where no other query would be answered either.
 
         That it was ``stopped`` meanwhile is no failure.
