@@ -8,6 +8,14 @@ from pydantic import BaseModel
 
 from drift_exporter.config import load_config
 from drift_exporter.config.drift import Drift
+from drift_exporter.config.infrastructure import (
+    CorrelationOptions,
+    Forecast,
+    Group,
+    Infrastructure,
+    ModelSeries,
+    Signal,
+)
 from drift_exporter.config.performance import Fairness, Performance
 from drift_exporter.config.references import RollingReference, VersionReference
 from drift_exporter.config.schema import (
@@ -61,6 +69,12 @@ HEADINGS: Mapping[str, type[BaseModel]] = {
     "`models[*].labels.fields`": LabelFields,
     "`models[*].performance`": Performance,
     "`models[*].fairness`": Fairness,
+    "`infrastructure`": Infrastructure,
+    "`infrastructure.signals[*]`": Signal,
+    "`infrastructure.signals[*].forecast`": Forecast,
+    "`infrastructure.groups[*]`": Group,
+    "`infrastructure.correlation`": CorrelationOptions,
+    "`infrastructure.models`": ModelSeries,
 }
 SOURCE_HEADINGS: Mapping[str, type[BaseModel]] = {
     "`file`": FileSource,
