@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import duckdb
 import numpy as np
@@ -19,8 +20,8 @@ from drift_exporter.config.sources import pattern_of
 from drift_exporter.count.counting import GroupCounts, count_columns
 from drift_exporter.count.layout import Layout, make_layout
 from drift_exporter.decode.formats import make_decoder
-from drift_exporter.decode.plan import CODE_OTHER, Plan
-from drift_exporter.decode.records import Bounds, Decoder, Records
+from drift_exporter.decode.plan import CODE_OTHER, FieldPath, Plan
+from drift_exporter.decode.records import Bounds, Decoder, Records, Text
 from drift_exporter.errors import ChunkTooLargeError, ConfigurationError
 from drift_exporter.join.run import Fetch
 from drift_exporter.judge.estimation.dle import ErrorModel
@@ -284,8 +285,13 @@ class ModelIngest:
         assignment = assign(times, self.watermark, horizon, self.levels)
         names, version = versions_of(records, self.plan.versions)
         traffic = count_traffic(records, times, (names, version), horizon=horizon, score=self._score)
+
+        def texts(path: FieldPath, rows: Sequence[int]) -> Sequence[Text]:
+            return self._decoder.texts(chunk, rows, records, path)
+
         if self.plan.trace_id is not None:
-            traffic = with_exemplars(traffic, self._decoder, chunk, records, (times, version))
+            traces = partial(texts, self.plan.trace_id)
+            traffic = with_exemplars(traffic, records, (times, version), traces)
         counts = [
             (name, count)
             for index, name in enumerate(names)
