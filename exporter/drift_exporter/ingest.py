@@ -14,6 +14,7 @@ from functools import partial
 import duckdb
 import numpy as np
 
+from drift_exporter.anomalies.model import ModelAnomalies, Models, Scored, Stretch
 from drift_exporter.budget import divide
 from drift_exporter.config.schema import Config, Model
 from drift_exporter.config.sources import pattern_of
@@ -59,7 +60,8 @@ class _Counted:
     """What the records of a chunk add up to: traffic, and by version numbers of slices and counts in them.
 
     ``streams`` is what is known of the streams afterwards, ``drawn`` are records that are kept, by version.
-    ``outcomes`` are predictions, counted by class and score, that may wait for labels.
+    ``outcomes`` are predictions, counted by class and score, that may wait for labels. ``anomalies`` is how odd
+    records are.
     """
 
     assignment: Assignment
@@ -68,6 +70,7 @@ class _Counted:
     streams: Advanced
     drawn: Sequence[tuple[str, Sequence[Drawn]]]
     outcomes: Prepared | None
+    anomalies: Scored | None
 
 
 class ModelIngest:
@@ -82,10 +85,12 @@ class ModelIngest:
         *,
         fetch: Fetch = nothing_saved,
         errors: Mapping[str | None, ErrorModel] | None = None,
+        anomalies: Models | None = None,
     ) -> None:
         """``references`` by version; the one under None serves every version. ``fetch`` reads what waits.
 
-        ``errors`` are models of a regression's errors, by the version of the reference.
+        ``errors`` are models of a regression's errors, by the version of the reference; ``anomalies`` are
+        fitted detectors, likewise.
         """
         self.model = model
         self.references = references
@@ -122,6 +127,7 @@ class ModelIngest:
         self.labels_behind = False
         self._plan_versions(tuple(version for version in references if version is not None))
         self.outcomes = self._make_outcomes()
+        self.anomalies = ModelAnomalies(model, self.levels, anomalies) if anomalies else None
 
     def _make_outcomes(self) -> ModelOutcomes | None:
         if not counts_outcomes(self.model, list(self.references.values())):
@@ -164,6 +170,8 @@ class ModelIngest:
             self.streams.adopt(old.streams)
             if self.outcomes is not None and old.outcomes is not None:
                 self.outcomes.adopt(old.outcomes)
+            if self.anomalies is not None and old.anomalies is not None:
+                self.anomalies.adopt(old.anomalies)
             if self.ids is not None and old.ids is not None:
                 self.ids.restore(old.ids.blocks, old.ids.newest, old.ids.forgotten)
             self.strangers = old.strangers
@@ -302,7 +310,12 @@ class ModelIngest:
         outcomes = None
         if self.outcomes is not None:
             outcomes = self.outcomes.prepare(records, times, (names, version), self.watermark, horizon)
-        return _Counted(assignment, traffic, counts, streams, drawn, outcomes)
+        anomalies = None
+        if self.anomalies is not None:
+            both = names, version
+            stretch = Stretch(records, times, assignment, both, self.records, self.watermark, horizon)
+            anomalies = self.anomalies.prepare(stretch, self.layout, self.plan, texts)
+        return _Counted(assignment, traffic, counts, streams, drawn, outcomes, anomalies)
 
     def _drawn(
         self, records: Records, assignment: Assignment, names: Sequence[str], version: IntArray
@@ -446,6 +459,8 @@ class ModelIngest:
                 self.rings[name].keep(*one, self.kept)
         if self.outcomes is not None and counted.outcomes is not None:
             self.outcomes.take(counted.outcomes.parts, joined)
+        if self.anomalies is not None and counted.anomalies is not None:
+            self.anomalies.take(counted.anomalies)
         if assignment.watermark > (_NEVER if self.watermark is None else self.watermark):
             self.watermark = assignment.watermark
         self._evict()
@@ -457,6 +472,8 @@ class ModelIngest:
                 ring.evict(self.watermark)
             if self.outcomes is not None:
                 self.outcomes.evict(self.watermark)
+            if self.anomalies is not None:
+                self.anomalies.evict(self.watermark)
 
     def _add_traffic(self, part: Traffic) -> None:
         totals = self.totals.get(part.version)
