@@ -60,7 +60,7 @@ Sums = Mapping[str, tuple[tuple[WindowSum, Choice], ...]]
 Captured = tuple[
     ModelSnapshot, Sums, Mapping[str, CapturedOutcomes], Mapping[str, tuple[CapturedAnomalies, ...]]
 ]
-"""A model without its windows; by version the windows' sums, each with its reference; its outcomes; anomalies.
+"""A model without its windows; by version its windows' sums, each with its reference, outcomes, anomalies.
 
 All are copies of one moment.
 """
@@ -73,9 +73,7 @@ def judge_model(ingest: ModelIngest, captured: Captured) -> ModelSnapshot:
         replace(
             version,
             outcomes=_outcomes(ingest, version, outcomes),
-            anomalies=judge_anomalies(
-                anomalies.get(version.version, ()), ingest.model.drift.minimum_records
-            ),
+            anomalies=judge_anomalies(anomalies.get(version.version, ()), ingest.model.drift.minimum_records),
             windows=tuple(
                 _judge(ingest, version.version, *window) for window in sums.get(version.version, ())
             ),

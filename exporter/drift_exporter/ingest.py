@@ -14,7 +14,8 @@ from functools import partial
 import duckdb
 import numpy as np
 
-from drift_exporter.anomalies.model import ModelAnomalies, Models, Scored, Stretch
+from drift_exporter.anomalies.model import ModelAnomalies, Models
+from drift_exporter.anomalies.parts import Scored, Stretch
 from drift_exporter.budget import divide
 from drift_exporter.config.schema import Config, Model
 from drift_exporter.config.sources import pattern_of
@@ -60,8 +61,8 @@ class _Counted:
     """What the records of a chunk add up to: traffic, and by version numbers of slices and counts in them.
 
     ``streams`` is what is known of the streams afterwards, ``drawn`` are records that are kept, by version.
-    ``outcomes`` are predictions, counted by class and score, that may wait for labels. ``anomalies`` is how odd
-    records are.
+    ``outcomes`` are predictions, counted by class and score, that may wait for labels. ``anomalies`` is how
+    odd records are.
     """
 
     assignment: Assignment

@@ -39,7 +39,7 @@ SERIES_LIMIT = "limit"
 class Exemplar:
     """A trace seen in a bucket: its id, the observed value and its time (seconds since the epoch).
 
-    ``label`` says what it is that ``trace_id`` holds: a trace's id, or the record's (``id``) where it has none.
+    ``label`` says what ``trace_id`` holds: a trace's id, or the record's (``id``) where it has no trace.
     """
 
     trace_id: str

@@ -1,8 +1,8 @@
 """Which records are scored where there are more than may be: a token bucket in event time.
 
-Every second by which the newest event time advances brings ``rate`` tokens, up to a minute's worth, and a record
-that is scored takes one. So how many are scored does not depend on how the stream is cut into chunks. Of a
-second's records that are too many, those with the smallest pseudo-random keys are chosen.
+Every second by which the newest event time advances brings ``rate`` tokens, up to a minute's worth, and a
+record that is scored takes one. So how many are scored does not depend on how the stream is cut into chunks.
+Where a second has too many records in a chunk, those with the smallest pseudo-random keys are scored.
 """
 
 from dataclasses import dataclass

@@ -37,7 +37,7 @@ class Detector:
 
 @dataclass
 class Tallied:
-    """Counts (SIZE,) since the beginning and by slice of time; the oddest records, and the newest by bucket."""
+    """Counts (SIZE,) since the beginning and by slice of time; the oddest records; the newest by bucket."""
 
     fingerprint: str
     ring: Ring

@@ -1,6 +1,6 @@
 """The most anomalous records of the last day of event time, as many as are wanted.
 
-They are kept by spans of some hours, as many of each: when the oldest span goes, those of the others are there.
+They are kept by spans of some hours, as many of each: where the oldest span goes, those of the others stay.
 """
 
 from collections.abc import Iterable, Sequence

@@ -76,22 +76,22 @@ def anomalies_restored(anomalies: ModelAnomalies, state: ModelState) -> None:
         if name in anomalies.buckets:
             rate = next(one.rate for one in anomalies.model.detectors if one.detector == name)
             anomalies.buckets[name] = Bucket(min(tokens, rate * BURST), second)
-    by_fingerprint: dict[tuple[str, str], Tallied] = {}
+    found: dict[tuple[str, str], Tallied] = {}
+    for part in state.counts:
+        tallied = anomalies.begun(part.version, part.fingerprint)
+        if tallied is not None:
+            _check_size(part.counts)
+            tallied.totals = part.counts
+            found[part.version, part.fingerprint] = tallied
     for version, document in state.versions.items():
-        for name, (fingerprint, exemplars, examples) in read_found(document).items():
-            tallied = anomalies.begun((version, name), fingerprint)
+        for fingerprint, exemplars, examples in read_found(document).values():
+            tallied = found.get((version, fingerprint))
             if tallied is not None:
                 tallied.exemplars.update(exemplars)
                 tallied.examples.add(examples)
-                by_fingerprint[version, fingerprint] = tallied
-    for part in state.counts:
-        own = by_fingerprint.get((part.version, part.fingerprint))
-        if own is not None:
-            _check_size(part.counts)
-            own.totals = part.counts
     levels = {window.key: level for level, window in enumerate(anomalies.levels)}
     for one in state.slices:
-        own, level = by_fingerprint.get((one.version, one.fingerprint)), levels.get(one.window)
+        own, level = found.get((one.version, one.fingerprint)), levels.get(one.window)
         if own is not None and level is not None:
             _check_size(one.counts)
             own.ring.slices[level][one.start] = Slice(one.counts, one.sums, one.rows)

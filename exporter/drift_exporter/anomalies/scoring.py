@@ -68,7 +68,7 @@ def scored_in(counts: IntArray) -> int:
 def odd_columns(
     model: AnomalyModel, values: FloatArray, show: str | Sequence[str]
 ) -> list[tuple[OddColumn, ...]]:
-    """The columns that make records (k, C) odd, oddest first, with the values of those that are to be shown."""
+    """The columns that make records (k, C) odd, oddest first, and the values of those that may be shown."""
     shares = model.explain(values)
     found = []
     for row, share in zip(values[:, model.places], shares, strict=True):

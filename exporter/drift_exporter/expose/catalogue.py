@@ -5,8 +5,8 @@ This is the only place of these names; ``docs/metrics.md`` is checked against it
 
 from collections.abc import Mapping
 
-from drift_exporter.expose.definition import MetricDefinition
 from drift_exporter.expose.anomaly_catalogue import ANOMALY_METRICS
+from drift_exporter.expose.definition import MetricDefinition
 from drift_exporter.expose.outcome_catalogue import OUTCOME_METRICS
 from drift_exporter.snapshot import (
     CHECKPOINT_BOUNDS,
