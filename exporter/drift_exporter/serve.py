@@ -8,7 +8,9 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -27,6 +29,9 @@ from drift_exporter.snapshot import Snapshot
 from drift_exporter.sources.listing import Shard
 from drift_exporter.sources.push.source import PushSource
 from drift_exporter.state.store import Store
+
+if TYPE_CHECKING:
+    from drift_exporter.infrastructure.runtime import Infrastructure
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +64,7 @@ class Exporter:
         self._store = Store(self._config.state_dir)
         try:
             self._models = self._set_up(self._config, {})
+            self._infrastructure = self._set_up_infrastructure(self._config, self._models, None)
         except BaseException:
             self._store.close()
             raise
@@ -96,6 +102,8 @@ class Exporter:
         """Begin to read and to judge."""
         for reader in self._readers:
             reader.start()
+        if self._infrastructure is not None:
+            self._infrastructure.start()
         self._evaluator.start()
 
     def stop(self) -> None:
@@ -116,6 +124,8 @@ class Exporter:
             except (StateError, OSError) as error:
                 log.error("model %s: %s", model.model.name, error)  # noqa: TRY400  # the text says it all
             model.close()
+        if self._infrastructure is not None:
+            self._infrastructure.close()
         self._store.close()
 
     def reload(self) -> None:
@@ -133,12 +143,20 @@ class Exporter:
                     )
                 before = {model.model.name: model for model in self._models}
                 models = self._set_up(config, before)
+                try:
+                    infrastructure = self._set_up_infrastructure(config, models, self._infrastructure)
+                except DriftExporterError:
+                    for model in models:
+                        if model not in before.values():
+                            model.close()
+                    raise
             except DriftExporterError as error:
                 self._reload_successful = False
                 log.error("the new configuration is refused, the old one stays in use: %s", error)  # noqa: TRY400  # the text says it all
                 self._wake.set()
                 raise
             self._swap(config, models)
+            self._swap_infrastructure(infrastructure)
             self._reload_successful, self._reload_timestamp = True, self._clock()
             log.info("configuration reloaded from %s", self._path)
             self._wake.set()
@@ -196,6 +214,34 @@ class Exporter:
         self._config, self._models = config, models
         self._readers = list(readers.values())
 
+    def _set_up_infrastructure(
+        self, config: Config, models: list[ModelRuntime], old: "Infrastructure | None"
+    ) -> "Infrastructure | None":
+        """The signals; those at work where nothing changed. Of shards the first one asks for them."""
+        if config.infrastructure is None or (self._shard is not None and self._shard[0] > 0):
+            return None
+        # Most have none, and it brings what asks servers.
+        from drift_exporter.infrastructure.setting_up import make_infrastructure  # noqa: PLC0415
+
+        new = make_infrastructure(config.infrastructure, models, self._store, self._clock)
+        if old is not None and (new.config, new.models) == (old.config, old.models):
+            return old
+        if old is None:
+            new.restore()
+        return new
+
+    def _swap_infrastructure(self, new: "Infrastructure | None") -> None:
+        old, self._infrastructure = self._infrastructure, new
+        if new is old:
+            return
+        if old is not None and new is None:
+            old.close()
+        elif old is not None and new is not None:
+            old.stop()
+            new.adopt(old)
+        if new is not None:
+            new.start()
+
     def _evaluate(self) -> None:
         deadline = time.monotonic() + _FIRST_READ
         for reader in self._readers:
@@ -212,6 +258,8 @@ class Exporter:
                         reload_timestamp=self._reload_timestamp,
                         now=self._clock(),
                     )
+                    if self._infrastructure is not None:
+                        snapshot = replace(snapshot, infrastructure=self._infrastructure.snapshot)
                 previous = self._rendered if self._evaluated else None
                 self._rendered = render(snapshot, series_limit=config.limits.series, previous=previous)
                 self._evaluated = True

@@ -7,6 +7,7 @@ tuple, never zero.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from drift_exporter.infrastructure.snapshot import InfrastructureSnapshot
 from drift_exporter.judge.performance.estimates import Estimate
 from drift_exporter.reference.model import Column, FloatArray, IntArray, Kind, Reference
 
@@ -423,6 +424,7 @@ class Snapshot:
     sources: tuple[SourceSnapshot, ...]
     config_reload_successful: bool
     config_reload_timestamp: float
+    infrastructure: InfrastructureSnapshot | None = None
 
 
 __all__ = [
@@ -446,6 +448,7 @@ __all__ = [
     "FairnessValue",
     "FloatArray",
     "Histogram",
+    "InfrastructureSnapshot",
     "LabelsSnapshot",
     "ModelSnapshot",
     "MultivariateDrift",

@@ -83,6 +83,7 @@ def _between(low: str, high: str) -> AfterValidator:
 
 _Seconds = Annotated[float, BeforeValidator(_duration), PlainSerializer(format_duration)]
 Interval = Annotated[_Seconds, _between("100ms", "1h")]
+Step = Annotated[_Seconds, _between("1s", "1h")]
 Pause = Annotated[_Seconds, _between("0s", "1d")]
 Delay = Annotated[_Seconds, _between("1s", "366d")]
 Period = Annotated[_Seconds, _between("1m", "366d")]

@@ -23,7 +23,6 @@ from drift_exporter.config.fieldtypes import (
     LineSize,
     MemorySize,
     Name,
-    NotSupported,
     Period,
     RecordPath,
     Text,
@@ -31,6 +30,7 @@ from drift_exporter.config.fieldtypes import (
     WindowType,
     printable,
 )
+from drift_exporter.config.infrastructure import Infrastructure
 from drift_exporter.config.performance import Fairness, Performance, once_each
 from drift_exporter.config.references import ReferenceType, RollingReference, VersionReference
 from drift_exporter.config.refusal import refuse, refuse_parts
@@ -41,7 +41,7 @@ from drift_exporter.config.values import Window
 
 DEFAULT_TOLERANCE = 0.05
 LATENCY_SCALES: Mapping[str, float] = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
-UNSUPPORTED = frozenset({"infrastructure"})
+UNSUPPORTED: frozenset[str] = frozenset()
 """Keys that are validated, then refused."""
 
 PositiveInt = Annotated[int, Field(strict=True, ge=1, le=10**9)]
@@ -178,21 +178,6 @@ class Labels(Section):
     max_delay: Delay = Field(14 * 86_400.0, description="how long a prediction waits for its label")
 
 
-class Signal(Section):
-    """One query whose value may explain what a model does."""
-
-    name: Name = Field(description="the signal's name")
-    query: Text = Field(description="a PromQL query")
-    forecast: Text | None = Field(None, description="how its expected value is found")
-
-
-class Infrastructure(Section):
-    """Signals of what the models run on."""
-
-    prometheus: Text = Field(description="URL of a Prometheus server")
-    signals: Annotated[tuple[Signal, ...], Field(min_length=1)] = Field(description="the signals")
-
-
 class Model(Section):
     """One model: who owns it, its reference, and where its predictions are."""
 
@@ -255,6 +240,4 @@ class Config(Section):
     )
     limits: Limits = Field(Limits(), description="what the exporter may use at most")
     models: Annotated[tuple[Model, ...], Field(min_length=1)] = Field(description="the list of models")
-    infrastructure: Annotated[Infrastructure, NotSupported] | None = Field(
-        None, description="signals of what the models run on"
-    )
+    infrastructure: Infrastructure | None = Field(None, description="signals of what the models run on")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from drift_exporter.expose.anomaly_catalogue import ANOMALY_METRICS
 from drift_exporter.expose.definition import MetricDefinition
+from drift_exporter.expose.infrastructure_catalogue import INFRASTRUCTURE_METRICS
 from drift_exporter.expose.outcome_catalogue import OUTCOME_METRICS
 from drift_exporter.snapshot import (
     CHECKPOINT_BOUNDS,
@@ -442,6 +443,7 @@ METRICS: tuple[MetricDefinition, ...] = (
     STREAM_VALUES,
     *ANOMALY_METRICS,
     *OUTCOME_METRICS,
+    *INFRASTRUCTURE_METRICS,
     BUILD_INFO,
     RELOAD_SUCCESSFUL,
     RELOAD_TIMESTAMP,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from drift_exporter import __version__
 from drift_exporter.expose import catalogue
 from drift_exporter.expose.anomaly_series import anomaly_parts
+from drift_exporter.expose.infrastructure_series import infrastructure_parts, infrastructure_series
 from drift_exporter.expose.outcome_series import label_series, outcome_parts
 from drift_exporter.expose.parts import Part, Series, present
 from drift_exporter.reference.model import MISSING, Column, Kind, NumericColumn
@@ -35,6 +36,7 @@ def exporter_series(snapshot: Snapshot) -> tuple[Series, ...]:
         Series(catalogue.RELOAD_TIMESTAMP, (), snapshot.config_reload_timestamp),
         *(series for source in snapshot.sources for series in _source(source)),
         *(series for model in snapshot.models for series in _model(model)),
+        *(() if snapshot.infrastructure is None else infrastructure_series(snapshot.infrastructure)),
     )
 
 
@@ -106,6 +108,9 @@ def model_parts(snapshot: Snapshot) -> Iterator[Part]:
                     yield Part(model.name, (1, position, i, j), tuple(drift[key]))
                 if key in totals:
                     yield Part(model.name, (2, position, i, j), _bins(model.name, version, totals[key]))
+    if snapshot.infrastructure is not None:
+        places = {model.name: place for place, model in enumerate(snapshot.models)}
+        yield from infrastructure_parts(snapshot.infrastructure, places)
 
 
 def _totals(model: str, version: VersionSnapshot) -> Iterator[Series]:

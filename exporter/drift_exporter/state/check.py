@@ -34,7 +34,7 @@ from drift_exporter.state.reading import (
     to_version,
 )
 from drift_exporter.state.references import Layouts
-from drift_exporter.state.rows import owner_of
+from drift_exporter.state.rows import is_model, owner_of
 from drift_exporter.state.runs import CHUNKS, RUNS, chunk_checker, to_run
 from drift_exporter.state.samples import SAMPLES, to_sample
 from drift_exporter.state.schema import TABLES
@@ -120,8 +120,8 @@ class _Check:
     def _check_rows(self) -> list[str]:
         """Look at every row; returns the names of the models."""
         models = [row[0] for row, _ in self._each("model", MODELS + " ORDER BY name", to_counters)]
-        # Where the source of a model's labels stands is not one more model.
-        self.found["model"] -= sum(owner_of(name) != name for name in models)
+        # Where the source of a model's labels stands is not one more model, nor are signals.
+        self.found["model"] -= sum(not is_model(name) for name in models)
         self._look_at("version", VERSIONS + " ORDER BY model, number", to_version)
         for row, counts in self._each("series", SERIES + " ORDER BY id", to_counts):
             self.places.append((row[0], row[1], row[2]))
@@ -207,7 +207,7 @@ class _Check:
             return
         for model in models:
             if owner_of(model) not in self.layouts:
-                if owner_of(model) != model:
+                if not is_model(model):
                     continue
                 forget = command("reset", self.path.parent, "--model", model)
                 self.notes.append(

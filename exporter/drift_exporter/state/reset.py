@@ -14,7 +14,7 @@ from drift_exporter.state.counters import counters_anew
 from drift_exporter.state.lock import take_lock
 from drift_exporter.state.look import beside, missing
 from drift_exporter.state.reading import FILE, damaged, to_document
-from drift_exporter.state.rows import labels_of, owner_of
+from drift_exporter.state.rows import INFRASTRUCTURE, labels_of, owner_of
 from drift_exporter.state.store import Store, checked
 
 _COUNTED = {
@@ -44,6 +44,8 @@ def reset_state(folder: Path, model: str | None, *, keep_positions: bool, now: f
         return f"The state was moved to {aside}.\nAll {again} all counters begin at 0. {letters}"
     copy = reset_model(folder, model, moment, keep_positions=keep_positions)
     told = f"Model {model} was reset. The state as it was is in {copy}."
+    if model == INFRASTRUCTURE:
+        return f"{told}\nAt the next start the history of its signals is asked for, and learnt from, again."
     if keep_positions:
         return (
             f"{told}\nAt the next start its logs are read on from where they were; its counters begin at 0, "

@@ -17,6 +17,9 @@ Document = Mapping[str, Any]
 _LABELS = "/labels"
 """What no model's own name ends with."""
 
+INFRASTRUCTURE = "/infrastructure"
+"""The name under which the state keeps what is known of signals; no model can be called so."""
+
 
 def labels_of(model: str) -> str:
     """The name under which the state keeps where the source of a model's labels stands."""
@@ -26,6 +29,11 @@ def labels_of(model: str) -> str:
 def owner_of(name: str) -> str:
     """The model that a name in the state belongs to."""
     return name.removesuffix(_LABELS)
+
+
+def is_model(name: str) -> bool:
+    """Whether a name in the state is that of a model, not of something that is kept beside."""
+    return name != INFRASTRUCTURE and owner_of(name) == name
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import json
 import textwrap
 from collections.abc import Mapping
 
-from drift_exporter.state.rows import owner_of
+from drift_exporter.state.rows import INFRASTRUCTURE, owner_of
 from drift_exporter.state.summary import BinsSummary, ModelSummary, StateSummary, VersionSummary
 from drift_exporter.state.words import moment, printable, time_text, window_name
 
@@ -50,7 +50,7 @@ def _model(model: ModelSummary, in_use: InUse | None) -> list[str]:
     if model.kept:
         kept = ", ".join(f"{rows:,} {side}" for side, rows in model.kept.items())
         lines.append(f"kept         {kept}")
-    if in_use is not None and owner_of(model.model) not in in_use:
+    if in_use is not None and not _configured(model.model, in_use):
         lines.append("configured   no")
     if model.versions:
         width = min(_NAME, max(len("version"), *(len(version.version) for version in model.versions)))
@@ -110,7 +110,7 @@ def _model_document(model: ModelSummary, in_use: InUse | None) -> dict[str, obje
         document["kept"] = dict(model.kept)
     own = None
     if in_use is not None:
-        document["configured"] = owner_of(model.model) in in_use
+        document["configured"] = _configured(model.model, in_use)
         own = in_use.get(model.model, {})
     document["versions"] = [
         {
@@ -126,6 +126,11 @@ def _model_document(model: ModelSummary, in_use: InUse | None) -> dict[str, obje
         for version in model.versions
     ]
     return document
+
+
+def _configured(name: str, in_use: InUse) -> bool:
+    # Signals do not depend on references.
+    return name == INFRASTRUCTURE or owner_of(name) in in_use
 
 
 def _size(size: int) -> str:

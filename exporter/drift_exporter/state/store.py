@@ -76,6 +76,12 @@ class Store:
         with self._mutex, state_errors(self.path, model):
             return load_model(self._connection, model)
 
+    @contextlib.contextmanager
+    def reading(self, model: str) -> Iterator[ModelState | None]:
+        """As ``load``, to be read within: a ValueError of the reader is damage, too."""
+        with self._mutex, state_errors(self.path, model):
+            yield load_model(self._connection, model)
+
     def fetcher(self, model: str) -> Fetch:
         """What reads chunks of a model's runs, as of the last save. It raises StateError, also of damage."""
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import Field, model_validator
 from pydantic.functional_validators import AfterValidator, BeforeValidator
@@ -12,76 +12,29 @@ from drift_exporter.config.fieldtypes import Delay, File, Interval, PageSize, Re
 from drift_exporter.config.mask import mask_text
 from drift_exporter.config.positions import shorten
 from drift_exporter.config.refusal import Part, refuse, refuse_parts
+from drift_exporter.config.requests import (
+    HeaderName,
+    HeaderText,
+    OpenHeaderName,
+    checked_url,
+    twice_named,
+    useless_files,
+)
 from drift_exporter.config.section import Section
 
 HttpFormat = Literal["ndjson", "json", "csv"]
 _FORMATS: Mapping[str, HttpFormat] = {".csv": "csv", ".json": "json"}
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_SECRET_HEADER = re.compile(
-    r"authorization|cookie|(?:api|access|secret|private)[_-]?key|token|secret|password|signature",
-    re.IGNORECASE,
-)
-_OWN_HEADERS = frozenset(
-    {
-        "accept-encoding",
-        "connection",
-        "content-length",
-        "host",
-        "if-match",
-        "if-modified-since",
-        "if-none-match",
-        "if-range",
-        "if-unmodified-since",
-        "range",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
 _WAYS = ("cursor", "since", "link", "range")
 
 
 def _url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        parts.port  # noqa: B018  # reading it is what raises
-    except ValueError:
-        parts = SplitResult("", "", "", "", "")
-    shown = shorten(mask_text(value), 200)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"\s", value):
-        raise refuse(
-            f"{shown} is no URL that can be asked; write one such as https://models.example/predictions"
-        )
-    if "@" in parts.netloc:
-        raise refuse(f"{shown} holds credentials; put them into a file named in header_files")
-    if parts.fragment:
-        raise refuse(f"{shown} has a part after #, which no server sees; remove it")
-    return value
+    return checked_url(value, "https://models.example/predictions")
 
 
 def _format_of(url: str) -> HttpFormat:
     """The format that a URL's path tells, before any ``.gz`` or ``.zst``; NDJSON where it tells none."""
     path = re.sub(r"\.(?:gz|zst)$", "", urlsplit(url).path.lower())
     return next((kind for suffix, kind in _FORMATS.items() if path.endswith(suffix)), "ndjson")
-
-
-def _header_name(value: str) -> str:
-    if not _TOKEN.fullmatch(value):
-        raise refuse(f"{shorten(value)} cannot be the name of a header; write one such as X-Team")
-    if value.lower() in _OWN_HEADERS:
-        raise refuse(f"{shorten(value)} is set as each request needs it; remove it")
-    return value
-
-
-def _header_text(value: str) -> str:
-    if not value.isascii():
-        raise refuse(f"{shorten(value)} cannot be sent in a header; use ASCII characters")
-    return value
-
-
-def _open_header(value: str) -> str:
-    if _SECRET_HEADER.search(value):
-        raise refuse(f"{shorten(value)} is a secret; put it into a file and name that in header_files")
-    return value
 
 
 def _parameter(value: object) -> object:
@@ -101,9 +54,6 @@ def _link(value: object) -> object:
 
 
 Url = Annotated[Text, AfterValidator(_url)]
-HeaderName = Annotated[Text, AfterValidator(_header_name)]
-OpenHeaderName = Annotated[HeaderName, AfterValidator(_open_header)]
-HeaderText = Annotated[Text, AfterValidator(_header_text)]
 ParameterText = Annotated[str, Field(strict=True), BeforeValidator(_parameter)]
 HostName = Annotated[Text, AfterValidator(_host)]
 
@@ -223,17 +173,8 @@ class HttpSource(Section):
             if section is not None and section.parameter in taken | set(self.parameters):
                 wrong = f"{shorten(section.parameter)} is a parameter with a fixed value, too"
                 yield (way, "parameter"), f"{wrong}; give what is sent first as start"
-        lower = {name.lower() for name in self.headers}
-        yield from (
-            (("header_files", name), "is in headers, too; write it once")
-            for name in self.header_files
-            if name.lower() in lower
-        )
+        yield from twice_named(self.headers, self.header_files)
 
     def _wrong_files(self) -> Iterator[Part]:
-        if self.key_file is not None and self.certificate_file is None:
-            yield ("key_file",), "belongs to no certificate; add certificate_file"
-        if urlsplit(self.url).scheme == "http":
-            for key in ("ca_file", "certificate_file"):
-                if getattr(self, key) is not None:
-                    yield (key,), "has no use without TLS; write url with https"
+        files = {key: getattr(self, key) for key in ("ca_file", "certificate_file", "key_file")}
+        yield from useless_files("url", self.url, files)

@@ -1,1 +1,1 @@
-"""Metric series with what was expected of them: bands, anomalies, and which of them move together."""
+"""Signals of the infrastructure: what is expected of them, how odd they are, and what moves together."""

@@ -62,14 +62,21 @@ class Client:
         self._session.close()
         self._session = self._new_session()
 
-    def ask(self, url: str, conditions: Mapping[str, str], count: Callable[[str], None]) -> Answer:
+    def ask(
+        self,
+        url: str,
+        conditions: Mapping[str, str],
+        count: Callable[[str], None],
+        form: Mapping[str, str] | None = None,
+    ) -> Answer:
         """Ask for ``url``; redirects are followed, and ``count`` is called with the code of each.
 
-        Raises RequestError where there is no answer, or one from somewhere else than is allowed.
+        With ``form`` it is posted. Raises RequestError where there is no answer, or one from somewhere else
+        than is allowed.
         """
         for _ in range(_MOST_REDIRECTS + 1):
             self.check(url)
-            response = self._send(url, {**self._headers(), **conditions})
+            response = self._send(url, {**self._headers(), **conditions}, form)
             if response.status_code not in _REDIRECTS or "Location" not in response.headers:
                 return Answer(response, url)
             count(str(response.status_code))
@@ -114,7 +121,9 @@ class Client:
             headers[name] = value
         return headers
 
-    def _send(self, url: str, headers: Mapping[str, str]) -> requests.Response:
+    def _send(
+        self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None
+    ) -> requests.Response:
         server = self._server
         certificate = None
         if server.certificate_file is not None:
@@ -124,8 +133,10 @@ class Client:
                 else (server.certificate_file, server.key_file)
             )
         try:
-            return self._session.get(
+            return self._session.request(
+                "GET" if form is None else "POST",
                 url,
+                data=form,
                 # As bytes: requests would refuse to send other text than Latin-1.
                 headers={name: value.encode() for name, value in headers.items()},
                 stream=True,

@@ -1,0 +1,81 @@
+"""From series and queries to a snapshot."""
+
+from collections.abc import Hashable, Mapping, Sequence
+
+from drift_exporter.infrastructure.book import Book, Key
+from drift_exporter.infrastructure.correlating import Companion
+from drift_exporter.infrastructure.followed import Followed
+from drift_exporter.infrastructure.keeping import query_of
+from drift_exporter.infrastructure.queries import Query
+from drift_exporter.infrastructure.saved import Counted
+from drift_exporter.infrastructure.snapshot import (
+    CorrelationSnapshot,
+    InfrastructureSnapshot,
+    ModelMetricSnapshot,
+    QuerySnapshot,
+    SignalSnapshot,
+)
+
+
+def targets_of(book: Book, queries: Sequence[Query], now: float) -> Mapping[Hashable, tuple[Followed, str]]:
+    """Metrics of models that misbehaved within the window of correlation, each with its query."""
+    steps = round(book.config.correlation.window.seconds / book.config.step)
+    texts = {query.name: query.text for query in queries}
+    return {
+        key: (followed, texts[query_of(key)])
+        for key, followed in book.metrics()
+        if query_of(key) in texts and followed.misbehaved(now, steps)
+    }
+
+
+def judge(
+    book: Book,
+    queries: Sequence[Query],
+    counted: Counted,
+    now: float,
+    companions: Mapping[Hashable, Sequence[Companion]],
+) -> InfrastructureSnapshot:
+    """All that is known as of now."""
+    return InfrastructureSnapshot(
+        queries=tuple(
+            QuerySnapshot(query.name, query.success, counted.failures.get(query.name, 0), query.problem)
+            for query in queries
+        ),
+        signals=tuple(SignalSnapshot(name, followed.standing(now)) for name, followed in book.signals()),
+        groups=(),
+        metrics=tuple(_metrics(book, now)),
+        correlations=tuple(_correlations(book, companions)),
+        durations=counted.durations,
+        seconds=counted.seconds,
+    )
+
+
+def _metrics(book: Book, now: float) -> Sequence[ModelMetricSnapshot]:
+    found = []
+    for (metric, model, version), followed in book.metrics():
+        score = followed.standing(now).score
+        if score is not None:
+            found.append(ModelMetricSnapshot(model, version, metric, score))
+    return found
+
+
+def _correlations(
+    book: Book, companions: Mapping[Hashable, Sequence[Companion]]
+) -> Sequence[CorrelationSnapshot]:
+    window = book.config.correlation.window.name
+    found = []
+    for key in companions:
+        metric, model, version = _parts(key)
+        found += [
+            CorrelationSnapshot(
+                model, version, metric, one.signal, window, one.coefficient, one.lag, one.confidence
+            )
+            for one in companions[key]
+        ]
+    return found
+
+
+def _parts(key: Hashable) -> Key:
+    if not isinstance(key, tuple):
+        raise TypeError(key)
+    return key
