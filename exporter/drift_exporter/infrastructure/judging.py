@@ -51,12 +51,10 @@ def judge(
 
 
 def _metrics(book: Book, now: float) -> Sequence[ModelMetricSnapshot]:
-    found = []
-    for (metric, model, version), followed in book.metrics():
-        score = followed.standing(now).score
-        if score is not None:
-            found.append(ModelMetricSnapshot(model, version, metric, score))
-    return found
+    return [
+        ModelMetricSnapshot(model, version, metric, followed.standing(now))
+        for (metric, model, version), followed in book.metrics()
+    ]
 
 
 def _correlations(

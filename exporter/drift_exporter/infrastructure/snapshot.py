@@ -52,12 +52,12 @@ class GroupSnapshot:
 
 @dataclass(frozen=True)
 class ModelMetricSnapshot:
-    """A metric of one version of a model, and how far it is from what is expected of it."""
+    """A metric of one version of a model, with what is expected of it."""
 
     model: str
     version: str
     metric: str
-    score: float
+    standing: Standing
 
 
 @dataclass(frozen=True)
