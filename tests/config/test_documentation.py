@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from drift_exporter.config import load_config
+from drift_exporter.config.anomaly import Anomaly
 from drift_exporter.config.drift import Drift
 from drift_exporter.config.performance import Fairness, Performance
 from drift_exporter.config.references import RollingReference, VersionReference
@@ -61,6 +62,7 @@ HEADINGS: Mapping[str, type[BaseModel]] = {
     "`models[*].labels.fields`": LabelFields,
     "`models[*].performance`": Performance,
     "`models[*].fairness`": Fairness,
+    "`models[*].anomaly`": Anomaly,
 }
 SOURCE_HEADINGS: Mapping[str, type[BaseModel]] = {
     "`file`": FileSource,

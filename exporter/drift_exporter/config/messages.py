@@ -32,7 +32,10 @@ def _is_marker(part: str | int) -> bool:
     return part in _MARKERS
 
 
-_MARKERS = {"<text>", "<file>", "<map>", "<rolling>", "<version>", "[key]", *map(source_tag, SOURCE_TYPES)}
+_MARKERS = {
+    *("[key]", "<text>", "<names>", "<file>", "<map>", "<rolling>", "<version>", "<detector>", "<detectors>"),
+    *map(source_tag, SOURCE_TYPES),
+}
 
 
 def _is_consequence(detail: ErrorDetails, path: KeyPath, document: Document) -> bool:
