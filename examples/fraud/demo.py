@@ -159,10 +159,10 @@ def prepare(folder: Path, prometheus: str) -> Path:
     config = yaml.safe_load((HERE / "config.yml").read_text(encoding="utf-8"))
     # The shipped file judges every 15 s, and asks every minute for what an incident of an hour shows.
     config["evaluation_interval"] = "1s"
-    config["windows"] = ["30s", "5m"]
+    config["windows"] = ["1m", "1h"]
     own = config["infrastructure"]
-    own |= {"prometheus": prometheus, "step": STEP, "history": f"{DAYS:.0f}d"}
-    own["correlation"] = {"window": "5m", "max_lag": "30s"}
+    own |= {"prometheus": prometheus, "step": STEP, "history": f"{DAYS:.0f}d", "history_step": "20s"}
+    own["correlation"] = {"window": "10m", "max_lag": "1m"}
     missed = f'rate(model_outcomes_total{{prediction="0",label="1",segment=""}}[{RANGE}])'
     fraud = f'rate(model_outcomes_total{{label="1",segment=""}}[{RANGE}])'
     own["models"] = {
