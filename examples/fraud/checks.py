@@ -11,7 +11,7 @@ from support.stack import Stack, awaited
 MODEL = "fraud"
 ALERT = "ModelIncidentWithInfrastructure"
 SIGNAL_ALERT = "InfrastructureSignalAnomalous"
-MODEL_TEAM, SRE = "/pages", "/sre"
+MODEL_TEAM, SRE, SRE_PAGES = "/pages", "/sre", "/sre-pages"
 SIGNALS = {"tcp_retransmits", "packet_drops", "disk_busy"}
 CONTROL = "disk_busy"
 METRIC = "false_negative_rate"
@@ -39,13 +39,17 @@ def forecasts_known(running: Stack, patience: float) -> None:
     )
 
 
-def settled(running: Stack, patience: float) -> None:
-    """Wait until no signal is out of its band and no alert is about."""
+def settled(running: Stack, patience: float, calm_seconds: int) -> None:
+    """Wait until no alert is about, and no signal has been out of its band for so long."""
     server = running.prometheus
 
     def calm() -> bool:
         active = [alert for alert in running.alertmanager.alerts() if alert["status"]["state"] == "active"]
-        return not server.query("infra_signal_anomalous == 1") and not server.alerts() and not active
+        return (
+            not server.query(f"max_over_time(infra_signal_anomaly_score[{calm_seconds}s]) > 1")
+            and not server.alerts()
+            and not active
+        )
 
     awaited(calm, lambda: f"calm; there are {server.alerts()}, {running.alertmanager.alerts()}", patience)
 
@@ -76,12 +80,12 @@ def heard_by_both(running: Stack, told: int, patience: float) -> Mapping[str, An
         return [note for note in running.hook.notifications[told:] if note.payload["status"] == "firing"]
 
     awaited(
-        lambda: {MODEL_TEAM, SRE} <= {note.path for note in since() if ALERT in note.alert_names},
+        lambda: {MODEL_TEAM, SRE_PAGES} <= {note.path for note in since() if ALERT in note.alert_names},
         lambda: f"a notification to both teams; there is {_said(since())}; {running.prometheus.alerts()}",
         patience,
     )
     notes = since()
-    if sorted(note.path for note in notes) != sorted((MODEL_TEAM, SRE)):
+    if sorted(note.path for note in notes) != sorted((MODEL_TEAM, SRE_PAGES)):
         raise DemoError(f"{len(notes)} notifications: {_said(notes)}")
     for note in notes:
         if set(note.alert_names) != {ALERT}:

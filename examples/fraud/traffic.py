@@ -3,7 +3,7 @@
 Rows, scores and outcomes are those of the data (README.md beside this file names the source); that a loan is
 not repaid plays the fraud. What is made up is what the data has not: when each prediction was made, how long
 it and its verdict took, and what happens while the model cannot look features up. All of it follows from the
-number of the record, so that it is the same each time.
+number of the record, so that it is the same each time. The order of the rows is random.
 """
 
 import json
@@ -100,7 +100,7 @@ def _loans(name: str) -> list[_Loan]:
     found = duckdb.sql(
         f"""SELECT car_value, salary_range, debt_to_income_ratio, loan_length, repaid_loan_on_prev_car,
                 size_of_downpayment, driver_tenure, round(1 - y_pred_proba, 6), 1 - repaid::INTEGER
-            FROM read_parquet('{path}') ORDER BY id"""
+            FROM read_parquet('{path}') ORDER BY md5(id || 'order')"""
     )
     names = found.columns[:7]
     return [_Loan(dict(zip(names, row[:7], strict=True)), row[7], row[8]) for row in found.fetchall()]

@@ -1,5 +1,6 @@
 """HTTP servers in a thread of this process: a scrape target with a settable text, a webhook that collects."""
 
+import contextlib
 import json
 import threading
 from collections.abc import Mapping
@@ -96,7 +97,9 @@ class _Quiet(BaseHTTPRequestHandler):
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        # Who asks may have given up, as Prometheus does when a scrape takes too long.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Nothing."""

@@ -13,7 +13,7 @@ import yaml
 from support.handles import Alertmanager, Prometheus, Server
 from support.listeners import Webhook
 from support.servers import alertmanager, exporter, prometheus, prometheus_config
-from support.short_rules import shorten_rules
+from support.short_rules import seconds, shorten_rules
 
 ALERTING = Path(__file__).resolve().parents[2] / "alerting"
 GRAFANA = "http://localhost:3000"
@@ -43,12 +43,13 @@ ANY_PORTS = Ports()
 
 
 @contextlib.contextmanager
-def stack(
+def stack(  # noqa: PLR0913  # every option is named
     folder: Path,
     config: Path,
     ports: Ports = ANY_PORTS,
     *,
     group_as_shipped: bool = False,
+    group_factor: float | None = None,
     targets: Mapping[str, Sequence[str]] = MappingProxyType({}),
     **shorter: Any,  # noqa: ANN401
 ) -> Iterator[Stack]:
@@ -56,8 +57,9 @@ def stack(
 
     ``targets`` maps more jobs to their addresses; labels that they expose are kept as they are. Blocks of
     earlier samples may lie in ``prometheus/tsdb``. ``shorter`` goes to
-    :func:`support.short_rules.shorten_rules`, ``group_as_shipped`` to :func:`routing`. Links in notifications
-    are those of the servers that run; Prometheus serves the runbooks. Grafana is not among them.
+    :func:`support.short_rules.shorten_rules`, ``group_as_shipped`` and ``group_factor`` to :func:`routing`.
+    Links in notifications are those of the servers that run; Prometheus serves the runbooks. Grafana is not
+    among them.
     """
     rules = folder / "rules"
     assets = f"--web.user-assets={ALERTING}"
@@ -65,7 +67,7 @@ def stack(
         Webhook() as hook,
         alertmanager(
             folder / "alertmanager",
-            routing(hook.url, group_as_shipped=group_as_shipped),
+            routing(hook.url, group_as_shipped=group_as_shipped, group_factor=group_factor),
             port=ports.alertmanager,
         ) as alerts,
         exporter(folder / "exporter", config, port=ports.exporter) as metrics,
@@ -92,21 +94,34 @@ def _scraping(
     return config
 
 
-def routing(hook: str, *, group_as_shipped: bool = False) -> dict[str, object]:
+def routing(
+    hook: str, *, group_as_shipped: bool = False, group_factor: float | None = None
+) -> dict[str, object]:
     """The shipped routing with every receiver replaced by a local webhook.
 
-    Alertmanager waits for company of an alert next to no time, or ``group_as_shipped``: 10 s for pages, 30 s
-    for tickets, and five minutes until it tells of what was added.
+    Alertmanager waits for company of an alert next to no time, ``group_as_shipped``, or ``group_factor``
+    times as long as that.
     """
     shipped = yaml.safe_load((ALERTING / "alertmanager" / "alertmanager.yml").read_text(encoding="utf-8"))
     route: dict[str, Any] = shipped["route"]
-    for part in () if group_as_shipped else (route, *route["routes"]):
-        part.update(group_wait="1s", group_interval="2s")
+    if group_factor is not None:
+        _shorten_waits(route, group_factor)
+    elif not group_as_shipped:
+        for part in (route, *route["routes"]):
+            part.update(group_wait="1s", group_interval="2s")
     receivers = [
         {"name": receiver["name"], "webhook_configs": [{"url": f"{hook}/{receiver['name']}"}]}
         for receiver in shipped["receivers"]
     ]
     return {"route": route, "inhibit_rules": shipped["inhibit_rules"], "receivers": receivers}
+
+
+def _shorten_waits(route: dict[str, Any], factor: float) -> None:
+    for key in ("group_wait", "group_interval"):
+        if key in route:
+            route[key] = f"{max(1000, round(1000 * factor * seconds(route[key])))}ms"
+    for part in route.get("routes", ()):
+        _shorten_waits(part, factor)
 
 
 def replay(lines: Sequence[bytes], log: Path, seconds: float) -> None:

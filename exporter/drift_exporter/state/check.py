@@ -36,7 +36,7 @@ from drift_exporter.state.reading import (
     to_version,
 )
 from drift_exporter.state.references import Layouts
-from drift_exporter.state.rows import ANOMALIES, by_bins, is_model
+from drift_exporter.state.rows import ANOMALIES, by_bins, is_model, owner_of
 from drift_exporter.state.runs import CHUNKS, RUNS, chunk_checker, to_run
 from drift_exporter.state.samples import SAMPLES, to_sample
 from drift_exporter.state.schema import TABLES
