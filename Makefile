@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo demo-s2 test lint bench bench-detection dashboards clean servers
+.PHONY: help install demo demo-s2 demo-s3 test lint bench bench-detection dashboards clean servers
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -51,6 +51,9 @@ demo: install servers  ## a real model's real drift, from log lines to an alert 
 
 demo-s2: install servers  ## clicks fall while inputs stay: late labels, concept drift, one alert (ONCE=1: exit when it has arrived)
 	$(BIN)/python examples/clicks/demo.py $(if $(ONCE),--once)
+
+demo-s3: install servers  ## a model and its cluster fail together: one alert to both teams (ONCE=1: exit when it has arrived)
+	$(BIN)/python examples/fraud/demo.py $(if $(ONCE),--once)
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) build

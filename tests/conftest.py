@@ -18,6 +18,7 @@ LONGEST = (
     "kafka-replicas",
     "kafka",
     "demo",
+    "demo-s3",
     "demo-s2",
     "demo-program",
     "latency",

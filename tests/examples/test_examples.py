@@ -19,9 +19,10 @@ LOGS = {
     "car_loan": "logs/predictions.csv",
     "clicks": "logs/predictions.ndjson",
     "employment": "logs/predictions.ndjson",
+    "fraud": "logs/predictions.ndjson",
     "latency": "logs/predictions.ndjson",
 }
-WITH_REFERENCE = ("car_loan", "clicks", "employment")
+WITH_REFERENCE = ("car_loan", "clicks", "employment", "fraud")
 # What is different each time: the program and its process, when it was started, how long it took.
 VOLATILE = re.compile(
     r"^(# (HELP|TYPE) )?(python|process|drift_exporter_(build|evaluation_duration|config_last))_.*\n",
@@ -187,6 +188,16 @@ def test_clicks_tells_concept_drift_from_data_drift(tmp_path: Path) -> None:
     data = by_model(metrics, "model_dataset_drift_confidence", 'window="7d"')
     assert {"clicks", "clicks_control"} == data.keys()
     assert all(value < 0.5 for value in data.values())
+
+
+def test_fraud_is_missed_while_the_network_is_partitioned(tmp_path: Path) -> None:
+    copy = shutil.copytree(EXAMPLES / "fraud", tmp_path / "fraud")
+    metrics = drift_exporter("once", "--config", copy / "config.yml").output
+    (rate,) = by_model(metrics, "model_performance", 'metric="false_negative_rate"', 'window="1h"').values()
+    (usual,) = by_model(metrics, "model_performance_reference", 'metric="false_negative_rate"').values()
+    assert usual < 0.07
+    assert rate > 0.12
+    assert "infra_" not in metrics
 
 
 def by_model(metrics: str, name: str, *labels: str) -> dict[str, float]:
