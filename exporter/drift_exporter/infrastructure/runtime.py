@@ -38,7 +38,7 @@ _STOP = 2.0
 class Infrastructure:
     """The signals of one configuration. ``store`` keeps what outlives the process, where there is one.
 
-    ``seconds`` is the CPU time that was spent on judging and correlating.
+    ``client`` answers queries, in place of the configured server. ``seconds`` is the CPU time that was spent on judging and correlating.
     """
 
     config: Section
@@ -48,6 +48,7 @@ class Infrastructure:
     timer: Callable[[], float] = time.monotonic
     fitter: Fitter = field(default_factory=Fitter)
     client: Asks | None = None
+    pause: Callable[[float], bool] | None = None
     seconds: float = 0.0
     _durations: Durations = field(default_factory=lambda: Durations(QUERY_BOUNDS))
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -64,7 +65,7 @@ class Infrastructure:
         self.keeper = Keeper(self.store)
         self.fitter.tell = self._wake.set
         self._client: Asks = self.client or PrometheusClient(
-            server_of(self.config), self._stop.wait, self.clock, observe=self._durations.observe
+            server_of(self.config), self.pause or self._stop.wait, self.clock, observe=self._durations.observe
         )
         self._thread = threading.Thread(target=self._run, name="infrastructure", daemon=True)
         self._told = self._counted()
@@ -182,7 +183,7 @@ class Infrastructure:
         def guarded(points: Sequence[Points], history: bool) -> None:  # noqa: FBT001  # as all that take
             with self._unless_stopped() as running:
                 if not running:
-                    raise QueryError("it was stopped")
+                    raise QueryError("it was stopped", down=True)
                 take(points, history)
 
         return guarded
