@@ -17,6 +17,7 @@ from support.servers import Prometheus
 from support.signals import DAY, MINUTE, NOW
 
 EMPTY = json.dumps({"status": "success", "data": {"resultType": "matrix", "result": []}}).encode()
+MATRIX = b'{"status": "success", "data": {"resultType": "matrix", "result": [{"metric": {}, %s}]}}'
 PLACE = round(NOW / MINUTE)
 
 
@@ -205,12 +206,11 @@ def test_credentials_are_sent_to_no_other_host(tmp_path: Path) -> None:
             "the answer is a vector, and a matrix was asked for",
         ),
         (
-            b'{"status": "success", "data": {"resultType": "matrix", "result": [{"metric": {}, "values": [[1]]}]}}',
+            MATRIX % b'"values": [[1]]',
             "the answer is none of a query",
         ),
         (
-            b'{"status": "success", "data": {"resultType": "matrix", "result": [{"metric": {}, '
-            b'"histograms": [[1, {}]]}]}}',
+            MATRIX % b'"histograms": [[1, {}]]',
             "native histograms",
         ),
         (EMPTY + b" " * (1 << 20), "the answer has more than 1048576 bytes; ask for fewer series"),

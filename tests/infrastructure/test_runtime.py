@@ -84,7 +84,7 @@ def test_values_and_bands_from_the_first_look_on(prometheus: Prometheus) -> None
     assert NOW - 5 * MINUTE < found.fitted <= NOW
     nothing_expected = standing(followed, "nodes")
     assert (2.0, None, None) == (nothing_expected.value, nothing_expected.expected, nothing_expected.score)
-    assert {name: (True, 0) for name in ("retransmits", "dips", "nodes")} == told(followed)
+    assert dict.fromkeys(("retransmits", "dips", "nodes"), (True, 0)) == told(followed)
 
 
 def test_new_points_make_an_anomaly_on_the_side_where_harm_lies(prometheus: Prometheus) -> None:
@@ -114,7 +114,7 @@ def test_a_query_that_fails_stops_no_other(prometheus: Prometheus, caplog: pytes
         look(followed, clock, NOW + MINUTE)
     problems = {query.name: query.problem for query in followed.snapshot.queries if query.problem}
 
-    good = {name: (True, 0) for name in ("retransmits", "dips", "nodes", "none")}
+    good = dict.fromkeys(("retransmits", "dips", "nodes", "none"), (True, 0))
     assert {"broken": (False, 2), "many": (False, 2), **good} == told(followed)
     assert (
         f"{prometheus.url}: query 'sum(': bad_data: 1:5: parse error: unclosed left parenthesis"
@@ -153,7 +153,7 @@ def test_what_was_missed_in_an_outage_is_asked_for(folder: Path) -> None:
     # What is expected is there; what is not known is not.
     assert (None, None, None, NOW) == (away.value, away.score, away.anomalous, away.timestamp)
     assert away.expected is not None
-    assert {name: (False, 8) for name in ("retransmits", "dips", "nodes")} == told(followed)
+    assert dict.fromkeys(("retransmits", "dips", "nodes"), (False, 8)) == told(followed)
     problem = followed.snapshot.queries[1].problem
     assert problem is not None
     assert re.search("query 'sum.retransmits.': the connection failed: Connection refused", problem)
@@ -166,7 +166,7 @@ def test_what_was_missed_in_an_outage_is_asked_for(folder: Path) -> None:
         look(back, back.clock, NOW + 20 * MINUTE)  # type: ignore[arg-type]
         _same(back, followed)
         assert standing(followed, "retransmits").anomalous
-        assert {name: (True, 8) for name in ("retransmits", "dips", "nodes")} == told(followed)
+        assert dict.fromkeys(("retransmits", "dips", "nodes"), (True, 8)) == told(followed)
 
 
 def test_a_long_outage_is_asked_for_at_both_resolutions() -> None:
@@ -210,7 +210,7 @@ def test_a_restart_without_a_server_tells_what_is_expected(prometheus: Prometheu
         look(after, clock)
         found, expected = (standing(one, "retransmits") for one in (after, before))
 
-        assert {name: (False, 1) for name in ("retransmits", "dips", "nodes")} == told(after)
+        assert dict.fromkeys(("retransmits", "dips", "nodes"), (False, 1)) == told(after)
         assert (None, None, None) == (found.value, found.score, found.anomalous)
         # Nothing was learnt anew, and what is saved is as it was.
         assert expected.fitted == found.fitted
@@ -253,13 +253,11 @@ def test_counters_outlive_a_restart_and_are_never_ahead_of_it(tmp_path: Path) ->
     after = follow(config, clock, Store(tmp_path))
     with closing(after.keeper.store):  # type: ignore[type-var]
         after.restore()
-        assert {name: 2 for name in told(after)} == {
-            name: failed for name, (_, failed) in told(after).items()
-        }
+        assert dict.fromkeys(told(after), 2) == {name: failed for name, (_, failed) in told(after).items()}
         assert counted[1:] == (int(after.snapshot.durations.sum()), after.snapshot.seconds)
         (tmp_path / "state.sqlite").unlink()
         look(after, clock, NOW + 2 * MINUTE)
-        assert {name: (False, 2) for name in told(after)} == told(after)
+        assert dict.fromkeys(told(after), (False, 2)) == told(after)
 
 
 def test_a_state_that_is_damaged_is_refused(tmp_path: Path) -> None:
@@ -269,7 +267,7 @@ def test_a_state_that_is_damaged_is_refused(tmp_path: Path) -> None:
         look(follow(config, clock, store), clock)
         with store.changing() as connection:
             connection.execute("UPDATE mark SET value = x'00' WHERE model = ?", [INFRASTRUCTURE])
-        with pytest.raises(StateError, match="state reset --state-dir .* --model /infrastructure"):
+        with pytest.raises(StateError, match=r"state reset --state-dir .* --model /infrastructure"):
             follow(config, clock, store).restore()
 
 
@@ -336,7 +334,7 @@ def test_those_that_had_no_turn_come_first() -> None:
             return super().ask(query, start, end, step)
 
     names = "abcd"
-    memory = Slow({name: (TIMES[-2900:], RETRANSMITS[-2900:]) for name in names})
+    memory = Slow(dict.fromkeys(names, (TIMES[-2900:], RETRANSMITS[-2900:])))
     signals = [{"name": name, "query": name, "forecast": "none"} for name in names]
     config = section("http://localhost", signals, step="15s", history_step="5m")
     followed = follow(config, clock, client=memory, timer=timer)

@@ -94,8 +94,8 @@ def test_the_sample_of_another_reference_is_refused(tmp_path: Path) -> None:
 
 def test_a_regression_keeps_more_rows_as_far_as_they_are_narrow() -> None:
     assert [10_000, 60_000, 40_000, 10_000] == [
-        sample_rows(20, regression=False),
-        sample_rows(20, regression=True),
-        sample_rows(200, regression=True),
-        sample_rows(2_000, regression=True),
+        sample_rows(20, learned=False),
+        sample_rows(20, learned=True),
+        sample_rows(200, learned=True),
+        sample_rows(2_000, learned=True),
     ]

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from drift_exporter.config.anomaly import anomaly_problems
 from drift_exporter.config.performance import performance_problems
 from drift_exporter.config.positions import shorten
 from drift_exporter.config.refusal import Part
@@ -92,6 +93,7 @@ def _within_model(model: Mapping[str, Any]) -> Iterator[Part]:
             ("drift", "multivariate"),
             "these methods compare to the sample beside a reference file; name one, made by reference build",
         )
+    yield from anomaly_problems(model, has_sample=_has_sample(model.get("reference")))
     yield from stream_problems(model)
     yield from performance_problems(model)
     yield from _unknown_names(model, fields)

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic.functional_validators import AfterValidator, BeforeValidator
 
+from drift_exporter.config.anomaly import AnomalyType
 from drift_exporter.config.drift import Drift
 from drift_exporter.config.fieldtypes import (
     ColumnType,
@@ -22,7 +23,6 @@ from drift_exporter.config.fieldtypes import (
     LineSize,
     MemorySize,
     Name,
-    NotSupported,
     Period,
     RecordPath,
     Text,
@@ -41,16 +41,12 @@ from drift_exporter.config.values import Window
 
 DEFAULT_TOLERANCE = 0.05
 LATENCY_SCALES: Mapping[str, float] = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
-UNSUPPORTED = frozenset({"anomaly"})
-"""Keys that are validated, then refused."""
-
 PositiveInt = Annotated[int, Field(strict=True, ge=1, le=10**9)]
 IdCount = Annotated[int, Field(strict=True, ge=1000, le=40_000_000)]
 """What SQLite takes as one value holds 40 million ids."""
 
 PositiveNumber = Annotated[float, Field(strict=True, gt=0, le=100, allow_inf_nan=False)]
 PositiveAmount = Annotated[int, Field(strict=True, ge=1, le=10_000)]
-Share = Annotated[float, Field(strict=True, gt=0, lt=1, allow_inf_nan=False)]
 
 
 class Limits(Section):
@@ -179,13 +175,6 @@ class Labels(Section):
     max_delay: Delay = Field(14 * 86_400.0, description="how long a prediction waits for its label")
 
 
-class Anomaly(Section):
-    """Finding single odd records."""
-
-    detector: Text = Field("hbos", description="the detector's name")
-    contamination: Share = Field(0.01, description="share of records that are odd when all is well")
-
-
 class Model(Section):
     """One model: who owns it, its reference, and where its predictions are."""
 
@@ -213,7 +202,7 @@ class Model(Section):
         (), description="categorical columns by whose values performance is split"
     )
     fairness: Fairness | None = Field(None, description="groups that are to be treated alike")
-    anomaly: Annotated[Anomaly, NotSupported] | None = Field(None, description="detector of odd records")
+    anomaly: AnomalyType = Field((), description="detector of odd records, or a list of several")
 
     def reference_file(self, version: str) -> Path | None:
         """The file with the bins of a version, None where there is none."""

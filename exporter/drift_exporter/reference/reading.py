@@ -154,7 +154,8 @@ class FirstPass:
         fields = len(self.numeric_specs)
         self.numeric = Reservoir(_on_disk((fields + self.labels.extra, limit), folder))
         width = fields + len(self.categorical_specs) + 1
-        sample = sample_rows(width, regression=self.labels.enabled and model.task == "regression")
+        errors = self.labels.enabled and model.task == "regression"
+        sample = sample_rows(width, learned=errors or bool(model.anomaly))
         self.sampled = Reservoir(np.empty((width, min(limit, sample))))
         self.texts: list[NDArray[np.object_]] = [
             np.full(self.sampled.size, None, dtype=object) for _ in self.categorical_specs

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from drift_exporter.database import QUERY_ERRORS, connect
 from drift_exporter.decode.plan import literal, quote
 from drift_exporter.errors import ReferenceFileError
-from drift_exporter.reference.model import Column, FloatArray, Kind, NumericColumn, Reference
+from drift_exporter.reference.model import Column, FloatArray, IntArray, Kind, NumericColumn, Reference
 
 SAMPLE_ROWS = 10_000
-LABELLED_ROWS = 60_000
-"""Rows of a regression's sample, from which is learned where its errors are large."""
+LEARNED_ROWS = 60_000
+"""Rows of a sample from which is learned where a regression's errors are large, or what an anomaly is."""
 _MOST_VALUES = 8_000_000
 LEAST_ROWS = 50
 """Rows of a sample with fewer of which nothing is compared."""
@@ -23,9 +23,9 @@ TIMESTAMP = "timestamp"
 LABEL_KEY: tuple[Kind, str] = ("label", "label")
 
 
-def sample_rows(width: int, *, regression: bool) -> int:
-    """Rows to keep of so many fields; more of a ``regression`` with labels, as far as memory allows."""
-    return max(SAMPLE_ROWS, min(LABELLED_ROWS, _MOST_VALUES // max(width, 1))) if regression else SAMPLE_ROWS
+def sample_rows(width: int, *, learned: bool) -> int:
+    """Rows to keep of so many fields; more to have something ``learned`` of them, as far as memory allows."""
+    return max(SAMPLE_ROWS, min(LEARNED_ROWS, _MOST_VALUES // max(width, 1))) if learned else SAMPLE_ROWS
 
 
 def sample_path(output: Path) -> Path:
@@ -109,6 +109,17 @@ def read_labelled(path: Path, reference: Reference) -> tuple[FloatArray, FloatAr
     return np.column_stack(_values(found, reference.sampled)), labels
 
 
+def read_timed(path: Path, reference: Reference) -> tuple[FloatArray, IntArray | None]:
+    """All rows of a sample as ``read_sample`` has them, and their times (rows,) in microseconds.
+
+    Times are None where the reference has none. Raises ReferenceFileError where there is no such sample.
+    """
+    timed = [] if reference.start is None else [f"epoch_us({quote(TIMESTAMP)}) AS time"]
+    found = _read(path, reference, reference.sampled, *timed)
+    values = _values(found, reference.sampled)
+    return np.column_stack(values), found["time"].astype(np.int64) if timed else None
+
+
 def _read(
     path: Path, reference: Reference, columns: Sequence[Column], *more: str
 ) -> Mapping[str, NDArray[np.generic]]:
@@ -117,7 +128,7 @@ def _read(
         raise ReferenceFileError(
             f"{path}: there is no such file; it is the sample that reference build writes beside a "
             "reference: put it there, build the reference anew, or leave out what needs it "
-            "(drift.multivariate, estimated performance of a regression)"
+            "(anomaly, drift.multivariate, estimated performance of a regression)"
         )
     names = sample_names([(column.kind, column.name) for column in reference.columns])
     select = ", ".join(
