@@ -25,7 +25,7 @@ ALL = InfrastructureSnapshot(
         QuerySnapshot("model/latency_p95", success=None, failures=0, problem=None),
     ),
     signals=(
-        SignalSnapshot("drops", Standing(5.0, NOW, 2.0, 0.0, 4.0, 1.5, True, NOW - 60)),
+        SignalSnapshot("drops", Standing(5.0, NOW, 2.0, 0.0, 4.0, 1.5, anomalous=True, fitted=NOW - 60)),
         SignalSnapshot("new", NOTHING),
     ),
     groups=(GroupSnapshot("network", 1.25, anomalous=False),),

@@ -31,7 +31,9 @@ def answer(asked: Asked) -> Reply:
         values = daily(kept, seed=len(signal))
         pairs = [[time, str(value)] for time, value in zip(kept.tolist(), values.tolist(), strict=True)]
         found.append({"metric": labels, "values": pairs})
-    return Reply(json.dumps({"status": "success", "data": {"resultType": "matrix", "result": found}}).encode())
+    return Reply(
+        json.dumps({"status": "success", "data": {"resultType": "matrix", "result": found}}).encode()
+    )
 
 
 def test_a_week_of_steps_takes_no_more_memory_and_state(tmp_path: Path) -> None:
