@@ -25,7 +25,7 @@ def test_names_are_unique() -> None:
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.name)
 def test_names_and_labels_follow_the_conventions(metric: MetricDefinition) -> None:
-    assert re.fullmatch(r"(model|drift_exporter)_[a-z_]+", metric.name)
+    assert re.fullmatch(r"(model|infra|drift_exporter)_[a-z_]+", metric.name)
     assert (metric.type == "counter") == metric.name.endswith("_total")
     assert (metric.type == "histogram") == bool(metric.bounds)
     assert list(metric.bounds) == sorted(set(metric.bounds))

@@ -234,14 +234,6 @@ def _scalar(value: object) -> object:
 Scalar = Annotated[Any, BeforeValidator(_scalar)]
 
 
-def _not_supported(_value: object) -> object:
-    raise refuse("not supported by this version; remove it")
-
-
-NotSupported = AfterValidator(_not_supported)
-"""For what is planned: it is validated, then refused rather than silently ignored."""
-
-
 def reference_kind(value: object) -> object:
     """Refuse what can be no reference of any kind."""
     if isinstance(value, dict | str | Path):

@@ -59,6 +59,12 @@ def _forecast(value: object) -> object:
     return {"method": value} if isinstance(value, str) else value
 
 
+def _several(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(names) == 1:
+        raise refuse(f"{shorten(names[0])} is alone; name two signals at least")
+    return once_each(names)
+
+
 class Forecast(Section):
     """How a signal's expected value is found."""
 
@@ -98,7 +104,7 @@ class Group(Section):
     """Signals that are judged together."""
 
     name: Name = Field(description="the label group in all metrics, such as network")
-    signals: Annotated[tuple[Name, ...], Field(min_length=2, max_length=50), AfterValidator(once_each)] = (
+    signals: Annotated[tuple[Name, ...], Field(min_length=1, max_length=50), AfterValidator(_several)] = (
         Field(description="names of the signals, each with a forecast")
     )
     detector: Text = Field("ecod", description="a detector of anomalies, as for records")

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from drift_exporter.config.checks import suggest
 from drift_exporter.config.positions import Document, KeyPath, Problem, kind_of, shorten, show_path
 from drift_exporter.config.refusal import REFUSED
-from drift_exporter.config.schema import UNSUPPORTED, Config
+from drift_exporter.config.schema import Config
 from drift_exporter.config.sources import SOURCE_TYPES, source_tag
 
 
@@ -122,7 +122,7 @@ def keys_at(path: KeyPath) -> list[str]:
     The path may hold the tags of unions, and means all forms of one where it does not.
     """
     found = [key for section in _sections(Config, path) for key in section.model_fields]
-    return [key for key in dict.fromkeys(found) if key not in UNSUPPORTED]
+    return list(dict.fromkeys(found))
 
 
 def description(path: KeyPath) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic.functional_validators import AfterValidator, BeforeValidator
 
-from drift_exporter.config.anomaly import Anomaly, AnomalyType
+from drift_exporter.config.anomaly import AnomalyType
 from drift_exporter.config.drift import Drift
 from drift_exporter.config.fieldtypes import (
     ColumnType,
@@ -41,9 +41,6 @@ from drift_exporter.config.values import Window
 
 DEFAULT_TOLERANCE = 0.05
 LATENCY_SCALES: Mapping[str, float] = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
-UNSUPPORTED: frozenset[str] = frozenset()
-"""Keys that are validated, then refused."""
-
 PositiveInt = Annotated[int, Field(strict=True, ge=1, le=10**9)]
 IdCount = Annotated[int, Field(strict=True, ge=1000, le=40_000_000)]
 """What SQLite takes as one value holds 40 million ids."""
@@ -206,11 +203,6 @@ class Model(Section):
     )
     fairness: Fairness | None = Field(None, description="groups that are to be treated alike")
     anomaly: AnomalyType = Field((), description="detector of odd records, or a list of several")
-
-    @property
-    def detectors(self) -> tuple[Anomaly, ...]:
-        """The detectors of odd records, however many there are."""
-        return self.anomaly if isinstance(self.anomaly, tuple) else (self.anomaly,)
 
     def reference_file(self, version: str) -> Path | None:
         """The file with the bins of a version, None where there is none."""

@@ -45,8 +45,8 @@ def outside_share(step: float) -> float:
     return min(_LARGEST_SHARE, _EVENTS * NEEDED * step / WEEK)
 
 
-def band_score(values: FloatArray, band: Band, direction: Direction = "both") -> FloatArray:
-    """Distance (n,) of values (n,) from the expected ones in half-widths of the band, 0 on the harmless side.
+def band_residual(values: FloatArray, band: Band) -> FloatArray:
+    """How far values (n,) are above the expected ones, in half-widths of the band on their side (n,).
 
     NaN where the value or the band is not known. Where the band has no width on the value's side, as below
     an expected 0 that was never undercut, that of the other side is taken.
@@ -54,13 +54,18 @@ def band_score(values: FloatArray, band: Band, direction: Direction = "both") ->
     distance = values - band.expected
     above, below = band.upper - band.expected, band.expected - band.lower
     half = np.where(distance > 0, np.where(above == 0, below, above), np.where(below == 0, above, below))
-    away = np.abs(distance)
-    found = np.divide(away, half, out=np.full(len(away), np.inf), where=half > 0)
-    found[away == 0] = 0.0
-    if direction != "both":
-        found[(distance < 0) if direction == "up" else (distance > 0)] = 0.0
-    found[np.isnan(away) | np.isnan(half)] = np.nan
+    found = np.divide(distance, half, out=np.copysign(np.inf, distance), where=half > 0)
+    found[distance == 0] = 0.0
+    found[np.isnan(distance) | np.isnan(half)] = np.nan
     return np.asarray(found, dtype=np.float64)
+
+
+def band_score(values: FloatArray, band: Band, direction: Direction = "both") -> FloatArray:
+    """The size of ``band_residual`` (n,), 0 on the harmless side: above 1 outside of the band."""
+    residual = band_residual(values, band)
+    if direction == "up":
+        return np.maximum(residual, 0.0)
+    return np.maximum(-residual, 0.0) if direction == "down" else np.abs(residual)
 
 
 def confirmed(

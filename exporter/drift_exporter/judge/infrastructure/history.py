@@ -40,6 +40,11 @@ class History:
         return found
 
     @property
+    def shift(self) -> float:
+        """Seconds by which values are after the middle of their cell."""
+        return self.offset - self.cell / 2
+
+    @property
     def span(self) -> float:
         """Seconds from the first cell to the last."""
         return len(self.values) * self.cell
@@ -75,8 +80,8 @@ class History:
 def on_grid(times: FloatArray, values: FloatArray, step: float) -> History | None:
     """The past of a signal from values (n,) at times (n,), epoch seconds in any order.
 
-    Cells last 5 minutes, or ``step`` where that is longer or where there are less than two days; only the
-    last value of each is used, so that neighbouring values are as alike as they are for the reader. None with
+    Cells last 5 minutes, a minute where there are less than two days, or ``step`` or the time between values
+    where that is longer. The last value of each is used, not a mean: bands are for single values. None with
     less than an hour or 30 known values.
     """
     known = np.isfinite(values) & np.isfinite(times)
@@ -89,12 +94,13 @@ def on_grid(times: FloatArray, values: FloatArray, step: float) -> History | Non
     span = newest - times.min() + step
     if span < _LEAST_SPAN or len(times) < _LEAST_VALUES:
         return None
-    wanted = max(step, _COARSE if span >= 2 * DAY else _CELLS[0])
+    order = np.argsort(times, kind="stable")
+    times, values = times[order], values[order]
+    wanted = max(step, _COARSE if span >= 2 * DAY else _CELLS[0], float(np.median(np.diff(times))))
     cell = next((cell for cell in _CELLS if cell >= wanted - 1e-6), float(np.ceil(wanted / DAY)) * DAY)
     places = np.floor(times / cell).astype(np.int64)
-    first = int(places.min())
-    order = np.argsort(times, kind="stable")
-    filled = np.full(int(places.max()) - first + 1, np.nan)
-    filled[places[order] - first] = values[order]
+    first = int(places[0])
+    filled = np.full(int(places[-1]) - first + 1, np.nan)
+    filled[places - first] = values
     offset = float(np.median(times - places * cell))
     return History(first * cell, cell, offset, float(newest), filled)

@@ -43,6 +43,8 @@ def scale_by_slot(history: History, errors: FloatArray) -> tuple[Slots, FloatArr
 def _independent(size: FloatArray) -> float:
     """How many independent values one of ``size`` (n,) is worth, if they are autoregressive."""
     pairs = np.isfinite(size[1:]) & np.isfinite(size[:-1])
+    if not pairs.any():
+        return 1.0
     first, second = size[:-1][pairs], size[1:][pairs]
     first, second = first - first.mean(), second - second.mean()
     both = float(np.sqrt((first @ first) * (second @ second)))

@@ -82,6 +82,15 @@ def _fence(known: FloatArray, share: float) -> float:
     return float(low + _beyond(scale, shape, 0.1 / (share / 10)))
 
 
+def largest_but(values: FloatArray, stretches: int) -> float:
+    """The largest of ``values`` (n,), in time order, but for the highest ``stretches`` of these."""
+    far = np.flatnonzero(values > np.quantile(values, 0.99))
+    if not len(far):
+        return float(values.max())
+    kept = _without_incidents(values, np.arange(len(values)), far, stretches)
+    return float(values[kept].max())
+
+
 def _without_incidents(known: FloatArray, places: IntArray, far: IntArray, incidents: int) -> IntArray:
     """Places in ``known`` to keep: without the ``incidents`` highest stretches of those ``far`` out."""
     breaks = np.flatnonzero(np.diff(places[far]) > _APART) + 1
