@@ -1,6 +1,6 @@
 """How often a signal is said to move together with a model's metric, where it does not and where it does.
 
-Run it: python benchmarks/moving_together.py [--runs 4000] [--write]. It prints a table, and with --write puts
+Run it: python benchmarks/moving_together.py [--runs 1500] [--write]. It prints a table, and with --write puts
 it into docs/statistics.md. It takes some minutes.
 
 Series are residuals in half-widths of their band: noise with autocorrelation at the grid of the history (5
@@ -130,7 +130,7 @@ def cost() -> str:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=4_000)
+    parser.add_argument("--runs", type=int, default=1_500)
     parser.add_argument("--write", action="store_true", help="put the table into docs/statistics.md")
     arguments = parser.parse_args()
     made = table(arguments.runs)

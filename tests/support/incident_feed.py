@@ -51,7 +51,7 @@ def _infrastructure(n: int) -> InfrastructureSnapshot:
         queries=[QuerySnapshot(name, success=True, failures=n, problem=None) for name in SIGNALS],
         signals=[SignalSnapshot(name, _standing(value)) for name, value in SIGNALS.items()],
         groups=[GroupSnapshot("network", 1.5, anomalous=True)],
-        metrics=[ModelMetricSnapshot(*METRIC, _standing(0.31))],
+        metrics=[ModelMetricSnapshot(*METRIC, 4.0, 0.31, 0.31 / 3, 0.31 / 6, 0.31 / 2)],
         correlations=[
             CorrelationSnapshot(*METRIC, name, "6h", coefficient, lag, 0.991)
             for name, coefficient, lag in (("network_retransmits", 0.93, 300.0), ("packet_drops", -0.81, 0.0))

@@ -55,10 +55,12 @@ def judge(  # noqa: PLR0913  # all that a snapshot is made of
 
 
 def _metrics(book: Book, now: float) -> Sequence[ModelMetricSnapshot]:
-    return [
-        ModelMetricSnapshot(model, version, metric, followed.standing(now))
-        for (metric, model, version), followed in book.metrics()
-    ]
+    found = []
+    for (metric, model, version), followed in book.metrics():
+        own = followed.standing(now)
+        figures = (own.score, own.value, own.expected, own.lower, own.upper)
+        found.append(ModelMetricSnapshot(model, version, metric, *figures))
+    return found
 
 
 def _correlations(
