@@ -46,6 +46,26 @@ def test_each_quadrant_of_the_severity_table_reaches_its_receiver(
     assert receiver in amtool("config", "routes", "test", *flags, *matchers), confidence
 
 
+@pytest.mark.parametrize(
+    ("concern", "severity", "receivers"),
+    [
+        ("incident", "page", "sre-pages,pages"),
+        ("incident", "ticket", "sre,tickets"),
+        ("infrastructure", "ticket", "sre"),
+        ("kubernetes", "page", "sre-pages"),
+        ("kubernetes", "ticket", "sre"),
+        ("kubernetes", "info", "sre"),
+        ("latency", "page", "pages"),
+    ],
+)
+def test_an_incident_reaches_both_teams_and_the_infrastructure_its_own_only(
+    concern: str, severity: str, receivers: str
+) -> None:
+    flags = (f"--config.file={CONFIG}", f"--verify.receivers={receivers}")
+    labels = (f"concern={concern}", f"severity={severity}", "model=fraud", "team=risk-ml")
+    assert receivers in amtool("config", "routes", "test", *flags, *labels)
+
+
 def test_an_alert_without_a_known_severity_is_not_lost() -> None:
     flags = (f"--config.file={CONFIG}", "--verify.receivers=tickets")
     assert "tickets" in amtool("config", "routes", "test", *flags, "alertname=Other")
@@ -73,9 +93,29 @@ def test_inhibition_is_by_alerts_that_exist_and_labels_that_they_have() -> None:
     assert named - {*alert_names()} == set()
     for rule in yaml.safe_load(text)["inhibit_rules"]:
         matched = [*rule["source_matchers"], *rule["target_matchers"]]
-        if rule["equal"] == ["model"]:
-            about_models = 'model!=""' in rule["source_matchers"] and 'model!=""' in rule["target_matchers"]
-            assert about_models or all("alertname" in m or "source" in m for m in matched)
+        if rule["equal"] in (["model"], ["signal"]):
+            there = f'{rule["equal"][0]}!=""'
+            about = there in rule["source_matchers"] and there in rule["target_matchers"]
+            assert about or all("alertname" in m or "source" in m for m in matched)
+
+
+def test_an_incident_holds_back_what_it_is_made_of() -> None:
+    (made_of,) = (r["expr"] for r in rules() if r.get("record") == "model:misbehaviour_alerts:count")
+    names = made_of.split('alertname=~"')[1].split('"')[0]
+    held_back = {
+        matcher
+        for rule in yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["inhibit_rules"]
+        if 'alertname="ModelIncidentWithInfrastructure"' in rule["source_matchers"]
+        for matcher in rule["target_matchers"]
+        if "alertname" in matcher
+    }
+    assert {f'alertname=~"{names}"', 'alertname="InfrastructureSignalAnomalous"'} == held_back
+
+
+def routes_of(route: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield route
+    for inner in route.get("routes", []):
+        yield from routes_of(inner)
 
 
 @contextmanager
@@ -84,15 +124,16 @@ def running(tmp_path: Path, hook: Webhook) -> Iterator[Alertmanager]:
     config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
     config["templates"] = [str(CONFIG.parent / t) for t in config["templates"]]
     config["global"]["pagerduty_url"] = hook.url + "/pagerduty"
-    for route in (config["route"], *config["route"]["routes"]):
+    for route in routes_of(config["route"]):
         route |= {"group_wait": "1s", "group_interval": "1s"}
-    (tmp_path / "key").write_text("the-routing-key")
+    for file in ("pagerduty_routing_key", "sre_pagerduty_routing_key"):
+        (tmp_path / file).write_text(f"the-{file}")
     (tmp_path / "token").write_text("the-token")
     for receiver in config["receivers"]:
         name = receiver["name"]
         (tmp_path / name).write_text(f"{hook.url}/slack/{name}")
         for item in receiver.get("pagerduty_configs", []):
-            item["routing_key_file"] = str(tmp_path / "key")
+            item["routing_key_file"] = str(tmp_path / Path(item["routing_key_file"]).name)
         for item in receiver.get("slack_configs", []):
             item["api_url_file"] = str(tmp_path / name)
         for item in receiver.get("webhook_configs", []):
@@ -138,7 +179,7 @@ def test_a_model_that_drifts_everywhere_is_one_page_and_no_ticket(tmp_path: Path
         until(lambda: len(hook.to("/tickets")) >= 3)
 
         (page,) = hook.to("/pagerduty")
-        assert page.payload["routing_key"] == "the-routing-key"
+        assert page.payload["routing_key"] == "the-pagerduty_routing_key"
         assert page.payload["event_action"] == "trigger"
         body = page.payload["payload"]
         assert body["summary"] == "[24 firing] page fraud (risk-ml): ModelDrift of fraud 10h and more"
@@ -271,6 +312,100 @@ def test_the_kind_of_drift_explains_the_loss_in_its_own_window_and_never_holds_b
         }
 
 
+SIGNAL = {"signal": "network_retransmits", "team": "sre", "concern": "infrastructure"}
+
+
+def test_an_incident_is_one_notification_to_both_teams_with_both_figures(tmp_path: Path) -> None:
+    fraud = {"model": "fraud", "team": "risk-ml", "impact": "high"}
+    incident = alert(
+        "ModelIncidentWithInfrastructure", "page", concern="incident", signal="network_retransmits", **fraud
+    )
+    figures = (
+        "Model: false_negative_rate of fraud, version 3, is 0.31, expected 0.08.\n"
+        "Infrastructure: network_retransmits is 260, expected 14."
+    )
+    incident["annotations"]["description"] = figures
+    with Webhook() as hook, running(tmp_path, hook) as server:
+        server.post(
+            [
+                incident,
+                alert("ModelPerformanceDropped", "page", version="3", window="1h", **fraud),
+                alert("ModelLatencyHigh", "page", version="3", **fraud),
+                alert("ModelDrift", "ticket", version="3", window="1h", **fraud),
+                alert("InfrastructureSignalAnomalous", "ticket", **SIGNAL),
+            ]
+        )
+        until(lambda: len(hook.to("/pagerduty")) >= 2)
+        # Whatever was to be sent at first has been sent once a later alert has come through.
+        server.post([alert("ModelDrift", "ticket", version="1", window="1h", model="sentinel")])
+        until(lambda: hook.to("/tickets"))
+
+        told = {n.payload["routing_key"]: n.payload["payload"] for n in hook.to("/pagerduty")}
+        assert {"the-pagerduty_routing_key", "the-sre_pagerduty_routing_key"} == set(told)
+        assert len(hook.to("/pagerduty")) == 2
+        for body in told.values():
+            assert body["summary"].startswith("[1 firing] page fraud (risk-ml): ModelIncident")
+            assert figures in body["custom_details"]["alerts"]
+        for receiver in ("pages", "sre-pages"):
+            (slack,) = hook.to(f"/slack/{receiver}")
+            assert figures in slack.payload["attachments"][0]["text"]
+        assert hook.to("/slack/sre") == []
+        assert [n.payload["groupLabels"]["model"] for n in hook.to("/tickets")] == ["sentinel"]
+        assert inhibited(server) == {
+            ("ModelPerformanceDropped", "page"),
+            ("ModelLatencyHigh", "page"),
+            ("ModelDrift", "ticket"),
+            ("InfrastructureSignalAnomalous", "ticket"),
+        }
+
+
+def test_what_is_about_the_infrastructure_alone_reaches_those_who_run_it_only(tmp_path: Path) -> None:
+    fraud = {"model": "fraud", "impact": "high"}
+    cluster = {"team": "sre", "concern": "kubernetes", **fraud}
+    with Webhook() as hook, running(tmp_path, hook) as server:
+        server.post(
+            [
+                # The spike of a signal that no model moves with, and another one's.
+                alert("InfrastructureSignalAnomalous", "ticket", **SIGNAL),
+                alert("InfrastructureSignalAnomalous", "ticket", **(SIGNAL | {"signal": "disk"})),
+                # A page for the model does not tell those who run the cluster of its pods.
+                alert("ModelLatencyHigh", "page", team="risk-ml", version="3", concern="latency", **fraud),
+                alert("KubernetesModelOOMKilled", "ticket", namespace="ml", pod="fraud-0", **cluster),
+            ]
+        )
+        until(lambda: len(hook.to("/slack/sre")) >= 2 and hook.to("/pagerduty"))
+        server.post([alert("ModelDrift", "ticket", version="1", window="1h", model="sentinel")])
+        until(lambda: hook.to("/tickets"))
+        titles = sorted(n.payload["attachments"][0]["title"] for n in hook.to("/slack/sre"))
+        assert titles == [
+            "[1 firing] ticket fraud (sre): KubernetesModelOOMKilled of fraud",
+            "[2 firing] ticket (sre): InfrastructureSignalAnomalous of None and more",
+        ]
+        (page,) = hook.to("/pagerduty")
+        assert page.payload["routing_key"] == "the-pagerduty_routing_key"
+        assert "ModelLatencyHigh of fraud" in page.payload["payload"]["summary"]
+        assert [n.payload["groupLabels"]["model"] for n in hook.to("/tickets")] == ["sentinel"]
+        assert inhibited(server) == set()
+
+
+def test_an_incident_of_low_impact_is_a_ticket_for_both(tmp_path: Path) -> None:
+    news = {"model": "news", "team": "web", "impact": "low", "concern": "incident", "signal": "disk"}
+    with Webhook() as hook, running(tmp_path, hook) as server:
+        server.post(
+            [
+                alert("ModelIncidentWithInfrastructure", "ticket", **news),
+                alert("ModelIncidentWithInfrastructure", "ticket", **(news | {"signal": "drops"})),
+                alert("ModelErrorRatioHigh", "ticket", version="1", **(news | {"concern": "errors"})),
+                # Of a signal that is none of the incident's.
+                alert("InfrastructureSignalAnomalous", "ticket", **SIGNAL),
+            ]
+        )
+        until(lambda: hook.to("/tickets") and len(hook.to("/slack/sre")) >= 2)
+        assert [n.alert_names for n in hook.to("/tickets")] == [["ModelIncidentWithInfrastructure"] * 2]
+        assert hook.to("/pagerduty") == []
+        assert inhibited(server) == {("ModelErrorRatioHigh", "ticket")}
+
+
 def test_labels_that_cannot_be_read_explain_that_they_are_absent_and_that_coverage_is_low(
     tmp_path: Path,
 ) -> None:
@@ -302,7 +437,6 @@ def test_every_severity_that_rules_give_is_routed() -> None:
         for word in ("page", "ticket", "info")
         if word in r["labels"]["severity"]
     }
-    routed = {
-        m.split('"')[1] for r in yaml.safe_load(CONFIG.read_text())["route"]["routes"] for m in r["matchers"]
-    }
+    routes = yaml.safe_load(CONFIG.read_text())["route"]["routes"]
+    routed = {m.split('"')[1] for r in routes for m in r["matchers"] if m.startswith("severity=")}
     assert given == routed == {"page", "ticket", "info"}

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from drift_exporter.expose import catalogue
-from support.alerting import ALERTING, RULE_FILES, alert_names, recorded_names, rules
+from support.alerting import ALERTING, CLUSTER_METRICS, RULE_FILES, alert_names, recorded_names, rules
 
 RULE_TESTS = sorted((ALERTING / "tests").glob("*.yml"))
 RUNBOOKS = ALERTING / "runbooks"
@@ -99,6 +99,7 @@ def test_every_alert_is_tested_silent_pending_and_firing_with_its_annotations(na
         ("drift_kind", "ModelDataDriftCostsPerformance"),
         ("clicks", "ModelClickThroughRateDropped"),
         ("fairness", "ModelFourFifthsRuleBroken"),
+        ("anomalies", "ModelAnomalyRatioHigh"),
     ],
 )
 def test_every_quadrant_of_the_severity_table_is_tested(
@@ -116,7 +117,7 @@ def test_every_quadrant_of_the_severity_table_is_tested(
 
 
 def test_every_metric_that_rules_use_is_exposed_or_recorded() -> None:
-    known = exposed_names() | BUILT_IN | set(recorded_names())
+    known = exposed_names() | BUILT_IN | CLUSTER_METRICS | set(recorded_names())
     expressions = [rule["expr"] for rule in rules()] + annotation_queries()
     assert len(expressions) > 60
     used = {s.name for e in expressions for s in selectors(promql_parser.parse(e))}
@@ -139,7 +140,7 @@ def test_every_alert_has_a_runbook_with_its_four_parts(name: str) -> None:
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Meaning", "Impact", "Diagnosis", "Mitigation"]
     queries = re.findall(r"```promql\n(.+?)```", text, re.DOTALL)
     assert queries
-    known = exposed_names() | BUILT_IN | set(recorded_names())
+    known = exposed_names() | BUILT_IN | CLUSTER_METRICS | set(recorded_names())
     for query in queries:
         assert {s.name for s in selectors(promql_parser.parse(query))} <= known
 
@@ -150,7 +151,10 @@ def test_no_runbook_is_left_over() -> None:
 
 def test_every_alert_links_to_its_runbook_and_says_who_is_concerned() -> None:
     for rule in (r for r in rules() if "alert" in r):
-        assert {"severity", "concern"} == {*rule["labels"]}
+        # Alerts that are not about a model alone are for who runs what is below it.
+        team = {"team": "sre"} if rule["labels"]["concern"] in {"infrastructure", "kubernetes"} else {}
+        assert {"severity", "concern", *team} == {*rule["labels"]}
+        assert team.items() <= rule["labels"].items()
         assert rule["annotations"]["runbook_url"].endswith(f"/{rule['alert']}.md")
         assert {"summary", "description", "runbook_url", "dashboard_url"} <= {*rule["annotations"]}
         assert "for" in rule

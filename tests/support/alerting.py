@@ -11,6 +11,23 @@ ALERTING = ROOT / "alerting"
 RULES = ALERTING / "rules"
 RULE_FILES = sorted(RULES.glob("*.yml"))
 
+# What kubernetes.yml asks of other exporters, as these name it: beginnings of names and what follows.
+_OF_CLUSTERS = {
+    "kube_pod": ("info", "labels", "status_phase", "status_ready"),
+    "kube_pod_container_status": ("last_terminated_reason", "restarts_total"),
+    "container": ("cpu_cfs_periods_total", "cpu_cfs_throttled_periods_total", "oom_events_total"),
+    "node_disk_read": ("time_seconds_total",),
+    "node_disk_reads": ("completed_total",),
+    "node_disk_write": ("time_seconds_total",),
+    "node_disk_writes": ("completed_total",),
+    "node": ("uname_info", "filesystem_avail_bytes", "filesystem_size_bytes"),
+    "node_netstat_Tcp": ("OutSegs", "RetransSegs"),
+    "node_network_receive": ("drop_total", "packets_total"),
+    "node_network_transmit": ("drop_total", "packets_total"),
+    "DCGM_FI_DEV": ("FB_FREE", "FB_USED", "GPU_TEMP", "GPU_UTIL", "XID_ERRORS"),
+}
+CLUSTER_METRICS = frozenset(f"{part}_{name}" for part, names in _OF_CLUSTERS.items() for name in names)
+
 
 @functools.cache
 def rules() -> list[dict[str, Any]]:

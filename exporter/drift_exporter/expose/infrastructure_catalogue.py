@@ -4,14 +4,43 @@ from drift_exporter.expose.definition import MetricDefinition
 from drift_exporter.infrastructure.snapshot import QUERY_BOUNDS
 
 _SIGNAL = ("signal",)
-_CORRELATION = ("model", "version", "metric", "signal", "window")
+_METRIC = ("model", "version", "metric")
+_CORRELATION = (*_METRIC, "signal", "window")
 
+MODEL_METRIC = MetricDefinition(
+    "model_infra_metric",
+    "gauge",
+    "the query's own",
+    "Newest value of the model's metric, as it is compared with signals.",
+    _METRIC,
+)
+MODEL_METRIC_EXPECTED = MetricDefinition(
+    "model_infra_metric_expected",
+    "gauge",
+    "the query's own",
+    "Value that is expected of the model's metric now.",
+    _METRIC,
+)
+MODEL_METRIC_LOWER = MetricDefinition(
+    "model_infra_metric_lower",
+    "gauge",
+    "the query's own",
+    "Lower end of the band that the model's metric is expected in now.",
+    _METRIC,
+)
+MODEL_METRIC_UPPER = MetricDefinition(
+    "model_infra_metric_upper",
+    "gauge",
+    "the query's own",
+    "Upper end of the band that the model's metric is expected in now.",
+    _METRIC,
+)
 MODEL_METRIC_SCORE = MetricDefinition(
     "model_infra_metric_anomaly_score",
     "gauge",
     "half-widths of the band",
     "Distance of the model's metric from what is expected of it, 0 on the harmless side; above 1 it is odd.",
-    ("model", "version", "metric"),
+    _METRIC,
 )
 CORRELATION = MetricDefinition(
     "model_infra_correlation",
@@ -128,6 +157,10 @@ QUERY_DURATION = MetricDefinition(
 )
 
 INFRASTRUCTURE_METRICS: tuple[MetricDefinition, ...] = (
+    MODEL_METRIC,
+    MODEL_METRIC_EXPECTED,
+    MODEL_METRIC_LOWER,
+    MODEL_METRIC_UPPER,
     MODEL_METRIC_SCORE,
     CORRELATION,
     CORRELATION_LAG,

@@ -49,7 +49,14 @@ def infrastructure_parts(snapshot: InfrastructureSnapshot, places: Mapping[str, 
 def _model(model: str, snapshot: InfrastructureSnapshot) -> Iterator[Series]:
     for one in snapshot.metrics:
         if one.model == model:
-            yield Series(catalogue.MODEL_METRIC_SCORE, (one.model, one.version, one.metric), one.score)
+            name = (one.model, one.version, one.metric)
+            yield from present(
+                (catalogue.MODEL_METRIC, name, one.value),
+                (catalogue.MODEL_METRIC_EXPECTED, name, one.expected),
+                (catalogue.MODEL_METRIC_LOWER, name, one.lower),
+                (catalogue.MODEL_METRIC_UPPER, name, one.upper),
+                (catalogue.MODEL_METRIC_SCORE, name, one.score),
+            )
     for found in snapshot.correlations:
         if found.model == model:
             labels = (found.model, found.version, found.metric, found.signal, found.window)

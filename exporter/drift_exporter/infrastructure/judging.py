@@ -57,9 +57,9 @@ def judge(  # noqa: PLR0913  # all that a snapshot is made of
 def _metrics(book: Book, now: float) -> Sequence[ModelMetricSnapshot]:
     found = []
     for (metric, model, version), followed in book.metrics():
-        score = followed.standing(now).score
-        if score is not None:
-            found.append(ModelMetricSnapshot(model, version, metric, score))
+        own = followed.standing(now)
+        figures = (own.score, own.value, own.expected, own.lower, own.upper)
+        found.append(ModelMetricSnapshot(model, version, metric, *figures))
     return found
 
 

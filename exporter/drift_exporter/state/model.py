@@ -7,6 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from drift_exporter.anomalies.detectors import PREFIX as ANOMALIES
+from drift_exporter.anomalies.saved import (
+    anomalies_forgotten,
+    anomalies_restored,
+    anomalies_saved,
+    found_saved,
+    tokens_saved,
+)
 from drift_exporter.count.layout import Layout
 from drift_exporter.errors import StateError
 from drift_exporter.ingest import ModelIngest
@@ -37,6 +45,9 @@ from drift_exporter.window.totals import Totals
 
 log = logging.getLogger(__name__)
 
+PREFIXES = (PREFIX, ANOMALIES)
+"""How the fingerprints of what is not counted by a reference's bins begin."""
+
 
 def counters_of(ingest: ModelIngest) -> Document:
     """The counters of a model as a whole."""
@@ -53,6 +64,7 @@ def counters_of(ingest: ModelIngest) -> Document:
         "strangers": dict(ingest.strangers),
         "names": list(ingest.names),
         **({} if ingest.outcomes is None else outcome_counters(ingest.outcomes)),
+        **({} if ingest.anomalies is None else tokens_saved(ingest.anomalies)),
         **_evaluations(ingest.history),
     }
 
@@ -78,7 +90,8 @@ def changes_of(ingest: ModelIngest, *, anew: bool) -> Changes:
     versions, counts, slices, samples, evicted = {}, [], [], [], []
     for version, totals in ingest.totals.items():
         streams = {KEY: to_saved(ingest.streams.watched.get(version, {}))}
-        versions[version] = {**_traffic(totals), **streams, **labelled_saved(ingest.outcomes, version)}
+        labelled, found = labelled_saved(ingest.outcomes, version), found_saved(ingest.anomalies, version)
+        versions[version] = {**_traffic(totals), **streams, **labelled, **found}
         layout, ring = ingest.layout(version), ingest.rings[version]
         if layout is None:
             continue
@@ -106,6 +119,11 @@ def changes_of(ingest: ModelIngest, *, anew: bool) -> Changes:
         slices += outcomes.slices
         evicted += outcomes.evicted
         merges = outcomes.merges
+    if ingest.anomalies is not None:
+        anomalies = anomalies_saved(ingest.anomalies, anew=anew)
+        counts += anomalies.counts
+        slices += anomalies.slices
+        evicted += anomalies.evicted
     ids: dict[int, Block] = {}
     removed: tuple[int, ...] = ()
     if ingest.ids is not None:
@@ -126,6 +144,8 @@ def forget_changes(ingest: ModelIngest, changes: Changes) -> None:
         ingest.ids.saved()
     if ingest.outcomes is not None:
         outcomes_forgotten(ingest.outcomes, changes.merges)
+    if ingest.anomalies is not None:
+        anomalies_forgotten(ingest.anomalies)
 
 
 def restore(ingest: ModelIngest, state: ModelState) -> None:
@@ -142,7 +162,7 @@ def restore(ingest: ModelIngest, state: ModelState) -> None:
         for version, window, step, confidences in counters.history:
             ingest.history.note(version, window, step, confidences)
         counts = {(part.version, part.fingerprint): part.counts for part in state.counts}
-        before = {part.version for part in state.counts if not part.fingerprint.startswith(PREFIX)}
+        before = {part.version for part in state.counts if not part.fingerprint.startswith(PREFIXES)}
         for version, traffic in state.versions.items():
             layout = ingest.layout(version)
             size, sums_size = (0, 0) if layout is None else (layout.size, layout.sums_size)
@@ -164,6 +184,8 @@ def restore(ingest: ModelIngest, state: ModelState) -> None:
         _restore_slices(ingest, state)
         if ingest.outcomes is not None:
             outcomes_restored(ingest.outcomes, state)
+        if ingest.anomalies is not None:
+            anomalies_restored(ingest.anomalies, state)
 
 
 def _restore_slices(ingest: ModelIngest, state: ModelState) -> None:
