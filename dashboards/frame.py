@@ -18,9 +18,15 @@ OVERVIEW_UID = "models-overview"
 DETAIL_UID = "model-detail"
 PERFORMANCE_UID = "model-performance"
 FAIRNESS_UID = "model-fairness"
+ANOMALIES_UID = "model-anomalies"
+INFRASTRUCTURE_UID = "model-infrastructure"
 # Alerts of the rules that come with the exporter. Some say which model they are about, some (the exporter is
 # down) cannot: a model's alerts are its own and those.
 ALERTS = 'alertstate="firing", alertname=~"Model.*|DriftExporter.*", model=~"$model|"'
+
+
+# Those of the infrastructure have no model, and concern every model.
+INFRASTRUCTURE_ALERTS = ALERTS.replace("DriftExporter.*", "DriftExporter.*|Infrastructure.*|Kubernetes.*")
 
 
 def datasource() -> core.Template:
@@ -94,15 +100,15 @@ def annotation(  # noqa: PLR0913
     }
 
 
-def annotations(model: str) -> list[Json]:
-    """Alerts and new versions. ``model`` is the matcher of the shown models."""
+def annotations(model: str, alerts: str) -> list[Json]:
+    """Alerts and new versions. ``model`` is the matcher of the shown models, ``alerts`` of their alerts."""
     info = f"max by (model, version) (model_info{{{model}}})"
     before = f"max by (model, version) (model_info{{{model}}} offset 5m)"
     return [
         annotation(
             "Alerts",
             "red",
-            f"max by (alertname, severity, model) (ALERTS{{{ALERTS}}})",
+            f"max by (alertname, severity, model) (ALERTS{{{alerts}}})",
             title="{{alertname}}",
             body="{{model}} {{severity}}",
             tags="alertname,severity,model",
@@ -138,14 +144,14 @@ def report_link(model: str) -> Json:
     return link("Drift report", f"${{exporter_url}}/models/${{{model}:percentencode}}", new_tab=True)
 
 
-def dashboard_link(title: str, uid: str, *, model: bool = False) -> core.DashboardLink:
-    """To another dashboard, with the same data source, window and time, and with ``model`` the same model."""
-    shown = "&${model:queryparam}" if model else ""
+def dashboard_link(title: str, uid: str, *, model: bool = False, window: bool = True) -> core.DashboardLink:
+    """To another dashboard, with the same data source and time, and the same window and model if so said."""
+    shown = ("&${model:queryparam}" if model else "") + ("&${window:queryparam}" if window else "")
     return core.DashboardLink(
         title=title,
         type="link",
         tooltip=f"Dashboard {title}",
-        uri=f"/d/{uid}?${{datasource:queryparam}}{shown}&${{window:queryparam}}&${{exporter_url:queryparam}}",
+        uri=f"/d/{uid}?${{datasource:queryparam}}{shown}&${{exporter_url:queryparam}}",
         icon="dashboard",
         keepTime=True,
     )
@@ -192,8 +198,13 @@ def dashboard(  # noqa: PLR0913
     variables: Sequence[core.Template],
     links: Sequence[core.DashboardLink],
     panels: Sequence[core.Panel],
+    alerts: str = ALERTS,
+    marks: Sequence[Json] = (),
 ) -> modern.Dashboard:
-    """A dashboard in the house style; ``source`` is the file it is generated from."""
+    """A dashboard in the house style; ``source`` is the file it is generated from.
+
+    ``marks`` are annotations besides alerts and new versions.
+    """
     return modern.Dashboard(
         title=title,
         description=f"{description} Generated from dashboards/{source}: edit that, or a copy of this.",
@@ -203,7 +214,7 @@ def dashboard(  # noqa: PLR0913
         time=core.Time("now-6h", "now"),
         refresh="1m",
         graphTooltip=core.GRAPH_TOOLTIP_MODE_SHARED_CROSSHAIR,
-        annotations=core.Annotations(list=annotations(model)),
+        annotations=core.Annotations(list=[*annotations(model, alerts), *marks]),
         templating=core.Templating(list=[datasource(), *variables, exporter_url()]),
         links=list(links),
         panels=list(panels),

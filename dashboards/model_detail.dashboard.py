@@ -6,8 +6,10 @@ from detail_columns import bins_panels, drift_panels, quality_panels
 from detail_streams import stream_panels
 from frame import (
     ALERTS,
+    ANOMALIES_UID,
     DETAIL_UID,
     FAIRNESS_UID,
+    INFRASTRUCTURE_UID,
     OVERVIEW_UID,
     PERFORMANCE_UID,
     dashboard_link,
@@ -207,6 +209,8 @@ dashboard = framed(
         dashboard_link("Models overview", OVERVIEW_UID),
         dashboard_link("Model performance", PERFORMANCE_UID, model=True),
         dashboard_link("Model fairness", FAIRNESS_UID, model=True),
+        dashboard_link("Model anomalies", ANOMALIES_UID, model=True),
+        dashboard_link("Model and infrastructure", INFRASTRUCTURE_UID, model=True, window=False),
         page_link(
             "Drift report",
             "Reference and current distribution of every column, by the exporter",

@@ -4,6 +4,7 @@ from frame import (
     ALERTS,
     DETAIL_UID,
     FAIRNESS_UID,
+    INFRASTRUCTURE_UID,
     OVERVIEW_UID,
     PERFORMANCE_UID,
     dashboard_link,
@@ -41,6 +42,7 @@ dashboard = framed(
         dashboard_link("Models overview", OVERVIEW_UID),
         dashboard_link("Model detail", DETAIL_UID, model=True),
         dashboard_link("Model fairness", FAIRNESS_UID, model=True),
+        dashboard_link("Model and infrastructure", INFRASTRUCTURE_UID, model=True, window=False),
         page_link(
             "Drift report",
             "Reference and current distribution of every column, by the exporter",

@@ -3,8 +3,10 @@
 from exporter_row import exporter_panels
 from frame import (
     ALERTS,
+    ANOMALIES_UID,
     DETAIL_UID,
     FAIRNESS_UID,
+    INFRASTRUCTURE_UID,
     OVERVIEW_UID,
     PERFORMANCE_UID,
     dashboard_link,
@@ -146,6 +148,8 @@ dashboard = framed(
         dashboard_link("Model detail", DETAIL_UID),
         dashboard_link("Model performance", PERFORMANCE_UID),
         dashboard_link("Model fairness", FAIRNESS_UID),
+        dashboard_link("Model anomalies", ANOMALIES_UID),
+        dashboard_link("Model and infrastructure", INFRASTRUCTURE_UID, window=False),
         page_link("Exporter", "The exporter's own pages", "${exporter_url}/"),
     ],
     panels=sections(

@@ -21,8 +21,10 @@ def test_committed_files_are_up_to_date() -> None:
     result = run(REPOSITORY / "dashboards", "--check")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     assert [path.stem for path in DASHBOARDS] == [
+        "model_anomalies",
         "model_detail",
         "model_fairness",
+        "model_infrastructure",
         "model_performance",
         "models_overview",
     ]

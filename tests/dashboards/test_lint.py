@@ -31,6 +31,8 @@ UIDS = {
     "model_detail": "model-detail",
     "model_performance": "model-performance",
     "model_fairness": "model-fairness",
+    "model_anomalies": "model-anomalies",
+    "model_infrastructure": "model-infrastructure",
 }
 
 # Numbers that may colour a panel, each with the reason why no query gives it.
@@ -41,7 +43,7 @@ COLOURING = {
     0.99: "drift is certain: the same",
 }
 # Fields that are words: a unit would have no meaning.
-WORDS = {"Model", "Version", "Severity", "Column"}
+WORDS = {"Model", "Version", "Severity", "Column", "Signal"}
 # Metrics that are not the exporter's.
 PROMETHEUS_METRICS = {"ALERTS"}
 
@@ -92,7 +94,7 @@ def asked_metrics(expression: str) -> set[str]:
         by_label = [m.value for m in selector.matchers.matchers if m.name == "__name__"]
         names.add(selector.name or by_label[0])
     # The walk has missed nothing that looks like a metric.
-    assert set(re.findall(r"\b(?:model_|drift_exporter_|ALERTS)\w*(?=[{ ])", expression)) <= names
+    assert set(re.findall(r"\b(?:model_|infra_|drift_exporter_|ALERTS)\w*(?=[{ ])", expression)) <= names
     return names
 
 
@@ -219,6 +221,8 @@ def test_confidence_is_coloured_as_the_rules_take_it() -> None:
     said = {rule["record"]: rule["expr"] for rule in rules() if "record" in rule}
     assert said["drift_exporter:threshold:drift_confidence_likely"] == "vector(0.9)"
     assert said["drift_exporter:threshold:drift_confidence_certain"] == "vector(0.99)"
+    assert said["drift_exporter:threshold:anomaly_confidence_likely"] == "vector(0.9)"
+    assert said["drift_exporter:threshold:anomaly_confidence_certain"] == "vector(0.99)"
 
 
 @every_dashboard

@@ -28,6 +28,8 @@ ANYTHING = BUILT_IN | {
     "method": "psi",
     "metric": ".*",
     "attribute": ".*",
+    "detector": ".*",
+    "signal": "network_retransmits",
 }
 
 Json = dict[str, Any]

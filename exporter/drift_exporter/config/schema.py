@@ -41,7 +41,6 @@ from drift_exporter.config.values import Window
 
 DEFAULT_TOLERANCE = 0.05
 LATENCY_SCALES: Mapping[str, float] = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
-
 PositiveInt = Annotated[int, Field(strict=True, ge=1, le=10**9)]
 IdCount = Annotated[int, Field(strict=True, ge=1000, le=40_000_000)]
 """What SQLite takes as one value holds 40 million ids."""

@@ -51,11 +51,11 @@ def _model(model: str, snapshot: InfrastructureSnapshot) -> Iterator[Series]:
         if one.model == model:
             name = (one.model, one.version, one.metric)
             yield from present(
-                (catalogue.MODEL_METRIC, name, one.standing.value),
-                (catalogue.MODEL_METRIC_EXPECTED, name, one.standing.expected),
-                (catalogue.MODEL_METRIC_LOWER, name, one.standing.lower),
-                (catalogue.MODEL_METRIC_UPPER, name, one.standing.upper),
-                (catalogue.MODEL_METRIC_SCORE, name, one.standing.score),
+                (catalogue.MODEL_METRIC, name, one.value),
+                (catalogue.MODEL_METRIC_EXPECTED, name, one.expected),
+                (catalogue.MODEL_METRIC_LOWER, name, one.lower),
+                (catalogue.MODEL_METRIC_UPPER, name, one.upper),
+                (catalogue.MODEL_METRIC_SCORE, name, one.score),
             )
     for found in snapshot.correlations:
         if found.model == model:

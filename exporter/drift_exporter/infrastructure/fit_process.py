@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from drift_exporter.config.infrastructure import Forecast
+from drift_exporter.errors import DriftExporterError
 from drift_exporter.infrastructure.fits import Task, learn
 
 _NICE = 10
@@ -49,6 +50,8 @@ def main() -> None:
         try:
             fit = learn(_task(json.loads(line)))
             found: dict[str, object] = {"fit": None if fit is None else fit.to_document()}
+        except DriftExporterError as error:
+            found = {"problem": str(error)}
         except Exception as error:  # noqa: BLE001  # whatever it is, who asked tells of it
             found = {"problem": f"{type(error).__name__}: {error}"}
         print(json.dumps(found), file=answers, flush=True)

@@ -28,16 +28,15 @@ def learn(task: Task) -> Fit | None:
     """The fit; None where there is too little to learn from."""
     if task.forecast.method == "prophet":
         from drift_exporter.judge.infrastructure.prophet import (  # noqa: PLC0415  # only where configured
-            ProphetOptions,
             fit_prophet,
         )
 
-        given = {
+        options = {
             key: getattr(task.forecast, key)
             for key in ("holidays", "changepoint_prior_scale", "seasonality_mode")
             if getattr(task.forecast, key) is not None
         }
-        return fit_prophet(task.times, task.values, ProphetOptions(**given), step=task.step, until=task.until)
+        return fit_prophet(task.times, task.values, options, step=task.step, until=task.until)
     return fit_seasonal(task.times, task.values, step=task.step)
 
 

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from drift_exporter.errors import DriftExporterError
 from drift_exporter.infrastructure.fit_process import to_line
 from drift_exporter.infrastructure.fits import Task, learn, read_fit
 from drift_exporter.infrastructure.followed import Fit
@@ -34,7 +35,7 @@ class Learnt:
     """What became of a task: what was learnt, None where there is too little, or why it failed."""
 
     key: Key
-    found: Fit | None
+    found: object
     problem: str | None = None
 
 
@@ -48,7 +49,7 @@ class Fitter:
     tell: Callable[[], None] = lambda: None
     command: tuple[str, ...] = _PROCESS
     seconds: float = 0.0
-    _jobs: deque[tuple[Key, Callable[[], Fit | None]]] = field(default_factory=deque)
+    _jobs: deque[tuple[Key, Callable[[], object]]] = field(default_factory=deque)
     _learnt: deque[Learnt] = field(default_factory=deque)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _stopped: bool = False
@@ -76,7 +77,7 @@ class Fitter:
         method = task.forecast.method
         self.do(key, (lambda: self._in_process(task)) if method == "prophet" else (lambda: learn(task)))
 
-    def do(self, key: Key, job: Callable[[], Fit | None]) -> None:
+    def do(self, key: Key, job: Callable[[], object]) -> None:
         """Do this when there is time."""
         with self._changed:
             self._jobs.append((key, job))
@@ -113,14 +114,14 @@ class Fitter:
                     return
             self.work()
 
-    def _next(self) -> tuple[Key, Callable[[], Fit | None]] | None:
+    def _next(self) -> tuple[Key, Callable[[], object]] | None:
         with self._changed:
             return self._jobs.popleft() if self._jobs and not self._stopped else None
 
-    def _done(self, key: Key, job: Callable[[], Fit | None]) -> Learnt:
+    def _done(self, key: Key, job: Callable[[], object]) -> Learnt:
         try:
             return Learnt(key, job())
-        except ChildProcessError as error:
+        except (ChildProcessError, DriftExporterError) as error:
             return Learnt(key, None, str(error))
         except Exception as error:
             log.exception("learning failed for a reason that was not foreseen")

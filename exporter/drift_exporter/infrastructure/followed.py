@@ -1,7 +1,7 @@
 """One series at work: its recent values, its history, what is expected of it, and how far off it is."""
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -17,6 +17,7 @@ FRESH = 300.0
 _AHEAD = 3_600.0
 
 
+@runtime_checkable
 class Fit(Protocol):
     """What was learnt of a series."""
 
@@ -112,14 +113,19 @@ class Followed:
 
     def use(self, fit: Fit, now: float) -> None:
         """Judge by another fit from now on, and all that is kept anew."""
+        before = self.residuals
         self.fit, self._band = fit, None
         self._forget_distances()
+        # A forecast may not know all of the past; what it was off by then is what another one said.
+        self.residuals.take(before)
         history = self.history
         if history.newest >= 0:
             values = history.tail(history.size, history.newest)
             known = np.flatnonzero(np.isfinite(values))
             places = known + history.newest - history.size + 1
-            self.residuals.put(places, signed(values[known], fit.predict(history.times(places))))
+            found = signed(values[known], fit.predict(history.times(places)))
+            told = np.isfinite(found)
+            self.residuals.put(places[told], found[told])
         if self.recent.newest >= 0:
             self._judge(self.recent.newest - self.recent.size + 1)
         self._expect(self.recent.place(now), self.recent.place(now))
@@ -137,7 +143,7 @@ class Followed:
             value = _known(self.recent.at(last))
             scores = self.scores(last)
             score = _known(scores[-1])
-            anomalous = None if score is None else bool(_confirmed(scores)[-1])
+            anomalous = None if score is None else bool(confirmed_of(scores)[-1])
         return Standing(
             value=value,
             timestamp=last * self.shape.step if last >= 0 else None,
@@ -158,7 +164,7 @@ class Followed:
 
     def misbehaved(self, now: float, steps: int) -> bool:
         """Whether there was an anomaly in the last ``steps``."""
-        return bool(_confirmed(self.scores(self.recent.place(now)))[-steps:].any())
+        return bool(confirmed_of(self.scores(self.recent.place(now)))[-steps:].any())
 
     def _forget_distances(self) -> None:
         self.deviations = Grid(self.shape.step, self.shape.recent)
@@ -192,7 +198,8 @@ def signed(values: FloatArray, band: Band) -> FloatArray:
     return np.copysign(band_score(values, band, "both"), values - band.expected)
 
 
-def _confirmed(scores: FloatArray) -> "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]":
+def confirmed_of(scores: FloatArray) -> "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]":
+    """Which of recent scores (n,) are an anomaly (n,)."""
     # Hardly ever is there anything to look at more closely.
     return confirmed(scores) if (scores > 1).any() else np.zeros(len(scores), dtype=bool)
 

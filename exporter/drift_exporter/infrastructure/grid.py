@@ -55,6 +55,12 @@ class Grid:
             found[at + head : at + length] = self._values[: length - head]
         return found
 
+    def take(self, other: "Grid") -> None:
+        """Put all that another one of the same step and size holds."""
+        if other.newest >= 0:
+            places = np.arange(max(other.newest - other.size + 1, 0), other.newest + 1)
+            self.put(places, other.tail(len(places), other.newest))
+
     def at(self, place: int) -> float:
         """The value at a place that is held."""
         return float(self._values[place % self.size])

@@ -1,6 +1,7 @@
 """From series and queries to a snapshot."""
 
 from collections.abc import Hashable, Mapping, Sequence
+from types import MappingProxyType
 
 from drift_exporter.infrastructure.book import Book, Key
 from drift_exporter.infrastructure.correlating import Companion
@@ -10,6 +11,7 @@ from drift_exporter.infrastructure.queries import Query
 from drift_exporter.infrastructure.saved import Counted
 from drift_exporter.infrastructure.snapshot import (
     CorrelationSnapshot,
+    GroupSnapshot,
     InfrastructureSnapshot,
     ModelMetricSnapshot,
     QuerySnapshot,
@@ -28,12 +30,14 @@ def targets_of(book: Book, queries: Sequence[Query], now: float) -> Mapping[Hash
     }
 
 
-def judge(
+def judge(  # noqa: PLR0913  # all that a snapshot is made of
     book: Book,
     queries: Sequence[Query],
     counted: Counted,
     now: float,
-    companions: Mapping[Hashable, Sequence[Companion]],
+    *,
+    companions: Mapping[Hashable, Sequence[Companion]] = MappingProxyType({}),
+    groups: Sequence[GroupSnapshot] = (),
 ) -> InfrastructureSnapshot:
     """All that is known as of now."""
     return InfrastructureSnapshot(
@@ -42,7 +46,7 @@ def judge(
             for query in queries
         ),
         signals=tuple(SignalSnapshot(name, followed.standing(now)) for name, followed in book.signals()),
-        groups=(),
+        groups=tuple(groups),
         metrics=tuple(_metrics(book, now)),
         correlations=tuple(_correlations(book, companions)),
         durations=counted.durations,
@@ -51,10 +55,12 @@ def judge(
 
 
 def _metrics(book: Book, now: float) -> Sequence[ModelMetricSnapshot]:
-    return [
-        ModelMetricSnapshot(model, version, metric, followed.standing(now))
-        for (metric, model, version), followed in book.metrics()
-    ]
+    found = []
+    for (metric, model, version), followed in book.metrics():
+        own = followed.standing(now)
+        figures = (own.score, own.value, own.expected, own.lower, own.upper)
+        found.append(ModelMetricSnapshot(model, version, metric, *figures))
+    return found
 
 
 def _correlations(

@@ -9,7 +9,7 @@ import numpy as np
 from drift_exporter.infrastructure.book import Book, Key
 from drift_exporter.infrastructure.fits import Task
 from drift_exporter.infrastructure.fitting import Fitter, Learnt
-from drift_exporter.infrastructure.followed import Followed
+from drift_exporter.infrastructure.followed import Fit, Followed
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Learning:
                 continue
             refit = self.book.config.refit_of(self.book.forecast(one.key))
             self._say(one.key, one.problem)
-            if one.found is None:
+            if not isinstance(one.found, Fit):
                 followed.due = now + min(AGAIN, refit)
                 continue
             followed.use(one.found, now)

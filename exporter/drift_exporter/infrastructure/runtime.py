@@ -18,6 +18,7 @@ from drift_exporter.infrastructure.book import Book, Key, Take
 from drift_exporter.infrastructure.client import Asks, PrometheusClient, QueryError
 from drift_exporter.infrastructure.correlating import Correlating
 from drift_exporter.infrastructure.fitting import Fitter
+from drift_exporter.infrastructure.grouping import Grouping
 from drift_exporter.infrastructure.judging import judge, targets_of
 from drift_exporter.infrastructure.keeping import MODEL, Keeper, query_of
 from drift_exporter.infrastructure.learning import Learning
@@ -38,6 +39,7 @@ _STOP = 2.0
 class Infrastructure:
     """The signals of one configuration. ``store`` keeps what outlives the process, where there is one.
 
+    ``client`` answers queries, in place of the configured server, and ``pause`` waits between two attempts.
     ``seconds`` is the CPU time that was spent on judging and correlating.
     """
 
@@ -48,6 +50,7 @@ class Infrastructure:
     timer: Callable[[], float] = time.monotonic
     fitter: Fitter = field(default_factory=Fitter)
     client: Asks | None = None
+    pause: Callable[[float], bool] | None = None
     seconds: float = 0.0
     _durations: Durations = field(default_factory=lambda: Durations(QUERY_BOUNDS))
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -60,15 +63,16 @@ class Infrastructure:
         self.book = Book(self.config, [model.name for model in self.models])
         self.queries = list(self._make_queries())
         self.learning = Learning(self.book, self.fitter)
+        self.grouping = Grouping(self.book, self.fitter)
         self.correlating = Correlating(self.config.correlation, self.book.shape)
         self.keeper = Keeper(self.store)
         self.fitter.tell = self._wake.set
         self._client: Asks = self.client or PrometheusClient(
-            server_of(self.config), self._stop.wait, self.clock, observe=self._durations.observe
+            server_of(self.config), self.pause or self._stop.wait, self.clock, observe=self._durations.observe
         )
         self._thread = threading.Thread(target=self._run, name="infrastructure", daemon=True)
         self._told = self._counted()
-        self._snapshot = judge(self.book, self.queries, self._told, self.clock(), {})
+        self._snapshot = judge(self.book, self.queries, self._told, self.clock())
 
     @property
     def snapshot(self) -> InfrastructureSnapshot:
@@ -110,8 +114,11 @@ class Infrastructure:
             if not running:
                 return
             now, start = self.clock(), time.thread_time()
-            self._unsaved |= set(self.learning.take(self.fitter.news(), now))
+            news = self.fitter.news()
+            self._unsaved |= set(self.learning.take(news, now))
+            self.grouping.take(news, now)
             self.learning.hand_out(now)
+            self.grouping.hand_out(now)
             targets = targets_of(self.book, self.queries, now)
             signals = {
                 name: (one, query.text)
@@ -130,7 +137,10 @@ class Infrastructure:
                 self._told = counted
                 self._say(None)
             start = time.thread_time()
-            self._snapshot = judge(self.book, self.queries, self._told, now, companions)
+            groups = self.grouping.score(now)
+            self._snapshot = judge(
+                self.book, self.queries, self._told, now, companions=companions, groups=groups
+            )
             self.seconds += time.thread_time() - start
 
     def restore(self) -> None:
@@ -141,7 +151,7 @@ class Infrastructure:
             self._count_on(counted)
         for key, followed in self.book.series.items():
             self.learning.go_on(key, followed)
-        self._snapshot = judge(self.book, self.queries, self._told, now, {})
+        self._snapshot = judge(self.book, self.queries, self._told, now)
 
     def adopt(self, old: "Infrastructure") -> None:
         """Take over what still holds of one that was stopped: counters, and series of the same queries."""
@@ -160,7 +170,7 @@ class Infrastructure:
                         self.book.take_over(key, followed, self.clock(), changed=changed)
                         self.learning.go_on(key, followed)
         self._unsaved |= set(self.book.series)
-        self._snapshot = judge(self.book, self.queries, self._told, self.clock(), {})
+        self._snapshot = judge(self.book, self.queries, self._told, self.clock())
 
     def _make_queries(self) -> Iterator[Query]:
         for signal in self.config.signals:
@@ -182,7 +192,7 @@ class Infrastructure:
         def guarded(points: Sequence[Points], history: bool) -> None:  # noqa: FBT001  # as all that take
             with self._unless_stopped() as running:
                 if not running:
-                    raise QueryError("it was stopped")
+                    raise QueryError("it was stopped", down=True)
                 take(points, history)
 
         return guarded

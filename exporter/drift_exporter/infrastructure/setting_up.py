@@ -1,13 +1,14 @@
 """From the configuration to its signals at work, where it has any."""
 
-import importlib.util
 import time
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 
 from drift_exporter.config.infrastructure import Infrastructure as Section
 from drift_exporter.errors import ConfigurationError
 from drift_exporter.infrastructure.own import ModelFacts
 from drift_exporter.infrastructure.runtime import Infrastructure
+from drift_exporter.judge.anomaly.registry import make_detector
 from drift_exporter.runtime import ModelRuntime
 from drift_exporter.state.store import Store
 
@@ -20,11 +21,13 @@ def make_infrastructure(
 ) -> Infrastructure:
     """Set the signals up; nothing is asked yet. Raises ConfigurationError where what is needed is missing."""
     prophet = [signal.name for signal in section.signals if signal.forecast.method == "prophet"]
-    if prophet and importlib.util.find_spec("prophet") is None:
+    if prophet and find_spec("prophet") is None:
         raise ConfigurationError(
             f"infrastructure: the forecast of {prophet[0]} needs the extra prophet: pip install "
             "'drift-exporter[prophet]'"
         )
+    for group in section.groups:
+        make_detector(group.detector, {}, group.seed, group.contamination)
     return Infrastructure(section, [facts_of(model) for model in models], store, clock)
 
 
@@ -38,5 +41,5 @@ def facts_of(model: ModelRuntime) -> ModelFacts:
         errors=section.predictions.fields.error is not None,
         outcomes=classes is not None and bool(classes.names),
         positive=classes.names[1] if classes is not None and section.task == "binary" else None,
-        anomalies=section.anomaly is not None,
+        anomalies=bool(section.anomaly),
     )

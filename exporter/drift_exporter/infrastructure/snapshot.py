@@ -52,12 +52,16 @@ class GroupSnapshot:
 
 @dataclass(frozen=True)
 class ModelMetricSnapshot:
-    """A metric of one version of a model, with what is expected of it."""
+    """A metric of one version of a model, with what is expected of it and how far it is from that."""
 
     model: str
     version: str
     metric: str
-    standing: Standing
+    score: float | None
+    value: float | None = None
+    expected: float | None = None
+    lower: float | None = None
+    upper: float | None = None
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def plain(target: FloatArray, signal: FloatArray, most_lag: int) -> tuple[float,
     """Largest coefficient and its lag, step by step."""
     best: tuple[float, int] | None = None
     steps, past = len(target), len(signal) - len(target)
-    for lag in sorted(range(-most_lag, most_lag + 1), key=abs):
+    for lag in sorted(range(most_lag, -most_lag - 1, -1), key=abs):
         pairs = [
             (np.clip(target[t], -MOST, MOST), np.clip(signal[past + t - lag], -MOST, MOST))
             for t in range(steps)

@@ -91,8 +91,8 @@ def correlate_all(
     begin (Yuan and Shou (2024), A rigorous and versatile statistical test for correlations between stationary
     time series, PLOS Biology 22(8)), lie before the window, so that what disturbs it now is not among
     them, and apart by as much as lags span, so that no pair is counted twice. p = (1 + k) / (1 + N), where k
-    of N shifts reach the observed one (Davison and Hinkley (1997), Bootstrap Methods and their Application,
-    section 4.2.5).
+    of N shifts reach the observed one (Phipson and Smyth (2010), Permutation p-values should never be zero,
+    Stat. Appl. Genet. Mol. Biol. 9(1)).
     """
     if not targets or not signals:
         return [[] for _ in targets]
