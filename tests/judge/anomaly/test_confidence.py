@@ -11,7 +11,7 @@ from drift_exporter.judge.anomaly.fit import fit_anomaly
 from drift_exporter.judge.anomaly.model import AnomalyModel
 from drift_exporter.judge.anomaly.overdispersion import NOTHING_KNOWN, find_overdispersion
 from drift_exporter.judge.anomaly.settings import AnomalySettings
-from support.anomalies import numbers, numeric_columns
+from support.detectors import numbers, numeric_columns
 
 HOUR = 3600.0
 

@@ -3,7 +3,7 @@ import pytest
 
 from drift_exporter.judge.anomaly.encoding import fit_encoding
 from drift_exporter.judge.anomaly.settings import Scale
-from support.anomalies import category, drawn, numbers, numeric_columns
+from support.detectors import category, drawn, numbers, numeric_columns
 
 
 def test_numbers_stay_as_they_are() -> None:

@@ -11,7 +11,7 @@ from drift_exporter.judge.anomaly.model import AnomalyModel, detect
 from drift_exporter.judge.anomaly.registry import make_detector
 from drift_exporter.judge.anomaly.settings import AnomalySettings
 from drift_exporter.reference.model import Column, FloatArray
-from support.anomalies import WIDTH, category, drawn, install_detector, numbers, numeric_columns
+from support.detectors import WIDTH, category, drawn, install_detector, numbers, numeric_columns
 
 ROWS = 2_000
 FEWER = {"mcd": 800, "ocsvm": 800}

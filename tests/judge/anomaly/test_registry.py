@@ -5,7 +5,7 @@ import pytest
 
 from drift_exporter.errors import ConfigurationError
 from drift_exporter.judge.anomaly.registry import detector_names, make_detector
-from support.anomalies import install_detector, numbers
+from support.detectors import install_detector, numbers
 
 
 def test_detectors_of_pyod_are_found_by_the_name_of_their_module() -> None:

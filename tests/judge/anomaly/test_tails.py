@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from drift_exporter.judge.anomaly.tails import Tails
-from support.anomalies import numbers
+from support.detectors import numbers
 
 
 def one_at_a_time(name: str, known: np.ndarray, values: np.ndarray) -> list[float]:
