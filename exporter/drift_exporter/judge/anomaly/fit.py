@@ -26,6 +26,10 @@ from drift_exporter.reference.model import Column, FloatArray, IntArray
 FOLDS = 5
 FEWEST_ROWS = 100
 _CHECKED = 256
+_ALIGNED = 5_000
+_MOST_ROWS = {"kde": 10_000, "kpca": 2_000, "ocsvm": 10_000, "qmcd": 10_000}
+"""Detectors whose cost grows with the square of the rows, or that compare each record with all of them."""
+
 _ROUNDING = 0.01
 """Sums of another batch are rounded otherwise, which moves a value that is just at the edge of a bin."""
 
@@ -50,12 +54,15 @@ def fit_anomaly(
     if times is not None:
         order = np.argsort(times, kind="stable")
         sample, times = sample[order], times[order]
+    most = min(len(sample), _MOST_ROWS.get(settings.detector, len(sample)))
+    some = np.linspace(0, len(sample), most, endpoint=False).astype(np.int64)
+    sample, times = sample[some], None if times is None else times[some]
     values = sample[:, places]
     encoding = fit_encoding(values, own, settings.scale, values[:0])
     points = encoding.encode(values)
     _check_batches(settings, points)
     detector = _fitted(settings, points)
-    scores, surprisals = _cross_fitted(values, own, settings), encoding.surprisal(values)
+    scores, surprisals = _cross_fitted(values, own, settings, detector, points), encoding.surprisal(values)
     by_score, by_missing = fit_percentiles(scores), fit_percentiles(surprisals)
     reached = np.maximum(by_score.of(scores), by_missing.of(surprisals))
     both = fit_percentiles(oddness(reached)) if encoding.missing(values).any() else None
@@ -94,28 +101,54 @@ def _fitted(settings: AnomalySettings, points: FloatArray) -> Detector:
     detector = make_detector(settings.detector, settings.parameters, settings.seed, settings.contamination)
     try:
         detector.fit(points)
-    except (ValueError, TypeError, AssertionError, np.linalg.LinAlgError) as error:
+    except Exception as error:
         raise ConfigurationError(
-            f"detector {settings.detector!r} cannot be fitted on the reference's sample: {error}"
+            f"detector {settings.detector!r} cannot be fitted on the reference's sample: "
+            f"{type(error).__name__}: {error}"
         ) from error
     return detector
 
 
-def _cross_fitted(values: FloatArray, columns: Sequence[Column], settings: AnomalySettings) -> FloatArray:
-    """Scores (m,) of rows (m, C) by detectors that have not seen them."""
+def _cross_fitted(
+    values: FloatArray,
+    columns: Sequence[Column],
+    settings: AnomalySettings,
+    detector: Detector,
+    points: FloatArray,
+) -> FloatArray:
+    """Scores (m,) of rows (m, C), ``points`` to the ``detector``, by such that have not seen them."""
     scores = np.empty(len(values))
     part = np.arange(len(values)) * FOLDS // len(values)
+    some = np.linspace(0, len(values), min(len(values), _ALIGNED), endpoint=False).astype(np.int64)
+    by_all = detect(detector, points[some])
     for fold in range(FOLDS):
         held = part == fold
         encoding = fit_encoding(values[~held], columns, settings.scale, values[held])
-        detector = _fitted(settings, encoding.encode(values[~held]))
-        scores[held] = detect(detector, encoding.encode(values[held]))
+        other = _fitted(settings, encoding.encode(values[~held]))
+        seen = part[some] != fold
+        by_other = detect(other, encoding.encode(values[some[seen]]))
+        scores[held] = _aligned(detect(other, encoding.encode(values[held])), by_other, by_all[seen])
     if not np.isfinite(scores).all():
         raise ConfigurationError(
             f"detector {settings.detector!r} gives {np.count_nonzero(~np.isfinite(scores))} of {len(scores)} "
             "rows of the reference no finite score"
         )
     return scores
+
+
+def _aligned(scores: FloatArray, before: FloatArray, after: FloatArray) -> FloatArray:
+    """Scores (n,) of one detector on the scale of another, by what both (k,) say of the same rows.
+
+    Detectors of fewer rows have sparser neighbours, other histograms and other forests: equal quantiles are
+    taken as equal, and beyond the largest both go on as they rise to it from the median.
+    """
+    before, after = np.sort(before), np.sort(after)
+    middle, last = len(before) // 2, len(before) - 1
+    rise = before[last] - before[middle]
+    slope = (after[last] - after[middle]) / rise if rise > 0 else 1.0
+    beyond = np.maximum(scores - before[last], 0.0) * slope
+    found: FloatArray = np.interp(scores, before, after) + beyond
+    return found
 
 
 def _check_batches(settings: AnomalySettings, points: FloatArray) -> None:
@@ -125,9 +158,14 @@ def _check_batches(settings: AnomalySettings, points: FloatArray) -> None:
     ]
     known, others = some[::2], some[1::2]
     detector = _fitted(settings, known)
-    together = detect(detector, others)
-    again = detect(detector, others)
-    apart = np.concatenate([detect(detector, part) for part in (others[:1], others[1:17], others[17:])])
+    try:
+        together, again = detect(detector, others), detect(detector, others)
+        apart = np.concatenate([detect(detector, part) for part in (others[:1], others[1:17], others[17:])])
+    except Exception as error:
+        raise ConfigurationError(
+            f"detector {settings.detector!r} cannot score records that it was not fitted on, or not one "
+            f"alone: {type(error).__name__}: {error}; choose another"
+        ) from error
     spread = max(float(together.std()), 1e-9)
     for found, reason in (
         (again, "gives the same record another score each time"),

@@ -3,9 +3,11 @@
 PyOD is imported only here, when one of its detectors is asked for.
 """
 
+import contextlib
 import importlib
 import importlib.util
 import inspect
+import io
 import pkgutil
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
@@ -77,7 +79,9 @@ def _of_pyod(name: str) -> Callable[..., Detector]:
     if name not in detector_names():
         raise _unknown(name)
     try:
-        module = importlib.import_module(f"pyod.models.{name}")
+        # What says by print that it lacks something says so in the error, too.
+        with contextlib.redirect_stdout(io.StringIO()):
+            module = importlib.import_module(f"pyod.models.{name}")
     except ImportError as error:
         raise ConfigurationError(
             f"detector {name!r} needs what is not installed: {_wanted(error)}"
@@ -97,7 +101,7 @@ def _of_pyod(name: str) -> Callable[..., Detector]:
 
 def _wanted(error: ImportError) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name is not None:
-        return f"no module named {error.name!r}; install it beside drift-exporter"
+        return f"the package {error.name!r}; install it where drift-exporter is (pip install {error.name})"
     return str(error)
 
 
