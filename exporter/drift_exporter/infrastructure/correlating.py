@@ -12,7 +12,13 @@ import numpy as np
 
 from drift_exporter.config.infrastructure import CorrelationOptions
 from drift_exporter.infrastructure.followed import Followed, Shape
-from drift_exporter.judge.infrastructure.correlation import MOST, correlate_all, significant
+from drift_exporter.judge.infrastructure.correlation import (
+    MOST,
+    correlate_all,
+    harm,
+    misbehaviour,
+    significant,
+)
 from drift_exporter.reference.model import FloatArray
 
 
@@ -70,8 +76,12 @@ class Correlating:
         if not targets or not usable:
             return {}
         most_lag = round(self.options.max_lag / self.shape.history_step)
-        residuals = [one.residuals.tail(self.steps, place) for one, _ in targets.values()]
-        others = [one.residuals.tail(self.shape.history, place) for one, _ in usable.values()]
+        residuals = [
+            misbehaviour(one.residuals.tail(self.steps, place), one.direction) for one, _ in targets.values()
+        ]
+        others = [
+            harm(one.residuals.tail(self.shape.history, place), one.direction) for one, _ in usable.values()
+        ]
         rows = correlate_all(residuals, others, most_lag=most_lag)
         found = {}
         for (key, (target, query)), row in zip(targets.items(), rows, strict=True):
@@ -103,8 +113,9 @@ class Correlating:
         most = round(self.options.max_lag / step)
         lags = lags[np.abs(lags) <= most]
         steps = round(self.options.window.seconds / step)
-        ours = target.deviations.tail(steps, end)
-        best = finest_lag(ours, signal.deviations.tail(signal.deviations.size, end), lags)
+        ours = misbehaviour(target.deviations.tail(steps, end), target.direction)
+        theirs = harm(signal.deviations.tail(signal.deviations.size, end), signal.direction)
+        best = finest_lag(ours, theirs, lags)
         return (coarse * ratio if best is None else best) * step if coefficient else coarse * ratio * step
 
 

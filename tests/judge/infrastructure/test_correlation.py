@@ -10,6 +10,8 @@ from drift_exporter.judge.infrastructure.correlation import (
     Correlation,
     correlate,
     correlate_all,
+    harm,
+    misbehaviour,
     significant,
 )
 from drift_exporter.reference.model import FloatArray
@@ -109,6 +111,47 @@ def test_a_disturbance_at_another_time_is_no_correlation() -> None:
         assert found is not None
         p_values.append(found.p_value)
     assert np.mean(np.array(p_values) <= 0.05) <= 0.05
+
+
+def test_a_disturbance_that_was_over_when_a_model_began_to_misbehave_is_no_correlation() -> None:
+    random = np.random.default_rng(9)
+    raw, beyond = [], []
+    for _ in range(300):
+        target, signal = residuals(random, STEPS, 0.97), residuals(random, 3000)
+        target[-6:] += 2.0
+        signal[3000 - STEPS + 20 : 3000 - STEPS + 60] += 4.0
+        for found, p_values in (
+            (correlate(target, signal, most_lag=LAG), raw),
+            (correlate(misbehaviour(target, "up"), harm(signal, "up"), most_lag=LAG), beyond),
+        ):
+            assert found is not None
+            p_values.append(found.p_value)
+    assert np.mean(np.array(raw) <= 0.05) > 0.2
+    assert np.mean(np.array(beyond) <= 0.05) <= 0.05
+
+
+def test_a_common_disturbance_is_found_in_what_is_outside_the_band() -> None:
+    random = np.random.default_rng(10)
+    p_values = []
+    for _ in range(100):
+        target, signal = residuals(random, STEPS), residuals(random, 3000)
+        target[-10:] += 2.0
+        signal[-10 - 3 : -3] += 4.0
+        found = correlate(misbehaviour(target, "up"), harm(signal, "up"), most_lag=LAG)
+        assert found is not None
+        p_values.append(found.p_value)
+    assert np.mean(np.array(p_values) <= 0.01) > 0.9
+
+
+def test_what_is_harmless_or_inside_of_the_band_is_none() -> None:
+    values = np.array([-2.0, -0.5, 0.0, 0.5, 1.0, 2.0, np.nan])
+    for direction, harmful, outside in (
+        ("up", [0, 0, 0, 0.5, 1, 2, np.nan], [0, 0, 0, 0, 0, 2, np.nan]),
+        ("down", [-2, -0.5, 0, 0, 0, 0, np.nan], [-2, 0, 0, 0, 0, 0, np.nan]),
+        ("both", values, [-2, 0, 0, 0, 0, 2, np.nan]),
+    ):
+        np.testing.assert_array_equal(harmful, harm(values, direction))
+        np.testing.assert_array_equal(outside, misbehaviour(values, direction))
 
 
 def test_a_signal_that_is_often_disturbed_says_little() -> None:

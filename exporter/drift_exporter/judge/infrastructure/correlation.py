@@ -15,6 +15,7 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import fft
 
+from drift_exporter.judge.infrastructure.band import Direction
 from drift_exporter.judge.multiple import benjamini_hochberg
 from drift_exporter.reference.model import FloatArray, IntArray
 
@@ -56,6 +57,23 @@ class _Series:
         """A number of the row, which is below 0 where series of this length have it in common."""
         shared = row == _KNOWN and bool(self.rows[row].all())
         return -self.rows.shape[1] if shared else self.number
+
+
+def harm(residuals: FloatArray, direction: Direction) -> FloatArray:
+    """Residuals (n,) on the side where harm lies; 0 on the other. NaN stays."""
+    if direction == "both":
+        return residuals
+    return np.maximum(residuals, 0.0) if direction == "up" else np.minimum(residuals, 0.0)
+
+
+def misbehaviour(residuals: FloatArray, direction: Direction) -> FloatArray:
+    """Residuals (n,) outside of the band, on the side where harm lies; 0 elsewhere. NaN stays.
+
+    What a target does inside of its band is as expected. Without this, a signal that was disturbed at another
+    time would be compared with the target's noise of that time, and chance is measured with a signal that is
+    not disturbed: they would go together by far too often.
+    """
+    return np.where(np.abs(residuals) <= 1, 0.0, harm(residuals, direction))
 
 
 def correlate(
