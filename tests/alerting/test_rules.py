@@ -15,8 +15,8 @@ from support.alerting import ALERTING, CLUSTER_METRICS, RULE_FILES, alert_names,
 
 RULE_TESTS = sorted((ALERTING / "tests").glob("*.yml"))
 RUNBOOKS = ALERTING / "runbooks"
-# What Prometheus itself adds.
-BUILT_IN = {"up", "ALERTS"}
+# What Prometheus itself adds, and what users record.
+BUILT_IN = {"up", "ALERTS", "infra:signal:value"}
 LABELS = {"severity", "concern", "team", "impact", "model"}
 
 

@@ -41,7 +41,9 @@ def test_prophet_learns_elsewhere() -> None:
     fit = found["a",].found
     assert isinstance(fit, Fit)
     ahead = np.arange(NOW, NOW + 2 * DAY, 3600.0)
-    np.testing.assert_allclose(100 * (1 + 0.3 * np.sin(2 * np.pi * ahead / DAY)), fit.predict(ahead).expected, atol=6)
+    np.testing.assert_allclose(
+        100 * (1 + 0.3 * np.sin(2 * np.pi * ahead / DAY)), fit.predict(ahead).expected, atol=6
+    )
     assert (None, None) == (found["b",].found, found["b",].problem)
     assert "NOWHERE" in (found["c",].problem or "")
     assert "prophet" not in sys.modules

@@ -15,9 +15,7 @@ def normal(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(100, 10, len(TIMES))
 
 
-MEMORY = {
-    name: (TIMES, np.where(TOGETHER, 134.0, normal(seed))) for seed, name in enumerate(("a", "b", "c"))
-}
+MEMORY = {name: (TIMES, np.where(TOGETHER, 134.0, normal(seed))) for seed, name in enumerate(("a", "b", "c"))}
 SIGNALS = [{"name": name, "query": name} for name in "abc"]
 
 

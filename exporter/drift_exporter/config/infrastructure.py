@@ -198,21 +198,26 @@ class Infrastructure(Section):
             return
         steps = window.seconds / self.resolution
         if steps < _FEWEST_STEPS:
-            text = f"{window.name} has only {steps:g} points of the history; at least {_FEWEST_STEPS}"
-            yield ("correlation", "window"), f"{text}: a longer one, or a shorter history_step"
+            text = f"the window, {window.name}, has only {steps:g} points of the history; at least"
+            yield (
+                ("correlation", "window"),
+                f"{text} {_FEWEST_STEPS}: a longer one, or a shorter history_step",
+            )
         elif window.seconds / self.step > _MOST_STEPS:
-            text = f"{window.name} has {window.seconds / self.step:g} steps; at most {_MOST_STEPS}"
+            text = (
+                f"the window, {window.name}, has {window.seconds / self.step:g} steps; at most {_MOST_STEPS}"
+            )
             yield ("correlation", "window"), f"{text}: a shorter one, or a longer step"
         if lag * 2 > window.seconds:
-            text = f"{format_duration(lag)} is more than half of the window; take a shorter one"
+            text = f"max_lag, {format_duration(lag)}, is more than half of the window; take a shorter one"
             yield ("correlation", "max_lag"), text
         if self.history < window.seconds + lag:
-            text = f"{format_duration(self.history)} is shorter than correlation.window and max_lag together"
-            yield ("history",), f"{text}; take a longer one"
+            text = f"the history, {format_duration(self.history)}, is shorter than correlation.window and"
+            yield ("history",), f"{text} max_lag; take a longer one"
         elif self.history / self.resolution > _MOST_HISTORY:
             points = self.history / self.resolution
-            text = f"{format_duration(self.history)} are {points:.0f} points; at most {_MOST_HISTORY}"
-            yield ("history",), f"{text}: a shorter one, or a longer history_step"
+            text = f"the history, {format_duration(self.history)}, has {points:.0f} points; at most"
+            yield ("history",), f"{text} {_MOST_HISTORY}: a shorter one, or a longer history_step"
 
     def _wrong_groups(self) -> Iterator[Part]:
         known = {signal.name: signal for signal in self.signals}

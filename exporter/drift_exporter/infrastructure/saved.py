@@ -71,7 +71,7 @@ def to_series(followed: Followed, query: str, forecast: Forecast, complete: int)
         "step": history.step,
         "newest": history.newest,
         "complete": complete,
-        "values": base64.b85encode(values.tobytes()).decode(),
+        "values": base64.b64encode(values.tobytes()).decode(),
         "forecast": forecast.model_dump(mode="json"),
         "learnt": followed.learnt,
         "fit": None if followed.fit is None else followed.fit.to_document(),
@@ -111,7 +111,7 @@ def from_series(data: bytes) -> Series:
     """What ``to_series`` gave; ValueError where it is none."""
     try:
         document = _document(zlib.decompress(data))
-        values = np.frombuffer(base64.b85decode(document["values"]), dtype=np.float32).astype(np.float64)
+        values = np.frombuffer(base64.b64decode(document["values"]), dtype=np.float32).astype(np.float64)
         history = Grid(float(document["step"]), len(values))
         newest = int(document["newest"])
         if newest >= 0:

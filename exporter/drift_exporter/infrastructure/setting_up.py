@@ -1,8 +1,8 @@
 """From the configuration to its signals at work, where it has any."""
 
-import importlib.util
 import time
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 
 from drift_exporter.config.infrastructure import Infrastructure as Section
 from drift_exporter.errors import ConfigurationError
@@ -21,7 +21,7 @@ def make_infrastructure(
 ) -> Infrastructure:
     """Set the signals up; nothing is asked yet. Raises ConfigurationError where what is needed is missing."""
     prophet = [signal.name for signal in section.signals if signal.forecast.method == "prophet"]
-    if prophet and importlib.util.find_spec("prophet") is None:
+    if prophet and find_spec("prophet") is None:
         raise ConfigurationError(
             f"infrastructure: the forecast of {prophet[0]} needs the extra prophet: pip install "
             "'drift-exporter[prophet]'"
