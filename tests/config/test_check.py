@@ -88,3 +88,17 @@ def test_folders_that_are_files(tmp_path: Path) -> None:
 def test_what_does_not_load_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"config\.yml:1: windows: the list is empty"):
         check_config(written(tmp_path, f"windows: []\n{CONFIG}"))
+
+
+def test_too_many_signals_for_the_history_is_a_warning(tmp_path: Path) -> None:
+    signals = "\n".join(f"    - {{name: s{number}, query: up}}" for number in range(30))
+    text = f"{CONFIG}infrastructure:\n  prometheus: http://localhost:9090\n  signals:\n{signals}\n"
+    checked = check_config(written(tmp_path, text))
+    assert checked.warnings == ()
+    more = text + "".join(f"    - {{name: t{number}, query: up}}\n" for number in range(20))
+    (tmp_path / "config.yml").write_text(more)
+    (warning,) = check_config(tmp_path / "config.yml").warnings
+    assert warning == (
+        f"{tmp_path}/config.yml:9: infrastructure.correlation.max_lag: the history holds 609 shifts by "
+        "chance, too few to tell one of 50 signals from it; take a shorter max_lag, or a longer history"
+    )

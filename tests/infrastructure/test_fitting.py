@@ -49,6 +49,7 @@ def test_prophet_learns_elsewhere() -> None:
     assert "prophet" not in sys.modules
 
 
+@pytest.mark.fault("process that learns killed")
 def test_a_process_that_ends_is_told_of() -> None:
     fitter = Fitter(command=(sys.executable, "-c", "import sys; sys.stdin.readline(); sys.exit(3)"))
     fitter.fit(("a",), task())

@@ -1,6 +1,5 @@
 """Signals of a real Prometheus with a month of the past, over outages, restarts and reloads."""
 
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -104,6 +103,7 @@ def test_new_points_make_an_anomaly_on_the_side_where_harm_lies(prometheus: Prom
     assert {False} == {down for _, down in found}
 
 
+@pytest.mark.fault("query that is refused, or gives several series")
 def test_a_query_that_fails_stops_no_other(prometheus: Prometheus, caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
     bad = [{"name": "broken", "query": "sum("}, {"name": "many", "query": "retransmits"}]
@@ -139,7 +139,8 @@ def test_too_little_of_the_past_makes_no_band(prometheus: Prometheus) -> None:
     assert (1.0, None, None, None) == (found.value, found.expected, found.anomalous, found.fitted)
 
 
-def test_what_was_missed_in_an_outage_is_asked_for(folder: Path) -> None:
+@pytest.mark.fault("Prometheus gone and back")
+def test_what_was_missed_in_an_outage_is_asked_for(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
     shutil.copytree(folder / "tsdb", folder / "again/tsdb", ignore=shutil.ignore_patterns("lock"))
     with backfilled(folder / "again", SERIES) as server:
@@ -154,9 +155,12 @@ def test_what_was_missed_in_an_outage_is_asked_for(folder: Path) -> None:
     assert (None, None, None, NOW) == (away.value, away.score, away.anomalous, away.timestamp)
     assert away.expected is not None
     assert dict.fromkeys(("retransmits", "dips", "nodes"), (False, 8)) == told(followed)
-    problem = followed.snapshot.queries[1].problem
-    assert problem is not None
-    assert re.search("query 'sum.retransmits.': the connection failed: Connection refused", problem)
+    problems = [query.problem for query in followed.snapshot.queries]
+    down = f"{config.prometheus}: the connection failed: Connection refused"
+    asked = down.replace(": the", ": query 'sum(retransmits)': the")
+    assert [asked, f"{down}; it was not asked", f"{down}; it was not asked"] == problems
+    # It is said once of all of them.
+    assert [f"signal retransmits: {asked}", f"{down}; 2 more signals are not asked for"] == caplog.messages
 
     with backfilled(folder / "again", SERIES, port=port) as server:
         assert config.prometheus == server.url
@@ -195,6 +199,7 @@ def test_a_long_outage_is_asked_for_at_both_resolutions() -> None:
     assert np.isfinite(known).all()
 
 
+@pytest.mark.fault("Prometheus gone at the start")
 def test_a_restart_without_a_server_tells_what_is_expected(prometheus: Prometheus, tmp_path: Path) -> None:
     clock = Clock()
     nobody = section("http://127.0.0.1:1", SIGNALS)
@@ -260,6 +265,7 @@ def test_counters_outlive_a_restart_and_are_never_ahead_of_it(tmp_path: Path) ->
         assert dict.fromkeys(told(after), (False, 2)) == told(after)
 
 
+@pytest.mark.fault("state of signals damaged")
 def test_a_state_that_is_damaged_is_refused(tmp_path: Path) -> None:
     clock = Clock()
     config = section("http://127.0.0.1:1", SIGNALS)

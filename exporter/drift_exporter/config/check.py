@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from drift_exporter.config.infrastructure import Infrastructure
 from drift_exporter.config.load import load_with_positions
 from drift_exporter.config.positions import Document, KeyPath, Problem, shorten, show_path
 from drift_exporter.config.schema import Config, Model
@@ -45,6 +46,9 @@ def check_config(path: Path | str) -> Checked:
             _at(document, (*at, *where), text) for where, text in _missing_references(model, str(path))
         )
         warnings.extend(_at(document, (*at, *where), text) for where, text in _doubts(model))
+    if config.infrastructure is not None:
+        doubts = _infrastructure_doubts(config.infrastructure)
+        warnings.extend(_at(document, ("infrastructure", *where), text) for where, text in doubts)
     return Checked(config, _rendered(problems, str(path)), _rendered(warnings, str(path)))
 
 
@@ -85,6 +89,22 @@ def _doubts(model: Model) -> Iterator[tuple[KeyPath, str]]:
         if model.labels.fields.timestamp is None:
             text = "there is no timestamp, so the delay of labels is not known; name one as timestamp"
             yield ("labels", "fields"), text
+
+
+def _infrastructure_doubts(section: Infrastructure) -> Iterator[tuple[KeyPath, str]]:
+    options = section.correlation
+    forecast = sum(signal.forecast.method != "none" for signal in section.signals)
+    # Time shifts that chance is measured by: as far apart as lags span, and before the window.
+    lags = 2 * round(options.max_lag / section.resolution)
+    steps = round(section.history / section.resolution) - 2 * round(
+        options.window.seconds / section.resolution
+    )
+    shifts = (steps - lags) // (lags + 1) + 1
+    if forecast > options.false_discovery_rate * (1 + shifts):
+        text = (
+            f"the history holds {max(shifts, 0)} shifts by chance, too few to tell one of {forecast} signals"
+        )
+        yield ("correlation", "max_lag"), f"{text} from it; take a shorter max_lag, or a longer history"
 
 
 def _unmatched(place: KeyPath, source: FileSource) -> Iterator[tuple[KeyPath, str]]:

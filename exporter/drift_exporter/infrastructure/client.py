@@ -33,9 +33,12 @@ _SHOWN = 200
 
 
 class QueryError(Exception):
-    """A query got no answer that can be used. ``down`` says that no other one would get one now."""
+    """A query got no answer that can be used.
 
-    def __init__(self, text: str, *, down: bool = False) -> None:
+    ``down`` is why no other query would get one now, None where others may.
+    """
+
+    def __init__(self, text: str, *, down: str | None = None) -> None:
         super().__init__(text)
         self.down = down
 
@@ -99,9 +102,8 @@ class PrometheusClient:
                 wait = max(backoff(attempt, self.chance()), error.after or 0.0)
                 slow = error.code == "timeout" or wait > _LONGEST_PAUSE
                 if attempt == _ATTEMPTS or not error.soon or slow or self.pause(wait):
-                    raise QueryError(
-                        self._text(query, str(error)), down=error.code == "connection"
-                    ) from error
+                    down = f"{shown(self.server.url)}: {error}" if error.code == "connection" else None
+                    raise QueryError(self._text(query, str(error)), down=down) from error
             finally:
                 self.observe(time.monotonic() - began)
         raise AssertionError

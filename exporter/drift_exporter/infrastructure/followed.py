@@ -166,6 +166,11 @@ class Followed:
         """Whether there was an anomaly in the last ``steps``."""
         return bool(confirmed_of(self.scores(self.recent.place(now)))[-steps:].any())
 
+    def oddest(self, now: float, steps: int) -> float:
+        """The highest score of the last ``steps``, 0 where there is none."""
+        scores = self.scores(self.recent.place(now))[-steps:]
+        return float(np.max(scores, where=np.isfinite(scores), initial=0.0))
+
     def _forget_distances(self) -> None:
         self.deviations = Grid(self.shape.step, self.shape.recent)
         self.residuals = Grid(self.shape.history_step, self.shape.history)

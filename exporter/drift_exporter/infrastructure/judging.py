@@ -18,16 +18,22 @@ from drift_exporter.infrastructure.snapshot import (
     SignalSnapshot,
 )
 
+MOST_TARGETS = 100
+"""Metrics of models that are compared with signals at a time; of more the oddest ones."""
+
 
 def targets_of(book: Book, queries: Sequence[Query], now: float) -> Mapping[Hashable, tuple[Followed, str]]:
     """Metrics of models that misbehaved within the window of correlation, each with its query."""
     steps = round(book.config.correlation.window.seconds / book.config.step)
     texts = {query.name: query.text for query in queries}
-    return {
-        key: (followed, texts[query_of(key)])
+    found = [
+        (key, followed)
         for key, followed in book.metrics()
         if query_of(key) in texts and followed.misbehaved(now, steps)
-    }
+    ]
+    if len(found) > MOST_TARGETS:
+        found.sort(key=lambda one: -one[1].oddest(now, steps))
+    return {key: (followed, texts[query_of(key)]) for key, followed in found[:MOST_TARGETS]}
 
 
 def judge(  # noqa: PLR0913  # all that a snapshot is made of

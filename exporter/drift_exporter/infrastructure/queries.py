@@ -48,8 +48,8 @@ class Query:
     _history_problem: str | None = None
     _said: str | None = field(default=None, repr=False)
 
-    def ask(self, client: Asks, shape: Shape, now: float, stopped: Callable[[], bool]) -> QueryError | None:
-        """Ask for what is missing as of now; the error where no other query would be answered either.
+    def ask(self, client: Asks, shape: Shape, now: float, stopped: Callable[[], bool]) -> str | None:
+        """Ask for what is missing as of now; the reason where no other query would be answered either.
 
         That it was ``stopped`` meanwhile is no failure.
         """
@@ -65,7 +65,7 @@ class Query:
             if stopped():
                 return None
             self.fail(self._text(error))
-            return error if isinstance(error, QueryError) and error.down else None
+            return error.down if isinstance(error, QueryError) else None
         self.answered = place
         if self._history_problem is not None:
             self.fail(self._history_problem)
@@ -85,6 +85,12 @@ class Query:
         self.failures += 1
         self.success = False
         self._say(problem)
+
+    def skip(self, place: int, problem: str) -> None:
+        """It was not asked at a place, as it would not be answered; that is said of all together."""
+        self.tried = place
+        self.failures += 1
+        self.success, self.problem = False, problem
 
     def _ask_history(self, client: Asks, shape: Shape, end: int, now: float) -> None:
         if now < self._history_due:

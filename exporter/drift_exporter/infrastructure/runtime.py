@@ -58,6 +58,7 @@ class Infrastructure:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _unsaved: set[Key] = field(default_factory=set)
     _said: str | None = None
+    _down: bool = False
 
     def __post_init__(self) -> None:
         self.book = Book(self.config, [model.name for model in self.models])
@@ -192,7 +193,7 @@ class Infrastructure:
         def guarded(points: Sequence[Points], history: bool) -> None:  # noqa: FBT001  # as all that take
             with self._unless_stopped() as running:
                 if not running:
-                    raise QueryError("it was stopped", down=True)
+                    raise QueryError("it was stopped", down="it was stopped")
                 take(points, history)
 
         return guarded
@@ -208,9 +209,12 @@ class Infrastructure:
             down = query.ask(self._client, self.book.shape, now, self._stop.is_set)
             if down is not None and not self._stop.is_set():
                 for other in due[number + 1 :]:
-                    other.tried = place
-                    other.fail(str(down))
-                break
+                    other.skip(place, f"{down}; it was not asked")
+                if not self._down and len(due) > number + 1:
+                    log.warning("%s; %d more signals are not asked for", down, len(due) - number - 1)
+                self._down = True
+                return True
+        self._down = False
         return True
 
     @contextlib.contextmanager

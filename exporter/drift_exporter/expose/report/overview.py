@@ -6,6 +6,7 @@ from urllib.parse import quote
 from drift_exporter import __version__
 from drift_exporter.expose.report.document import document
 from drift_exporter.expose.report.markup import Markup, join, named, tag
+from drift_exporter.expose.report.signals import signals_table
 from drift_exporter.expose.report.words import EN_DASH, count, moment, percent, plural, sureness
 from drift_exporter.snapshot import ModelSnapshot, Snapshot, SourceSnapshot, WindowSnapshot
 
@@ -38,6 +39,7 @@ def landing_page(snapshot: Snapshot, not_ready: str | None) -> str:
         _models(snapshot),
         tag("h2", "Sources"),
         _sources(snapshot),
+        *_signals(snapshot),
         root="",
     )
 
@@ -162,6 +164,12 @@ def _sources(snapshot: Snapshot) -> Markup:
     )
     rows = [_source(source) for source in snapshot.sources]
     return tag("div", tag("table", tag("thead", header), tag("tbody", *rows), class_="list"), class_="card")
+
+
+def _signals(snapshot: Snapshot) -> list[Markup]:
+    if snapshot.infrastructure is None:
+        return []
+    return [tag("h2", "Signals"), signals_table(snapshot.infrastructure)]
 
 
 def _source(source: SourceSnapshot) -> Markup:
