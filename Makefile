@@ -40,8 +40,9 @@ bench: install  ## speed, as ratios in one run
 	$(BIN)/python benchmarks/judging.py
 	$(BIN)/python benchmarks/label_join.py
 
-bench-detection: install  ## false alarms, shifts found and cost, beside Evidently, NannyML and alibi-detect
+bench-detection: install  ## false alarms, shifts and anomalies found, and cost, beside other programs
 	$(BIN)/python benchmarks/detection
+	$(BIN)/python benchmarks/anomalies.py --write
 
 dashboards: install  ## regenerate dashboards/json
 	$(BIN)/python dashboards/generate.py
