@@ -39,6 +39,7 @@ bench: install  ## speed, as ratios in one run
 	$(BIN)/python benchmarks/push.py
 	$(BIN)/python benchmarks/judging.py
 	$(BIN)/python benchmarks/label_join.py
+	$(BIN)/python benchmarks/infrastructure.py
 
 bench-detection: install  ## false alarms, shifts found and cost, beside Evidently, NannyML and alibi-detect
 	$(BIN)/python benchmarks/detection
