@@ -43,6 +43,7 @@ bench: install  ## speed, as ratios in one run
 
 bench-detection: install  ## false alarms, shifts found and cost, beside Evidently, NannyML and alibi-detect
 	$(BIN)/python benchmarks/detection
+	$(BIN)/python benchmarks/signals.py
 
 dashboards: install  ## regenerate dashboards/json
 	$(BIN)/python dashboards/generate.py

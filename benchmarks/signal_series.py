@@ -1,6 +1,7 @@
 """Made-up infrastructure signals of many kinds, clean, minute by minute."""
 
 from collections.abc import Callable, Mapping
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +20,9 @@ def daily(times: FloatArray) -> FloatArray:
 
 def autoregressive(random: Generator, count: int, coefficient: float) -> FloatArray:
     """A first-order autoregression (count,) of variance 1."""
-    from scipy.signal import lfilter  # noqa: PLC0415
-
     shocks = random.normal(0, np.sqrt(1 - coefficient**2), count)
     shocks[0] /= np.sqrt(1 - coefficient**2)
-    return np.asarray(lfilter([1.0], [1.0, -coefficient], shocks))
+    return np.array(list(accumulate(shocks.tolist(), lambda before, shock: coefficient * before + shock)))
 
 
 def normal(times: FloatArray, random: Generator) -> FloatArray:

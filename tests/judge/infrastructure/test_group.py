@@ -5,7 +5,7 @@ from drift_exporter.errors import ConfigurationError
 from drift_exporter.judge.infrastructure.group import GroupFit, fit_group
 from drift_exporter.reference.model import FloatArray
 
-DETECTORS = ["ecod", "iforest", "pca", "loda"]
+DETECTORS = ["ecod", "iforest", "pca"]
 
 
 def past(count: int, seed: int) -> FloatArray:
@@ -48,7 +48,7 @@ def test_a_row_that_is_not_wholly_known_has_no_score() -> None:
 
 
 def test_fits_of_one_seed_are_alike() -> None:
-    first, second = (known(fit_group(past(2016, 1), "iforest", 0.01, 7)) for _ in range(2))
+    first, second = (known(fit_group(past(2016, 1), "loda", 0.01, 7)) for _ in range(2))
     assert first.scores(past(50, 2)).tolist() == second.scores(past(50, 2)).tolist()
 
 
