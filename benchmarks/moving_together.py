@@ -76,8 +76,8 @@ def pair(random: np.random.Generator, case: Case, memory: float) -> tuple[FloatA
         start = HISTORY - STEPS + case.signal
         signal[start : start + HOUR] += case.height
     if case.often:
-        for start in random.integers(0, HISTORY - HOUR, HISTORY // (3 * HOUR)):
-            signal[start : start + HOUR] += case.height
+        for start in random.integers(1 - HOUR, HISTORY, HISTORY // (3 * HOUR)):
+            signal[max(start, 0) : start + HOUR] += case.height
     return target, signal
 
 
