@@ -1,14 +1,14 @@
 """All series that are followed: one of each signal, and those of models by metric, model and version."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from drift_exporter.config.infrastructure import Forecast, Infrastructure
 from drift_exporter.infrastructure.answer import AnswerError, Points
 from drift_exporter.infrastructure.followed import Followed, Shape
 from drift_exporter.infrastructure.own import DIRECTIONS
 
-VERSIONS = 8
+VERSIONS = 4
 """Versions of a model that each metric is followed of: those that were seen last."""
 
 SEASONAL = Forecast(method="seasonal")
@@ -23,12 +23,8 @@ Take = Callable[[Sequence[Points], bool], None]
 def shape_of(config: Infrastructure) -> Shape:
     """How much is kept of each series."""
     reach = config.correlation.window.seconds + config.correlation.max_lag
-    return Shape(
-        config.step,
-        round(reach / config.step) + 1,
-        config.resolution,
-        round(config.history / config.resolution),
-    )
+    history = round(config.history / config.resolution)
+    return Shape(config.step, round(reach / config.step) + 1, config.resolution, history, history)
 
 
 @dataclass
@@ -64,7 +60,9 @@ class Book:
     def of_model(self, key: Key) -> Followed:
         """A metric of a model's version, which may be new."""
         if key not in self.series:
-            self.series[key] = Followed(self.shape, DIRECTIONS.get(key[0], "both"))
+            # Nothing is compared with what models were off by before the window.
+            window = round(self.config.correlation.window.seconds / self.config.resolution)
+            self.series[key] = Followed(replace(self.shape, compared=window), DIRECTIONS.get(key[0], "both"))
         return self.series[key]
 
     def take_over(self, key: Key, followed: Followed, now: float, *, changed: bool) -> None:

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 LONGEST = 900.0
 """Seconds that a process may take for one forecast."""
 
+_STOP = 5.0
+
 Key = tuple[str, ...]
 """What is learnt for."""
 
@@ -70,7 +72,7 @@ class Fitter:
                 self._process.kill()
             self._changed.notify_all()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(_STOP)
 
     def fit(self, key: Key, task: Task) -> None:
         """Learn a forecast when there is time."""

@@ -37,12 +37,16 @@ class Fit(Protocol):
 
 @dataclass(frozen=True)
 class Shape:
-    """How much is kept: seconds between recent values and between those of the history, and how many."""
+    """How much is kept: seconds between recent values and between those of the history, and how many.
+
+    What values of the history are off by is kept of the newest ``compared`` ones.
+    """
 
     step: float
     recent: int
     history_step: float
     history: int
+    compared: int
 
     @property
     def ratio(self) -> int:
@@ -173,7 +177,7 @@ class Followed:
 
     def _forget_distances(self) -> None:
         self.deviations = Grid(self.shape.step, self.shape.recent)
-        self.residuals = Grid(self.shape.history_step, self.shape.history)
+        self.residuals = Grid(self.shape.history_step, self.shape.compared)
 
     def _judge(self, first: int) -> None:
         """Tell how far off recent values are, from a place on."""

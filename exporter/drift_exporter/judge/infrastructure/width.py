@@ -1,5 +1,6 @@
 """How wide the band around what is expected of a signal is, by the hour and the side."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -98,10 +99,22 @@ def fit_width(
         slot=slots.length,
         scale=scale,
         minutes=factor,
-        below=sides[0],
-        above=sides[1],
+        below=_unseen(history.span) * sides[0],
+        above=_unseen(history.span) * sides[1],
         negative=bool(np.nanmin(history.values) < 0),
     )
+
+
+def _unseen(span: float) -> float:
+    """By what factor a band is wider because the past has not seen two weeks.
+
+    What a season not yet seen will do cannot be computed: the factors are those with which made-up signals of
+    many kinds had few false events (benchmarks/signals.py). Within two days it is that of a day's course of
+    which only a part was seen, after that that of a weekend.
+    """
+    if span >= 2 * WEEK:
+        return 1.0
+    return 1.5 - span / (4 * WEEK) if span >= 2 * DAY else 1 + math.sqrt(2 * DAY / span)
 
 
 def _relative(errors: FloatArray, scale: FloatArray) -> FloatArray:
