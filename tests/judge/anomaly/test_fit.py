@@ -203,7 +203,7 @@ def test_too_few_rows_are_refused(rows: int, contamination: float) -> None:
 
 
 def test_a_detector_that_would_take_too_long_is_fitted_on_some_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fit, "_MOST_ROWS", {"ecod": 200})
+    monkeypatch.setattr(fit, "MOST_ROWS", {"ecod": 200})
     assert 200 == fitted("ecod", numbers(500, np.random.default_rng(12))).rows
 
 

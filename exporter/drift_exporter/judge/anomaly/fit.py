@@ -9,8 +9,11 @@ scores records is fitted on all rows.
 
 import hashlib
 import json
+import logging
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -23,11 +26,13 @@ from drift_exporter.judge.anomaly.registry import Detector, make_detector
 from drift_exporter.judge.anomaly.settings import AnomalySettings
 from drift_exporter.reference.model import Column, FloatArray, IntArray
 
+log = logging.getLogger(__name__)
+
 FOLDS = 5
 FEWEST_ROWS = 100
 _CHECKED = 256
-_ALIGNED = 5_000
-_MOST_ROWS = {"kde": 10_000, "kpca": 2_000, "ocsvm": 10_000, "qmcd": 10_000}
+ALIGNED = 5_000
+MOST_ROWS = {"kde": 10_000, "kpca": 2_000, "ocsvm": 10_000, "qmcd": 10_000}
 """Detectors whose cost grows with the square of the rows, or that compare each record with all of them."""
 
 _ROUNDING = 0.01
@@ -45,16 +50,23 @@ def fit_anomaly(
     needed = max(FEWEST_ROWS, math.ceil(1 / settings.contamination))
     if len(sample) < needed:
         raise ConfigurationError(
-            f"anomalies: the reference's sample has {len(sample)} rows, and a contamination of "
+            f"the reference's sample has {len(sample)} rows, and a contamination of "
             f"{settings.contamination:g} needs at least {needed}; build the reference from more records, or "
             "give a larger contamination"
         )
+    with _warnings_logged(settings.detector):
+        return _fit(sample, columns, times, settings)
+
+
+def _fit(
+    sample: FloatArray, columns: Sequence[Column], times: IntArray | None, settings: AnomalySettings
+) -> AnomalyModel:
     places = _places(columns, settings)
     own = tuple(columns[place] for place in places.tolist())
     if times is not None:
         order = np.argsort(times, kind="stable")
         sample, times = sample[order], times[order]
-    most = min(len(sample), _MOST_ROWS.get(settings.detector, len(sample)))
+    most = min(len(sample), MOST_ROWS.get(settings.detector, len(sample)))
     some = np.linspace(0, len(sample), most, endpoint=False).astype(np.int64)
     sample, times = sample[some], None if times is None else times[some]
     values = sample[:, places]
@@ -83,17 +95,26 @@ def fit_anomaly(
     )
 
 
+@contextmanager
+def _warnings_logged(detector: str) -> Iterator[None]:
+    """Log each warning once that comes up meanwhile, but for those to developers."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    told = [one for one in caught if not issubclass(one.category, FutureWarning | DeprecationWarning)]
+    for one in {(one.filename, one.lineno): one for one in reversed(told)}.values():
+        log.warning("detector %s warned when it was fitted: %s", detector, one.message)
+
+
 def _places(columns: Sequence[Column], settings: AnomalySettings) -> IntArray:
     features = {column.name: place for place, column in enumerate(columns) if column.kind == "feature"}
     every = {column.name: place for place, column in enumerate(columns)} | features
     names = list(features) if settings.columns is None else settings.columns
     for name in names:
         if name not in every:
-            raise ConfigurationError(
-                f"anomalies: the reference has no column {name!r}; it has: {', '.join(every)}"
-            )
+            raise ConfigurationError(f"the reference has no column {name!r}; it has: {', '.join(every)}")
     if not names:
-        raise ConfigurationError("anomalies: the reference has no feature; name the columns to look at")
+        raise ConfigurationError("the reference has no feature; name the columns to look at")
     return np.array([every[name] for name in names], dtype=np.int64)
 
 
@@ -119,7 +140,7 @@ def _cross_fitted(
     """Scores (m,) of rows (m, C), ``points`` to the ``detector``, by such that have not seen them."""
     scores = np.empty(len(values))
     part = np.arange(len(values)) * FOLDS // len(values)
-    some = np.linspace(0, len(values), min(len(values), _ALIGNED), endpoint=False).astype(np.int64)
+    some = np.linspace(0, len(values), min(len(values), ALIGNED), endpoint=False).astype(np.int64)
     by_all = detect(detector, points[some])
     for fold in range(FOLDS):
         held = part == fold

@@ -24,9 +24,9 @@ from drift_exporter.reference.model import FloatArray, IntArray
 
 FEWEST_WINDOWS = 8
 _STEP = 2.0
-_ROWS = 8.0
+ROWS = 8.0
 """The shortest windows have that many rows of the sample on the average."""
-_DOUBT = 1.28
+DOUBT = 1.28
 """Standard deviations of the statistic by which it is taken larger: exceeded one time in ten."""
 
 
@@ -90,7 +90,7 @@ def find_overdispersion(flags: FloatArray, times: IntArray | None) -> Overdisper
 
 
 def _lengths(rows: int, span: float) -> Sequence[float]:
-    longest, shortest = span / FEWEST_WINDOWS, span * _ROWS / rows
+    longest, shortest = span / FEWEST_WINDOWS, span * ROWS / rows
     if longest < shortest:
         return []
     count = int(np.log(longest / shortest) / np.log(_STEP)) + 1
@@ -107,5 +107,5 @@ def _correlation(flags: FloatArray, places: IntArray, length: float, rate: float
     if count < FEWEST_WINDOWS:
         return None
     statistic = float((np.square(anomalies - rows * rate) / (rows * rate * (1 - rate))).sum()) / (count - 1)
-    doubt = 1 + _DOUBT * np.sqrt((2 + count / (float(rows.sum()) * rate)) / (count - 1))
+    doubt = 1 + DOUBT * np.sqrt((2 + count / (float(rows.sum()) * rate)) / (count - 1))
     return min((max(statistic, 1.0) * doubt - 1) / (float(rows.mean()) - 1), 1.0), count
