@@ -39,7 +39,7 @@ bench: install  ## speed, as ratios in one run
 	$(BIN)/python benchmarks/push.py
 	$(BIN)/python benchmarks/judging.py
 	$(BIN)/python benchmarks/label_join.py
-	$(BIN)/python benchmarks/anomaly_cost.py
+	$(BIN)/python benchmarks/anomaly_ingestion.py
 	$(BIN)/python benchmarks/infrastructure.py
 
 bench-detection: install  ## false alarms, shifts and anomalies found, and cost, beside other programs

@@ -91,3 +91,9 @@ def test_a_detector_of_another_package_is_found_by_its_entry_point() -> None:
         ConfigurationError, match="detector 'far_out' has no parameter 'powr'; did you mean 'power'"
     ):
         make_detector("far_out", {"powr": 1.0}, 5, 0.01)
+
+
+def test_bins_that_are_found_are_those_of_pyod() -> None:
+    assert ["Histograms", "HBOS"] == [
+        type(make_detector("hbos", {"n_bins": bins}, 0, 0.01)).__name__ for bins in (7, "auto")
+    ]

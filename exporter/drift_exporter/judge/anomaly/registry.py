@@ -15,13 +15,18 @@ from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 from drift_exporter.errors import ConfigurationError
+from drift_exporter.judge.anomaly.histograms import Histograms
 from drift_exporter.judge.anomaly.tails import Tails
 from drift_exporter.reference.model import FloatArray
 
 GROUP = "drift_exporter.detectors"
 """Entry points of this group are detectors: a callable that returns an object with the two methods below."""
 
-_OWN: Mapping[str, Callable[[], Tails]] = {"ecod": lambda: Tails("ecod"), "copod": lambda: Tails("copod")}
+_OWN: Mapping[str, Callable[..., "Detector"]] = {
+    "hbos": Histograms,
+    "ecod": lambda: Tails("ecod"),
+    "copod": lambda: Tails("copod"),
+}
 
 _NO_DETECTORS = ("base", "base_dl", "combination", "gaal_base", "sklearn_base", "thresholds")
 _OTHER_DATA = ("pyg_", "ts_", "_", "audio_", "embedding")
@@ -47,11 +52,10 @@ def make_detector(name: str, parameters: Mapping[str, Any], seed: int, contamina
     Raises ConfigurationError where there is no such detector, where it needs what is not installed, and where
     it has no such parameters or refuses their values.
     """
-    if name in _OWN:
-        _refuse_unknown(name, parameters, [])
-        return _OWN[name]()
     found = entry_points(group=GROUP, name=name)
-    make = next(iter(found)).load() if found else _of_pyod(name)
+    # The number of bins that PyOD finds by itself is its own business.
+    ours = name in _OWN and parameters.get("n_bins") != "auto"
+    make = next(iter(found)).load() if found else _OWN[name] if ours else _of_pyod(name)
     known = [p for p in inspect.signature(make).parameters.values() if p.kind != p.VAR_POSITIONAL]
     names = [p.name for p in known if p.kind != p.VAR_KEYWORD]
     if len(names) == len(known):

@@ -4,7 +4,7 @@ The log of bench.py: NDJSON, 16 numbers and 4 categories a record, 20 records fo
 CPU seconds, user and system, of reading, parsing, counting and scoring, without the start and the fit of the
 detector; the smallest of several processes. Peak memory is that of the whole process.
 
-Run it: python benchmarks/anomaly_cost.py [--records 1000000] [--runs 3] [--detectors hbos,ecod,iforest].
+Run it: python benchmarks/anomaly_ingestion.py [--records 1000000] [--runs 3] [--detectors hbos,ecod,iforest].
 """
 
 import argparse
