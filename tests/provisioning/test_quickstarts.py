@@ -11,6 +11,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
+import helm_python
 import pytest
 import yaml
 
@@ -189,6 +190,19 @@ def test_an_overlay_finds_its_image_its_namespace_and_its_secret(tmp_path: Path)
     text = (overlay / "kustomization.yaml").read_text(encoding="utf-8")
     assert keys == set(re.findall(r"--from-file=(\S+)", text))
     assert ["statefulset/drift-exporter"] == [c[-1] for c in told if c[1] == "rollout"]
+
+
+def test_helm_finds_the_chart_its_values_and_the_reference(tmp_path: Path) -> None:
+    (told,) = kubernetes(tmp_path, "With Helm")
+    chart = ROOT / told[4]
+    assert told[:4] == ["helm", "upgrade", "--install", "drift-exporter"]
+    values = yaml.safe_load((ROOT / told[told.index("--values") + 1]).read_text(encoding="utf-8"))
+    key, _, file = told[told.index("--set-file") + 1].partition("=")
+    name = key.removeprefix("files.").replace("\\.", ".")
+    assert [name] == [model["reference"] for model in values["config"]["models"]]
+    with helm_python.Chart.load(chart) as loaded:
+        reference = (ROOT / file).read_text(encoding="utf-8")
+        loaded.render(values | {"files": {name: reference}}, name=told[3], namespace="drift-exporter")
 
 
 def test_every_overlay_is_in_the_table_with_its_replicas() -> None:

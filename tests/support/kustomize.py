@@ -22,7 +22,7 @@ KNOWN = {
 }
 
 
-class Loader(yaml.SafeLoader):
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     """A lone ``=`` is text, as in the YAML that Kubernetes speaks."""
 
 
