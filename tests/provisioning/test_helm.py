@@ -1,5 +1,7 @@
 """provisioning/helm: the chart makes what the overlays make, and refuses what it does not know."""
 
+import base64
+import gzip
 import json
 import re
 from typing import Any
@@ -161,6 +163,13 @@ def test_a_configuration_that_has_changed_restarts_the_pods() -> None:
 def test_what_is_missing_unknown_or_wrong_is_refused(values: dict[str, Any], told: str) -> None:
     with pytest.raises(helm_python.HelmError, match=told):
         render(values)
+
+
+def test_a_release_fits_into_the_secret_that_helm_keeps_it_in() -> None:
+    files = [f for link in (CHART / "files").iterdir() for f in link.resolve().rglob("*") if f.is_file()]
+    chart = b"".join(f.read_bytes() for f in files)
+    manifest = yaml.safe_dump_all(render(values_of("push"))).encode()
+    assert len(base64.b64encode(gzip.compress(base64.b64encode(chart) + manifest))) < 2**20
 
 
 def test_helm_has_nothing_to_say_against_it() -> None:

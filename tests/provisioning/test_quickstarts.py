@@ -114,7 +114,7 @@ def test_kafka_of_compose_gets_the_topic_that_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.servers
 def test_rules_and_routing_come_to_a_prometheus_and_an_alertmanager_of_ones_own(tmp_path: Path) -> None:
-    _, copy, check, routing, grafana = blocks()["A Prometheus of your own", "sh"]
+    _, _, copy, check, routing, grafana = blocks()["A Prometheus of your own", "sh"]
     (added,) = blocks()["A Prometheus of your own", "yaml"]
     folders = {name: tmp_path / name.lower() for name in ("PROMETHEUS", "ALERTMANAGER", "GRAFANA")}
     for folder in folders.values():
@@ -151,6 +151,23 @@ def test_the_exporter_is_started_by_verbs_that_there_are(tmp_path: Path) -> None
     assert [command[1] for command in told[1:]] == ["init", "check-config", "serve"]
     for command in told[1:]:
         assert build_parser().parse_args(command[1:])
+
+
+def test_the_service_is_installed_where_it_looks_for_the_program(tmp_path: Path) -> None:
+    text = blocks()["A Prometheus of your own", "sh"][1]
+    for path in ("/opt", "/etc/systemd/system"):
+        text = text.replace(path, f"{tmp_path}{path}")
+        Path(f"{tmp_path}{path}").mkdir(parents=True)
+    pip = tmp_path / "opt" / "drift-exporter" / "bin" / "pip"
+    pip.parent.mkdir(parents=True)
+    pip.write_text(SAYS)
+    pip.chmod(0o755)
+    venv, installed, started = run(tmp_path, text, "python3", "systemctl")
+    unit = tmp_path / "etc" / "systemd" / "system" / f"{started[-1]}.service"
+    program = re.search(r"^ExecStart=(\S+)", unit.read_text(encoding="utf-8"), re.MULTILINE)
+    assert program is not None
+    assert f"{tmp_path}{program[1]}" == f"{venv[-1]}/bin/drift-exporter"
+    assert installed == ["pip", "install", "."]
 
 
 def kubernetes(folder: Path, heading: str) -> list[list[str]]:
@@ -238,8 +255,8 @@ def test_programs_of_the_page_that_run_here_are_installed() -> None:
     words = {
         shlex.split(line)[0] for text in blocks()["A Prometheus of your own", "sh"] for line in commands(text)
     }
-    known = {"pip", "drift-exporter", "mkdir", "cp", "promtool", "curl", "amtool"}
-    assert words == known
+    others = {"pip", "drift-exporter", "curl", "python3", "/opt/drift-exporter/bin/pip", "systemctl"}
+    assert words == others | {"mkdir", "cp", "promtool", "amtool"}
     assert [w for w in ("mkdir", "cp", "promtool", "amtool") if shutil.which(w) is None] == []
 
 
