@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo demo-s2 demo-s3 test lint bench bench-detection dashboards clean servers
+.PHONY: help install demo demo-s2 demo-s3 test lint bench bench-detection dashboards provisioning clean servers
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -49,6 +49,9 @@ bench-detection: install  ## false alarms, shifts and anomalies found, and cost,
 
 dashboards: install  ## regenerate dashboards/json
 	$(BIN)/python dashboards/generate.py
+
+provisioning: install  ## regenerate what provisioning/kubernetes has of rules, routing and dashboards
+	$(BIN)/python provisioning/kubernetes/generate.py
 
 demo: install servers  ## a real model's real drift, from log lines to an alert (ONCE=1: exit when it has arrived)
 	$(BIN)/python examples/employment/demo.py $(if $(ONCE),--once)

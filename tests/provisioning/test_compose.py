@@ -1,5 +1,6 @@
 """docker-compose.yml: valid, pinned, on the loopback only, and everything it mounts is there."""
 
+import base64
 import re
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import yaml
 from support.alerting import ROOT
 
 COMPOSE = ROOT / "docker-compose.yml"
-SERVICES = ("exporter", "prometheus", "alertmanager", "grafana")
+SERVICES = ("exporter", "prometheus", "alertmanager", "grafana", "node-exporter", "kafka")
 
 
 def compose() -> dict[str, Any]:
@@ -22,7 +23,7 @@ def compose() -> dict[str, Any]:
 def mounts(service: str) -> dict[str, str]:
     """What a service mounts: path in the container to what is outside."""
     split = [
-        re.fullmatch(r"(\$\{[^}]*\}|[^:]+):([^:]+)(:ro)?", v)
+        re.fullmatch(r"(\$\{[^}]*\}|[^:]+):([^:]+)(:ro(,rslave)?)?", v)
         for v in compose()["services"][service]["volumes"]
     ]
     return {m[2]: m[1] for m in split if m}
@@ -48,12 +49,64 @@ def test_a_service_is_pinned_confined_checked_and_on_the_loopback_only(service: 
     assert re.fullmatch(r"[\w/-]+:v?\d+\.\d+\.\d+", config["image"])
     assert config["read_only"] is True
     assert config["cap_drop"] == ["ALL"]
+    assert config["security_opt"] == ["no-new-privileges:true"]
+    assert "/tmp" in config["tmpfs"]  # noqa: S108
+    assert {"mem_limit", "cpus", "pids_limit"} <= set(config)
+    assert re.fullmatch(r"[1-9]\d*:\d+", config["user"])
+    assert [key for key in ("privileged", "cap_add", "network_mode", "devices") if key in config] == []
     assert all(re.fullmatch(r"127\.0\.0\.1:(\d+):\1", port) for port in config["ports"])
     assert len(config["ports"]) == 1
     if service == "exporter":
         assert "HEALTHCHECK" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
     else:
+        assert config["healthcheck"]["test"][0] == "CMD"
         assert config["ports"][0].split(":")[1] in config["healthcheck"]["test"][-1]
+
+
+def test_only_kafka_waits_for_its_profile_and_is_waited_for_where_it_runs() -> None:
+    profiles = {name: service.get("profiles") for name, service in compose()["services"].items()}
+    assert {name for name, profile in profiles.items() if profile} == {"kafka"}
+    assert profiles["kafka"] == ["kafka"]
+    needed = compose()["services"]["exporter"]["depends_on"]
+    assert needed == {"kafka": {"condition": "service_healthy", "required": False}}
+
+
+def test_users_are_those_that_own_what_the_images_write_to() -> None:
+    users = {name: service["user"] for name, service in compose()["services"].items()}
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert f"USER {users['exporter']}\n" in dockerfile
+    assert users["prometheus"] == users["alertmanager"] == users["node-exporter"] == "65534:65534"
+
+
+def test_nothing_of_the_host_but_what_node_exporter_reads_is_seen() -> None:
+    for name, service in compose()["services"].items():
+        outside = [o for o in mounts(name).values() if o.startswith("/")]
+        assert outside == (["/"] if name == "node-exporter" else [])
+        assert service.get("pid") == ("host" if name == "node-exporter" else None)
+    assert "/:/host:ro,rslave" in compose()["services"]["node-exporter"]["volumes"]
+    assert "--path.rootfs=/host" in compose()["services"]["node-exporter"]["command"]
+
+
+def test_kafka_is_one_broker_that_is_its_own_controller_and_keeps_its_data() -> None:
+    service = compose()["services"]["kafka"]
+    environment = service["environment"]
+    assert environment["KAFKA_PROCESS_ROLES"] == "broker,controller"
+    listeners = dict(item.split("://") for item in environment["KAFKA_LISTENERS"].split(","))
+    advertised = dict(item.split("://") for item in environment["KAFKA_ADVERTISED_LISTENERS"].split(","))
+    controller = environment["KAFKA_CONTROLLER_LISTENER_NAMES"]
+    assert environment["KAFKA_CONTROLLER_QUORUM_VOTERS"] == (
+        f"{environment['KAFKA_NODE_ID']}@{listeners[controller]}"
+    )
+    assert set(listeners) - set(advertised) == {controller}
+    assert {name: f":{at.rpartition(':')[2]}" for name, at in advertised.items()} == {
+        name: at for name, at in listeners.items() if name != controller
+    }
+    assert service["ports"] == [f"127.0.0.1:{advertised['LOCAL'].rpartition(':')[2]}:9092"]
+    assert advertised["INTERNAL"].partition(":")[0] == "kafka"
+    assert environment["KAFKA_LOG_DIRS"] in mounts("kafka")
+    replication = {k: v for k, v in environment.items() if "REPLICATION" in k or "ISR" in k}
+    assert set(replication.values()) == {"1"}
+    assert len(base64.urlsafe_b64decode(environment["CLUSTER_ID"] + "==")) == 16
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -65,6 +118,8 @@ def test_what_a_service_mounts_is_in_the_checkout_or_a_volume_or_said_by_the_use
             assert (ROOT / outside).exists(), outside
         elif outside.startswith("${"):
             assert ":?" in outside
+        elif outside == "/":
+            assert service == "node-exporter"
         else:
             assert outside in compose()["volumes"]
 
@@ -104,8 +159,8 @@ def test_prometheus_configuration_is_valid_with_the_paths_of_the_container(tmp_p
     assert result.returncode == 0, result.stdout + result.stderr
     files = len(list((ROOT / "alerting" / "rules").glob("*.yml")))
     assert f"{files} rule files found" in result.stdout
-    targets = re.findall(r"targets: \['(\w+):(\d+)'\]", text)
-    assert {name for name, _ in targets} == {"exporter", "alertmanager"}
+    targets = re.findall(r"targets: \['([a-z-]+):(\d+)'\]", text)
+    assert {name for name, _ in targets} == {"exporter", "alertmanager", "grafana", "node-exporter"}
     for name, port in targets:
         assert compose()["services"][name]["ports"] == [f"127.0.0.1:{port}:{port}"]
 
@@ -141,3 +196,29 @@ def test_grafana_finds_its_dashboards_and_data_sources() -> None:
         assert compose()["services"][name]["ports"] == [f"127.0.0.1:{port}:{port}"]
     (prometheus,) = [s for s in sources if s["type"] == "prometheus"]
     assert prometheus["jsonData"]["alertmanagerUid"] in {s["uid"] for s in sources}
+
+
+def test_the_example_of_an_environment_has_what_compose_asks_for() -> None:
+    text = (ROOT / "provisioning/compose/env.example").read_text(encoding="utf-8")
+    given = dict(line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#"))
+    asked = set(re.findall(r"\$\{(\w+)", COMPOSE.read_text(encoding="utf-8")))
+    assert set(given) == asked
+    assert all(given.values())
+
+
+def test_contact_points_are_off_and_name_secrets_that_grafana_has() -> None:
+    folder = ROOT / "provisioning/grafana/alerting"
+    assert mounts("grafana")["/etc/grafana/provisioning/alerting"] == "./provisioning/grafana/alerting"
+    # Grafana reads what ends in one of these.
+    assert [f for f in folder.iterdir() if f.suffix in (".yml", ".yaml", ".json")] == []
+    (file,) = folder.iterdir()
+    text = file.read_text(encoding="utf-8")
+    points = yaml.safe_load(text)["contactPoints"]
+    receivers = [receiver for point in points for receiver in point["receivers"]]
+    assert {r["type"] for r in receivers} == {"prometheus-alertmanager", "slack", "pagerduty"}
+    assert len({r["uid"] for r in receivers}) == len(receivers)
+    assert len({p["name"] for p in points}) == len(points)
+    grafana = compose()["services"]["grafana"]
+    files = set(re.findall(r"\$__file\{/run/secrets/(\w+)\}", text))
+    assert files | {"grafana_admin_password"} == {*grafana["secrets"]}
+    assert set(re.findall(r"\$([A-Z]\w+)", text)) <= {*grafana["environment"]}
