@@ -15,7 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import lfilter
 
-from drift_exporter.judge.infrastructure.correlation import Correlation, correlate, correlate_all, misbehaviour
+from drift_exporter.judge.infrastructure.correlation import (
+    Correlation,
+    correlate,
+    correlate_all,
+    misbehaviour,
+)
 from drift_exporter.reference.model import FloatArray
 from page import replace_table
 
