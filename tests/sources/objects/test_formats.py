@@ -48,7 +48,7 @@ def objects(s3: S3, folder: Path, pattern: str, options: dict[str, str]) -> dict
     return {"type": "objects", "url": f"s3://{s3.bucket}/{pattern}", **own, **options}
 
 
-@pytest.mark.parametrize(("form", "pack"), zip(FORMATS, cycle(PACKS)))
+@pytest.mark.parametrize(("form", "pack"), list(zip(FORMATS, cycle(PACKS))))
 def test_objects_of_every_format_give_the_metrics_of_the_same_records_in_a_file(
     s3: S3, tmp_path: Path, form: str, pack: str
 ) -> None:
