@@ -17,6 +17,18 @@ _RUN_LENGTH_BLOCK = 1
 class CorruptArchiveError(OSError):
     """A compressed file ends too early or is damaged; what came before it was handed on."""
 
+    def told(self) -> str:
+        """What to say of the file."""
+        return f"compressed data is damaged or ends too early ({self}); what came before it is counted"
+
+
+class UselessArchiveError(CorruptArchiveError):
+    """A compressed file is damaged, or what it holds is; nothing of it can be used."""
+
+    def told(self) -> str:
+        """What to say of the file."""
+        return f"nothing of what is compressed here can be read ({self})"
+
 
 def open_compressed(path: str, raw: BinaryIO | None = None) -> io.BufferedIOBase:
     """Open a .gz or .zst file for reading its content; ``raw`` is the file itself where it is open."""

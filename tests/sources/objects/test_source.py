@@ -88,6 +88,7 @@ CONTENTS = {
     "a.json": (b"[" + RECORDS, len(RECORDS) + 1),
     "a.json.gz": (gzip.compress(b"[" + RECORDS), len(RECORDS) + 1),
     "a.parquet": (b"", 100_000),
+    "a.parquet.gz": (b"", 100_000),
 }
 
 
@@ -97,7 +98,8 @@ def test_reading_goes_on_after_a_kill_where_it_was_saved(
     folder: Path, make: Make, name: str, chunks: int
 ) -> None:
     content, length = CONTENTS[name]
-    (folder / name).write_bytes(content or parquet(folder, length))
+    content = content or parquet(folder, length)
+    (folder / name).write_bytes(gzip.compress(content) if name == "a.parquet.gz" else content)
     kind = name.split(".")[1]
     watch = make(name, kind, chunk_size=SMALLEST_CHUNK if kind == "parquet" else 1000)
     before = stretches(watch.source, chunks)

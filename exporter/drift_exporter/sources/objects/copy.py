@@ -95,7 +95,7 @@ class ObjectCopy:
 
     def named(self, reason: str) -> str:
         """What is wrong with the copy, said of the object."""
-        return reason.removeprefix(f"{self.path}: ").replace(str(self.path), self.stored.url)
+        return self.file.named(reason).replace(str(self.path), self.stored.url)
 
     def mark(self, *, finished: bool) -> Mark:
         """What there is to remember."""
@@ -116,13 +116,13 @@ def open_copy(  # noqa: PLR0913  # what an object is, and how it is read
 
     Whether it is compressed is told by its content: a server may pack or unpack what it sends.
     """
+    with path.open("rb") as content:
+        begin = content.read(4)
+    suffix = next((suffix for magic, suffix in _MAGIC.items() if begin.startswith(magic)), "")
+    path = path.rename(path.with_name(path.name + suffix)) if suffix else path
     if kind == "parquet":
-        file: KnownFile = ParquetFile(str(path), (0, 0), guard=guard)
+        file: KnownFile = ParquetFile(str(path), (0, 0), guard=guard, folder=path.parent)
     else:
-        with path.open("rb") as content:
-            begin = content.read(4)
-        suffix = next((suffix for magic, suffix in _MAGIC.items() if begin.startswith(magic)), "")
-        path = path.rename(path.with_name(path.name + suffix)) if suffix else path
         file = open_text(str(path), (0, 0), kind, line_limit, guard)
     size = path.stat().st_size if stored.size is None else stored.size
     return ObjectCopy(stored, size, path, file, chunk_size)
