@@ -7,6 +7,8 @@ import sys
 from datetime import UTC, datetime
 
 _PLAIN = re.compile(r"[^\s\"=\\]+")
+_TALKATIVE = ("azure",)
+"""Loggers that tell of each request, with all its headers, as info."""
 
 
 class _Formatter(logging.Formatter):
@@ -33,6 +35,8 @@ def set_up_logs(form: str, level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter(as_json=form == "json"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING if level.lower() == "info" else logging.NOTSET)
 
 
 def _quoted(value: str) -> str:

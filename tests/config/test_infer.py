@@ -243,6 +243,17 @@ def test_compressed(compression: str, tmp_path: Path) -> None:
     assert model.predictions.fields.features == "features.*"
 
 
+def test_packed_parquet(tmp_path: Path) -> None:
+    plain, log = tmp_path / "plain", tmp_path / "fraud.parquet.gz"
+    lines = tmp_path / "lines"
+    lines.write_text("".join(json.dumps(nested(i)) + "\n" for i in range(300)))
+    duckdb.sql(f"COPY (FROM read_json('{lines}')) TO '{plain}' (FORMAT parquet)")
+    log.write_bytes(gzip.compress(plain.read_bytes()))
+    model = inferred(log)
+    assert (model.name, model.predictions.source.format) == ("fraud", "parquet")
+    assert model.predictions.fields.features == "features.*"
+
+
 @pytest.mark.parametrize(
     ("name", "explicit"), [("loans.csv", False), ("loans.log", True), ("loans.csv.gz", False)]
 )
@@ -328,6 +339,8 @@ def test_nothing_to_read(tmp_path: Path) -> None:
         ("a.csv", b""),
         ("a.parquet", b"not parquet"),
         ("a.parquet", b"PAR1 but cut"),
+        ("a.parquet.gz", b"not gzip"),
+        ("a.parquet.gz", gzip.compress(b"not parquet")),
         ("a.ndjson.gz", b"not gzip"),
         ("a.ndjson.zst", b"not zstd"),
         ("a.ndjson", b'{"a": [1]}\n{"b": null}\n'),

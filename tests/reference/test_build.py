@@ -82,7 +82,18 @@ def test_what_is_found_is_what_was_written(tmp_path: Path) -> None:
     assert replace(reference, columns=(), calibration=()) == replace(loaded, columns=(), calibration=())
 
 
-@pytest.mark.parametrize("name", ["log.csv", "log.parquet", "log.ndjson.gz", "log.ndjson.zst", "log.jsonl"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "log.csv",
+        "log.parquet",
+        "log.parquet.gz",
+        "log.parquet.zst",
+        "log.ndjson.gz",
+        "log.ndjson.zst",
+        "log.jsonl",
+    ],
+)
 def test_every_format_gives_the_same_reference(tmp_path: Path, name: str) -> None:
     rows = make_rows(2000)
     config = make_config(tmp_path)

@@ -227,9 +227,9 @@ class Wire:
 
 
 @contextlib.contextmanager
-def running_tansu(folder: Path) -> Iterator[Broker]:
-    """Tansu, until the end of the block."""
-    broker = tansu(folder)
+def running_tansu(folder: Path, port: int | None = None, advertised: str | None = None) -> Iterator[Broker]:
+    """Tansu, until the end of the block; see ``tansu``."""
+    broker = tansu(folder, port, advertised)
     try:
         yield broker
     finally:

@@ -102,12 +102,15 @@ def ndjson(rows: Sequence[Row]) -> bytes:
     return b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
 
 
+PACKS = {".gz": gzip.compress, ".zst": zstandard.ZstdCompressor().compress}
+
+
 def write_log(rows: Sequence[Row], path: Path) -> Path:
     """Write rows in the format that the name tells."""
-    if path.suffix == ".gz":
-        path.write_bytes(gzip.compress(ndjson(rows)))
-    elif path.suffix == ".zst":
-        path.write_bytes(zstandard.ZstdCompressor().compress(ndjson(rows)))
+    if path.suffix in PACKS:
+        plain = write_log(rows, path.with_name(f"plain-{path.stem}"))
+        path.write_bytes(PACKS[path.suffix](plain.read_bytes()))
+        plain.unlink()
     elif path.suffix == ".csv":
         flat = [flatten(row) for row in rows]
         with path.open("w", newline="") as file:

@@ -25,6 +25,7 @@ BODIES: dict[str, tuple[bytes, dict[str, str]]] = {
         {"Content_Type": "application/json"},
     ),
     "gzip": (gzip.compress(LINE + b"\n" + LINE), {"Content_Encoding": "gzip"}),
+    "gzip by its old name": (gzip.compress(LINE + b"\n" + LINE), {"Content_Encoding": "x-gzip"}),
     "gzip in two parts": (
         gzip.compress(LINE + b"\n") + gzip.compress(LINE),
         {"Content_Encoding": "GZIP"},
@@ -40,7 +41,14 @@ REFUSED: dict[str, tuple[str, bytes, dict[str, str], int, str]] = {
     "blank lines": ("fraud", b"\n \r\n", {}, 400, "the body is empty"),
     "no gzip": ("fraud", LINE, {"Content_Encoding": "gzip"}, 400, "not whole gzip"),
     "half a gzip": ("fraud", gzip.compress(LINE)[:-9], {"Content_Encoding": "gzip"}, 400, "not whole gzip"),
-    "half a zstd": ("fraud", b"\x28\xb5\x2f", {"Content_Encoding": "zstd"}, 400, "the body is "),
+    "half a zstd": ("fraud", b"\x28\xb5\x2f", {"Content_Encoding": "zstd"}, 400, "not whole zstd"),
+    "zstd that lacks its last byte": (
+        "fraud",
+        zstandard.compress(LINE + b"\n") + zstandard.compress(LINE)[:-1],
+        {"Content_Encoding": "zstd"},
+        400,
+        "not whole zstd, as Content-Encoding says: it ends within a frame",
+    ),
     "no zstd": ("fraud", LINE, {"Content_Encoding": "zstd"}, 400, "not whole zstd"),
     "an empty array": ("fraud", b"[ ]", {"Content_Type": "application/json"}, 400, "the array is empty"),
     "no JSON": ("fraud", b'{"a"', {"Content_Type": "application/json"}, 400, "not JSON: .* at character 4"),

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,8 @@ def _read_file(path: Path, most: int) -> Sample:
     except duckdb.Error as error:
         reason = str(error).splitlines()[0]
         raise DecodeError(f"{path}: cannot be read: {reason}; check its name and content") from None
+    except OSError as error:
+        raise DecodeError(f"{path}: cannot be unpacked: {error.strerror or error}") from None
     finally:
         connection.close()
     if not sample.records:
@@ -80,9 +83,16 @@ def _read_file(path: Path, most: int) -> Sample:
 
 
 def _parquet(connection: "duckdb.DuckDBPyConnection", path: Path, most: int) -> list[Record]:
-    result = connection.execute("SELECT * FROM read_parquet(?) LIMIT ?", [str(path), most])
-    names = [str(column[0]) for column in result.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+    with ExitStack() as stack:
+        name = str(path)
+        if is_compressed(name):
+            from drift_exporter.sources.unpacked import UnpackedFile  # noqa: PLC0415
+
+            with path.open("rb") as raw:
+                name = stack.enter_context(closing(UnpackedFile(name, raw))).path
+        result = connection.execute("SELECT * FROM read_parquet(?) LIMIT ?", [name, most])
+        names = [str(column[0]) for column in result.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
 def _lines(connection: "duckdb.DuckDBPyConnection", path: Path, most: int) -> list[str]:

@@ -36,6 +36,9 @@ from drift_exporter.decode.timestamps import absent_or_unreadable, check_form
 from drift_exporter.reference.model import IntArray
 from drift_exporter.sources.chunk import RAW_LIMIT, Chunk, Rejection
 
+_State = tuple[str, int, int, int]
+"""Path, number, size and time of modification: another file may come under the same path."""
+
 
 @dataclass(frozen=True)
 class _Leaf:
@@ -58,8 +61,8 @@ class ParquetDecoder:
         self._bounds = bounds
         self._connection = connect(bounds.memory)
         check_form(self._connection, plan.timestamp_format)
-        self._known: tuple[tuple[str, int, int, int], dict[FieldPath, _Leaf]] | None = None
-        self._prepared: str | None = None
+        self._known: tuple[_State, dict[FieldPath, _Leaf]] | None = None
+        self._prepared: _State | None = None
 
     def close(self) -> None:
         """Close the database."""
@@ -91,7 +94,8 @@ class ParquetDecoder:
         return from_columns(self.plan, columns, keep, invalid, self._rejections(chunk, rows, leaves, bad))
 
     def _read_strictly(self, chunk: Chunk, leaves: dict[FieldPath, _Leaf]) -> Columns:
-        if self._prepared != chunk.path:
+        state = None if self._known is None else self._known[0]
+        if self._prepared is None or self._prepared != state:
             # Planning the query costs as much as reading thousands of rows; it is done once a file.
             rows = (
                 f"(SELECT * FROM read_parquet({literal(chunk.path)}, file_row_number = true) "
@@ -101,7 +105,7 @@ class ParquetDecoder:
                 self._connection.execute("DEALLOCATE strict")
                 self._prepared = None
             self._connection.execute("PREPARE strict AS " + self._sql(rows, leaves, "CAST", flags=False))
-            self._prepared = chunk.path
+            self._prepared = state
         stretch = f"{chunk.offset}, {chunk.offset + chunk.rows}"
         return fetch(self._connection.execute(f"EXECUTE strict({stretch})"), self.plan)
 

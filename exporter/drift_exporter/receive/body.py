@@ -1,6 +1,7 @@
 """The body of a request: read no further than is allowed, and decompressed no further either."""
 
 import asyncio
+import io
 import zlib
 from collections.abc import Callable
 from typing import TypeVar
@@ -82,12 +83,12 @@ def _gunzip(body: bytes, limit: int) -> bytes:
 def _unzstd(body: bytes, limit: int) -> bytes:
     import zstandard  # noqa: PLC0415 - for those who send it
 
+    from drift_exporter.sources.zstd import ZstdFile  # noqa: PLC0415 - as above
+
     parts: list[bytes] = []
     size = 0
     try:
-        with zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(
-            body, read_across_frames=True
-        ) as stream:
+        with ZstdFile(io.BytesIO(body)) as stream:
             while part := stream.read(1 << 20):
                 size += len(part)
                 if size > limit:

@@ -107,7 +107,8 @@ async def _take(intake: Intake, scope: Scope, receive: Receive) -> Answer:
     headers = _headers(scope)
     _check_token(intake.token_file, headers)
     content_type = _content_type(headers)
-    encoding = headers.get("content-encoding", "identity").strip().lower()
+    # A name of old (RFC 9110, section 8.4.1.3).
+    encoding = headers.get("content-encoding", "identity").strip().lower().removeprefix("x-")
     _check_kind(intake, content_type, headers)
     if encoding not in {"identity", *ENCODINGS}:
         right = ", ".join(ENCODINGS)

@@ -13,6 +13,7 @@ from drift_exporter.errors import ReferenceFileError
 from drift_exporter.sources.chunk import Chunk
 from drift_exporter.sources.jsonfile import open_text
 from drift_exporter.sources.parquet import ParquetFile
+from drift_exporter.sources.rotation import without_compression
 from drift_exporter.sources.text import CorruptArchiveError, TextFile, open_compressed
 
 Progress = Callable[[int, int], None]
@@ -66,8 +67,6 @@ def _input(name: str, usual_format: str) -> Input:
     kind: str = format_of(name) if plain.endswith(_KNOWN) else usual_format
     if plain.endswith(".json") and usual_format == "json":
         kind = "json"
-    if kind == "parquet" and plain != name.lower():
-        raise ReferenceFileError(f"{name}: Parquet holds its own compression; unpack the file first")
     try:
         status = Path(name).stat()
     except OSError as error:
@@ -107,7 +106,9 @@ class Reader:
             try:
                 for chunk in reader.read(CHUNK_SIZE, final=True):
                     yield chunk
-                    length = length or max(1, _length(file))
+                    length = length or max(
+                        1, reader.rows if isinstance(reader, ParquetFile) else _length(file)
+                    )
                     share = min(1.0, (chunk.offset + chunk.size) / length)
                     self._tell(start + int(file.size * share))
                 _check_unchanged(file)
@@ -143,7 +144,7 @@ def place(path: str, offset: int) -> str:
 
     Where there is no such file (any more), it is the offset instead of the line.
     """
-    if path.lower().endswith((".parquet", ".pq")):
+    if without_compression(path.lower()).endswith((".parquet", ".pq")):
         return f"{path}: row {offset + 1}"
     lines = 1
     left = offset
@@ -164,13 +165,7 @@ def _open(file: Input, line_limit: int) -> TextFile | ParquetFile:
 
 
 def _length(file: Input) -> int:
-    """About how far the offsets of a file will go."""
-    if file.format == "parquet":
-        with duckdb.connect() as connection:
-            found = connection.execute(
-                "SELECT num_rows FROM parquet_file_metadata(?)", [file.path]
-            ).fetchone()
-        return int(found[0]) if found else 1
+    """About how far the offsets of a file of text will go."""
     if file.path.endswith(".gz"):
         with Path(file.path).open("rb") as stream:
             stream.seek(-4, 2)

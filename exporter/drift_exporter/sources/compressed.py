@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import os
 import zlib
 from collections.abc import Generator
 from contextlib import closing
@@ -10,25 +9,31 @@ from pathlib import Path
 from typing import BinaryIO
 
 _PIECE = 1 << 16
-_SKIPPABLE_FRAMES = range(0x184D2A50, 0x184D2A60)
-_RUN_LENGTH_BLOCK = 1
 
 
 class CorruptArchiveError(OSError):
     """A compressed file ends too early or is damaged; what came before it was handed on."""
+
+    def told(self) -> str:
+        """What to say of the file."""
+        return f"compressed data is damaged or ends too early ({self}); what came before it is counted"
+
+
+class UselessArchiveError(CorruptArchiveError):
+    """A compressed file is damaged, or what it holds is; nothing of it can be used."""
+
+    def told(self) -> str:
+        """What to say of the file."""
+        return f"nothing of what is compressed here can be read ({self})"
 
 
 def open_compressed(path: str, raw: BinaryIO | None = None) -> io.BufferedIOBase:
     """Open a .gz or .zst file for reading its content; ``raw`` is the file itself where it is open."""
     if path.endswith(".gz"):
         return gzip.open(path if raw is None else raw)
-    import zstandard  # noqa: PLC0415  # only where a .zst file is read
+    from drift_exporter.sources.zstd import ZstdFile  # noqa: PLC0415  # only where a .zst file is read
 
-    return io.BufferedReader(
-        zstandard.ZstdDecompressor().stream_reader(
-            Path(path).open("rb") if raw is None else raw, read_across_frames=True
-        )
-    )
+    return io.BufferedReader(ZstdFile(Path(path).open("rb") if raw is None else raw))
 
 
 def parts(path: str, raw: BinaryIO) -> Generator[bytes]:
@@ -53,9 +58,6 @@ def parts(path: str, raw: BinaryIO) -> Generator[bytes]:
             if not part:
                 break
             yield part
-        if damage is None and path.endswith(".zst") and not _ends_with_a_whole_frame(raw):
-            # The library takes the end of the file for the end of the content.
-            damage = EOFError("the file ends within a frame")
     if damage is not None:
         raise CorruptArchiveError(str(damage)) from damage
 
@@ -88,33 +90,3 @@ def blocks(path: str, raw: BinaryIO, offset: int, size: int) -> Generator[bytes]
         yield b"".join(pieces)
     if damage is not None:
         raise damage
-
-
-def _ends_with_a_whole_frame(file: BinaryIO) -> bool:
-    """Whether a .zst file consists of whole frames; only the headers of its blocks are read (RFC 8878)."""
-    import zstandard  # noqa: PLC0415  # only where a .zst file is read
-
-    size = os.fstat(file.fileno()).st_size
-    position = 0
-    while position < size:
-        file.seek(position)
-        head = file.read(18)
-        if int.from_bytes(head[:4], "little") in _SKIPPABLE_FRAMES:
-            position += 8 + int.from_bytes(head[4:8], "little")
-            continue
-        try:
-            position += zstandard.frame_header_size(head)
-            checksum = 4 if zstandard.get_frame_parameters(head).has_checksum else 0
-        except zstandard.ZstdError:
-            return False
-        last = 0
-        while not last:
-            file.seek(position)
-            block = file.read(3)
-            if len(block) < 3:
-                return False
-            bits = int.from_bytes(block, "little")
-            last, kind, length = bits & 1, bits >> 1 & 3, bits >> 3
-            position += 3 + (1 if kind == _RUN_LENGTH_BLOCK else length)
-        position += checksum
-    return position == size

@@ -52,7 +52,7 @@ class Copies:
             due = [
                 files[key]
                 for key, waiting in self.waiting.items()
-                if compressed == _is_compressed(files[key]) and _is_due(waiting, files[key], live)
+                if compressed == files[key].compressed and _is_due(waiting, files[key], live)
             ]
             if not due:
                 continue
@@ -114,7 +114,7 @@ class Copies:
         """What nothing was read of cannot be told from a new file that may hold it; that is read now."""
         for original in originals:
             position = original.position
-            large_enough = _is_compressed(file) or position.unread <= file.seen[0]
+            large_enough = file.compressed or position.unread <= file.seen[0]
             if original.file is None and position.offset == 0 and large_enough:
                 with file.guard:
                     self.ledger.find(position.serial)
@@ -126,10 +126,6 @@ class Copies:
             file.resume(self.ledger.claim(position.serial, held))
         del self.waiting[file.identity]
         return True
-
-
-def _is_compressed(file: KnownFile) -> bool:
-    return isinstance(file, TextFile) and file.compressed
 
 
 def _is_shorter(file: TextFile, original: Position) -> bool:

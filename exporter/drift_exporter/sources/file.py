@@ -130,7 +130,7 @@ class FileSource:
         """Leave the file that the last chunk is of alone until it changes: what it holds cannot be used."""
         file = self._current_file()
         if file is not None:
-            reason = reason.removeprefix(f"{file.path}: ")
+            reason = file.named(reason)
             file.problem = reason
             self.tracker.unusable[file.identity] = file.state()
             self.tracker.say(f"{file.path}: {reason}")

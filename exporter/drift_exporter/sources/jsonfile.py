@@ -19,7 +19,8 @@ class JsonFile(TextFile):
     """A file of JSON arrays, or of objects that need no line of their own; handed on as lines.
 
     Every position is one between two records, where nothing needs to be known of what came before. The end of
-    an array is not read as long as nothing follows it: whoever appends to the array writes over it.
+    an array is not read as long as nothing follows it: whoever appends to the array writes over it, and an
+    object that is written anew with more in it goes on there.
     """
 
     _scanner: ItemScanner = field(default_factory=lambda: ItemScanner(1))
@@ -31,7 +32,9 @@ class JsonFile(TextFile):
     def _take(self, data: bytes, *, ended: bool) -> Chunk | None:
         begin = len(_BOM) if self.offset == 0 and data.startswith(_BOM) else 0
         offset = self.offset + begin
-        lines = as_lines(self.path, offset, data[begin:], self.line_limit, ended=ended)
+        lines = as_lines(self.path, offset, data[begin:], self.line_limit, ended=False)
+        if ended and not lines.size and (len(data) > LONGEST_END or data[begin:].strip(BETWEEN)):
+            lines = as_lines(self.path, offset, data[begin:], self.line_limit, ended=True)
         if not lines.size and not begin:
             return None
         end = begin + lines.size

@@ -10,6 +10,7 @@ from drift_exporter.sources.chunk import Chunk
 from drift_exporter.sources.listing import FileKey, State
 from drift_exporter.sources.memory import MemoryFile
 from drift_exporter.sources.position import NOTHING, Fingerprint, Guard, Position, new_guard
+from drift_exporter.sources.rotation import is_compressed
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,15 @@ class KnownFile(ABC):
     @abstractmethod
     def status(self) -> os.stat_result:
         """The file's status, of the open file if it is open."""
+
+    @property
+    def compressed(self) -> bool:
+        """Whether the name says that the content is compressed."""
+        return is_compressed(self.path)
+
+    def named(self, reason: str) -> str:
+        """What is wrong with the content, without the path of the file."""
+        return reason.removeprefix(f"{self.path}: ")
 
     def first_lines(self) -> tuple[bytes, bytes]:
         """Header (CSV) and some lines from the current offset on; nothing where there are no lines."""

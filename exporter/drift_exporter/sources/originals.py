@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
+from drift_exporter.sources.compressed import CorruptArchiveError
 from drift_exporter.sources.known import KnownFile
 from drift_exporter.sources.listing import FileKey
 from drift_exporter.sources.position import HEAD, TAIL, Position
@@ -84,8 +85,12 @@ def judge(file: KnownFile, original: Original) -> Verdict:
     position = original.position
     if position.head.length < EVIDENCE:
         return _judge_unread(file, original)
-    if file.holds(position):
-        return Verdict.COPY
+    try:
+        if file.holds(position):
+            return Verdict.COPY
+    except CorruptArchiveError:
+        # It may be just being made.
+        return Verdict.UNREADABLE
     if not isinstance(file, TextFile):
         return Verdict.OTHER
     return _judge_text(file, original)

@@ -16,7 +16,6 @@ from drift_exporter.sources.known import KnownFile, Step
 from drift_exporter.sources.longlines import may_hold_long_lines, reject_long_lines, too_long
 from drift_exporter.sources.memory import MemoryFile
 from drift_exporter.sources.position import HEAD, TAIL, Fingerprint, Position
-from drift_exporter.sources.rotation import is_compressed
 
 __all__ = ["CorruptArchiveError", "TextFile", "may_hold_long_lines", "open_compressed", "too_long"]
 
@@ -53,11 +52,6 @@ class TextFile(KnownFile):
     _begun: bytes = b""
     _last: bytes = b""
     _divisible: bool = True
-
-    @property
-    def compressed(self) -> bool:
-        """Whether the name says that the content is compressed."""
-        return is_compressed(self.path)
 
     def close(self) -> None:
         """Give the file back."""

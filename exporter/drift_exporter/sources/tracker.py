@@ -75,13 +75,13 @@ class Tracker:
     def note(self, file: KnownFile, error: Exception) -> None:
         """Remember and say what is wrong with a file."""
         if isinstance(error, CorruptArchiveError):
-            reason = f"compressed data is damaged or ends too early ({error}); what came before it is counted"
+            reason = error.told()
             # It is tried again only when it has changed.
             file.finish(file.state())
         elif isinstance(error, OSError) and error.strerror:
             reason = error.strerror
         else:
-            reason = str(error).splitlines()[0]
+            reason = file.named(str(error).splitlines()[0])
         file.problem = reason
         self.touch(file)
         self.say(f"{file.path}: {reason}")

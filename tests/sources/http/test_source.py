@@ -305,6 +305,22 @@ def test_compressed_answers_and_documents(server: Origin, packing: str) -> None:
     assert "gzip, zstd" == server.asked[0].headers["accept-encoding"]
 
 
+@pytest.mark.parametrize("packing", ["gzip", "zstd", "gzip document", "zstd document"])
+def test_what_is_not_whole_is_asked_for_again(server: Origin, packing: str) -> None:
+    pack = gzip.compress if packing.startswith("gzip") else zstandard.compress
+    headers = {} if "document" in packing else {"Content-Encoding": packing}
+    body = pack(lines(*range(50)))
+    # Such as a document that is still being written.
+    server.answer = lambda _: Reply(body[:-1], headers=headers)
+    reading = Reading(server.url)
+    reading.look()
+    assert "the compressed answer is damaged" in str(reading.source.problem)
+    server.answer = lambda _: Reply(body, headers=headers)
+    reading.later(60)
+    assert list(range(50)) == reading.counted
+    assert None is reading.source.problem
+
+
 @pytest.mark.parametrize("kind", ["ndjson", "json", "csv"])
 @pytest.mark.parametrize("accept", [True, False])
 def test_a_page_goes_on_where_it_was_after_a_kill(server: Origin, kind: str, *, accept: bool) -> None:

@@ -125,6 +125,12 @@ def test_json_schema_loses_its_prefix_and_plain_json_is_json() -> None:
     assert ([b'{"a":1}', b'{"a":2}'], {}) == lines([framed(7, b'{"a":1}'), b'{"a":2}'])
 
 
+def test_a_prefix_without_json_is_a_fault() -> None:
+    texts, faults = reader_of(PayloadSettings("json_schema"))([framed(1, b""), b"\0", b"{}"])
+    assert [b"", b"", b"{}"] == list(texts)
+    assert [0, 1] == list(faults)
+
+
 def test_avro_by_a_schema_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "x.avsc"
     file.write_text(json.dumps(SCHEMA))

@@ -372,6 +372,17 @@ def test_a_backlog_is_collected_while_it_is_counted(noida: Broker, topic: str) -
     reading.source.close()
 
 
+def test_chunks_of_a_backlog_are_small_first_and_double() -> None:
+    source = KafkaSource(KafkaSettings(("127.0.0.1:9",), ("topic",), "group"), PayloadSettings(), 1000)
+
+    def wanted(full: list[bool]) -> list[int]:
+        return [source._wanted(full=one) >> 20 for one in full]  # noqa: SLF001
+
+    assert [1, 1, 2, 4, 8, 16, 16] == wanted([False, False, True, True, True, True, True])
+    source.read_smaller()
+    assert [8, 1, 2] == wanted([True, False, True])
+
+
 def test_all_there_is_is_read_once_outside_of_any_group(noida: Broker, topic: str) -> None:
     noida.create(topic, 3)
     noida.produce_to(topic, [(number % 2, b"%d" % number) for number in range(1000)])

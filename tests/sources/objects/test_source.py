@@ -79,12 +79,16 @@ ROWS = b"".join(b"%d,abcdefghij\n" % number for number in range(20_000))
 TEXT = lines(*range(5000))
 
 
+RECORDS = b"".join(b'{"number": %08d, "text": "abc"}' % number + b",\n" for number in range(10_000))[:-2]
 CONTENTS = {
     "a.ndjson": (TEXT, len(TEXT)),
     "a.ndjson.gz": (gzip.compress(TEXT), len(TEXT)),
     "a.csv": (HEADER + ROWS, len(HEADER + ROWS)),
     "a.csv.gz": (gzip.compress(HEADER + ROWS), len(HEADER + ROWS)),
+    "a.json": (b"[" + RECORDS, len(RECORDS) + 1),
+    "a.json.gz": (gzip.compress(b"[" + RECORDS), len(RECORDS) + 1),
     "a.parquet": (b"", 100_000),
+    "a.parquet.gz": (b"", 100_000),
 }
 
 
@@ -94,7 +98,8 @@ def test_reading_goes_on_after_a_kill_where_it_was_saved(
     folder: Path, make: Make, name: str, chunks: int
 ) -> None:
     content, length = CONTENTS[name]
-    (folder / name).write_bytes(content or parquet(folder, length))
+    content = content or parquet(folder, length)
+    (folder / name).write_bytes(gzip.compress(content) if name == "a.parquet.gz" else content)
     kind = name.split(".")[1]
     watch = make(name, kind, chunk_size=SMALLEST_CHUNK if kind == "parquet" else 1000)
     before = stretches(watch.source, chunks)
@@ -107,6 +112,35 @@ def test_reading_goes_on_after_a_kill_where_it_was_saved(
     assert length == ends[-1]
     watch.restart(save=True)
     assert [] == watch.look()
+
+
+@pytest.mark.parametrize("end", [b"]", b"\n]\n"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_an_array_that_is_written_anew_with_more_in_it_is_read_on(
+    folder: Path, make: Make, end: bytes, pack: Callable[[bytes], bytes]
+) -> None:
+    def write(*numbers: int) -> None:
+        (folder / "a").write_bytes(pack(b"[" + b",\n".join(line(number)[:-1] for number in numbers) + end))
+
+    write(1, 2)
+    watch = make("a", "json")
+    assert [1, 2] == watch.look()
+    watch.restart(save=True)
+    write(1, 2, 3, 4)
+    assert [3, 4] == watch.look()
+    write(5, 6)
+    assert [5, 6] == watch.look()
+    assert [] == watch.look()
+    assert None is watch.source.problem
+
+
+def test_records_side_by_side_are_led_back_to_their_place(folder: Path, make: Make) -> None:
+    # A newline is put in between them, so that places in the text are others.
+    (folder / "a").write_bytes(b'{"number": 1}{"number": 2}[{"number": 3}]')
+    (chunk,) = all_chunks(make("a", "json").source)
+    assert chunk.locate is not None
+    places = [chunk.locate(place) for place in (0, 14, 28)]
+    assert [(f"file://{folder}/a", place) for place in (0, 13, 27)] == places
 
 
 def test_what_was_not_accepted_comes_again(folder: Path, make: Make) -> None:

@@ -28,7 +28,11 @@ def plain(values: Sequence[bytes]) -> tuple[Sequence[bytes], Mapping[int, str]]:
 
 def without_prefix(values: Sequence[bytes]) -> tuple[Sequence[bytes], Mapping[int, str]]:
     """JSON text without the prefix of Confluent's wire format, which JSON cannot begin like."""
-    return [value[_PREFIX:] if value[0] == MAGIC else value for value in values], {}
+    texts = [value[_PREFIX:] if value[0] == MAGIC else value for value in values]
+    if all(texts):
+        return texts, {}
+    nothing = "nothing comes after the zero byte and the number of a schema"
+    return texts, {index: nothing for index, text in enumerate(texts) if not text}
 
 
 def reader_of(settings: PayloadSettings) -> Lines:

@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 CHUNK = 16 << 20
 """Bytes of messages that are put together at the most: two such chunks are held at a time."""
 
+_FIRST = 1 << 20
+"""Bytes of the first chunk of a backlog, which is waited for; each one after it is twice as large."""
+
 _TURN = 2.0
 """Seconds after which others have their turn."""
 
@@ -68,6 +71,7 @@ class KafkaSource:
         self.counts[LOST_RECORDS, "retention"] = 0
         self.marks = Marks(early=self.settings.start == "earliest")
         self._size = min(self.chunk_size, CHUNK)
+        self._reach = _FIRST
         self._save: Callable[[], None] = lambda: None
         self._current: Batch | None = None
         self._problem: str | None = None
@@ -218,17 +222,25 @@ class KafkaSource:
         while not self._queue:
             if self._ahead is None and not first and not intake.full and not self.settings.final:
                 return False
-            batch = intake.collect(self._size, stop) if self._ahead is None else self._finish(self._ahead)
+            if self._ahead is None:
+                batch = intake.collect(self._wanted(full=intake.full), stop)
+            else:
+                batch = self._finish(self._ahead)
             if batch is not None:
                 self._queue.append(batch)
             elif stop() or not self._waits_for_the_end(intake, since):
                 return False
         if intake.full and self._ahead is None and len(self._queue) == 1:
-            size, ending = self._size, self._ending
+            size, ending = self._wanted(full=True), self._ending
             self._ahead = Ahead(
                 lambda: intake.collect(size, lambda: stop() or ending.is_set()), self._requests
             )
         return True
+
+    def _wanted(self, *, full: bool) -> int:
+        """Bytes of the next batch: counting begins soon, and never waits for one that takes longer."""
+        self._reach = min(2 * self._reach, CHUNK) if full else _FIRST
+        return min(self._reach, self._size)
 
     def _hand_on(self, intake: "Intake") -> Generator[Chunk, None, int]:
         """Hand on the first batch; returns the number of chunks."""

@@ -2,12 +2,13 @@
 
 import os
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from drift_exporter.sources.chunk import Chunk
 from drift_exporter.sources.compressed import CorruptArchiveError
+from drift_exporter.sources.jsonfile import open_text
 from drift_exporter.sources.known import KnownFile
 from drift_exporter.sources.memory import MemoryFile
 from drift_exporter.sources.objects.marks import Mark
@@ -15,7 +16,8 @@ from drift_exporter.sources.objects.store import StoredObject
 from drift_exporter.sources.parquet import ParquetFile
 from drift_exporter.sources.position import Guard
 from drift_exporter.sources.rotation import is_compressed
-from drift_exporter.sources.text import TextFile
+
+Locate = Callable[[int], tuple[str, int]]
 
 _PREFIX = "object-"
 _MAGIC = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst"}
@@ -73,8 +75,12 @@ class ObjectCopy:
         if self._reader is None:
             self._reader = self.file.read(self.chunk_size, final=True, memory=memory)
         chunk = next(self._reader, None)
+        return None if chunk is None else replace(chunk, locate=self._locate(chunk.locate))
+
+    def _locate(self, own: Locate | None) -> Locate:
+        """From a place in a chunk to the object; ``own`` leads to one in the copy, where they differ."""
         url = self.stored.url
-        return None if chunk is None else replace(chunk, locate=lambda offset: (url, offset))
+        return lambda offset: (url, offset if own is None else own(offset)[1])
 
     def rewind(self) -> None:
         """Go back to what was accepted last."""
@@ -89,7 +95,7 @@ class ObjectCopy:
 
     def named(self, reason: str) -> str:
         """What is wrong with the copy, said of the object."""
-        return reason.removeprefix(f"{self.path}: ").replace(str(self.path), self.stored.url)
+        return self.file.named(reason).replace(str(self.path), self.stored.url)
 
     def mark(self, *, finished: bool) -> Mark:
         """What there is to remember."""
@@ -110,14 +116,14 @@ def open_copy(  # noqa: PLR0913  # what an object is, and how it is read
 
     Whether it is compressed is told by its content: a server may pack or unpack what it sends.
     """
+    with path.open("rb") as content:
+        begin = content.read(4)
+    suffix = next((suffix for magic, suffix in _MAGIC.items() if begin.startswith(magic)), "")
+    path = path.rename(path.with_name(path.name + suffix)) if suffix else path
     if kind == "parquet":
-        file: KnownFile = ParquetFile(str(path), (0, 0), guard=guard)
+        file: KnownFile = ParquetFile(str(path), (0, 0), guard=guard, folder=path.parent)
     else:
-        with path.open("rb") as content:
-            begin = content.read(4)
-        suffix = next((suffix for magic, suffix in _MAGIC.items() if begin.startswith(magic)), "")
-        path = path.rename(path.with_name(path.name + suffix)) if suffix else path
-        file = TextFile(str(path), (0, 0), kind, line_limit, guard=guard)
+        file = open_text(str(path), (0, 0), kind, line_limit, guard)
     size = path.stat().st_size if stored.size is None else stored.size
     return ObjectCopy(stored, size, path, file, chunk_size)
 

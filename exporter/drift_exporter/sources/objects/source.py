@@ -268,8 +268,7 @@ class ObjectSource:
         try:
             chunk = copy.next(self._memory)
         except CorruptArchiveError as error:
-            reason = f"compressed data is damaged or ends too early ({error}); what came before it is counted"
-            self._queue.give_up(copy.stored, reason)
+            self._queue.give_up(copy.stored, error.told())
         except (OSError, duckdb.Error) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 # Of the copy, not of the object.
