@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CHUNK = 16 << 20
+CHUNK = 24 << 20
 """Bytes of messages that are put together at the most: two such chunks are held at a time."""
+
+_FIRST = 2 << 20
+"""Bytes that are put together where nothing else is there to be counted."""
 
 _TURN = 2.0
 """Seconds after which others have their turn."""
@@ -216,9 +219,13 @@ class KafkaSource:
         """Have a batch to hand on; False where there is none now. Begins to collect the one after it."""
         since = time.monotonic()
         while not self._queue:
-            if self._ahead is None and not first and not intake.full and not self.settings.final:
-                return False
-            batch = intake.collect(self._size, stop) if self._ahead is None else self._finish(self._ahead)
+            if self._ahead is None:
+                if intake.finished or not (first or intake.full or self.settings.final):
+                    return False
+                # Nothing is counted meanwhile: no more than lets it begin.
+                batch = intake.collect(min(self._size, _FIRST), stop)
+            else:
+                batch = self._finish(self._ahead)
             if batch is not None:
                 self._queue.append(batch)
             elif stop() or not self._waits_for_the_end(intake, since):
@@ -241,7 +248,7 @@ class KafkaSource:
         self._again = self._aside = False
         self._current = batch
         yield batch.chunk("kafka://" + ",".join(self.settings.topics))
-        if self._again and len(batch.starts) > 1:
+        if self._again and len(batch.offsets) > 1:
             self._queue.popleft()
             self._queue.extendleft(reversed(batch.halves()))
             intake.give_back(batch)
