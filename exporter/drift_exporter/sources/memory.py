@@ -3,8 +3,9 @@
 import mmap
 import os
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
+
+_LEAST_MAP = 1 << 20
 
 
 class MemoryFile:
@@ -12,7 +13,7 @@ class MemoryFile:
 
     One is reused for chunk after chunk, and mapped: a chunk of a log gets here from the page cache with a
     single copy. Bytes beyond ``size`` do not exist; touching them through an old view would end the process,
-    so a view is good only until the next ``fill`` or ``write``.
+    so a view is good only until the content is replaced.
     """
 
     def __init__(self) -> None:
@@ -24,6 +25,7 @@ class MemoryFile:
             self._descriptor, self.path = tempfile.mkstemp(prefix="drift-exporter-chunk-")
             self._unlink = True
         self.size = 0
+        self._length = 0
         self._map: mmap.mmap | None = None
 
     def fill(self, descriptor: int, offset: int, length: int) -> int:
@@ -31,12 +33,7 @@ class MemoryFile:
         if length <= 0:
             self.cut(0)
             return 0
-        os.ftruncate(self._descriptor, length)
-        if self._map is None or len(self._map) < length:
-            if self._map is not None:
-                self._map.close()
-            self._map = mmap.mmap(self._descriptor, length)
-        with memoryview(self._map) as view, view[:length] as target:
+        with memoryview(self._lengthen(length)) as view, view[:length] as target:
             got = 0
             while got < length:
                 with target[got:] as rest:
@@ -47,18 +44,27 @@ class MemoryFile:
         self.cut(got)
         return got
 
-    def load(self, parts: Sequence[bytes]) -> None:
-        """Replace the content by these parts, one after the other, to be looked into like what is filled."""
-        self.write(*parts)
-        if self.size and (self._map is None or len(self._map) < self.size):
-            if self._map is not None:
-                self._map.close()
-            self._map = mmap.mmap(self._descriptor, self.size)
+    def empty(self) -> None:
+        """Have no content, to be appended to; the memory stays."""
+        self.size = 0
+
+    def append(self, part: bytes) -> None:
+        """Add to the content. After the last part and before the file is read, ``cut`` it to its size."""
+        if not part:
+            # There may be no map yet, and none of nothing.
+            return
+        end = self.size + len(part)
+        target = self._map
+        mapped = 0 if target is None else len(target)
+        if target is None or end > min(mapped, self._length):
+            target = self._lengthen(mapped if end <= mapped else max(end, 2 * mapped, _LEAST_MAP))
+        target[self.size : end] = part
+        self.size = end
 
     def cut(self, size: int) -> None:
         """Shorten the content to ``size`` bytes."""
         os.ftruncate(self._descriptor, size)
-        self.size = size
+        self.size = self._length = size
 
     def find_last_newline(self) -> int:
         """Position after the last newline, 0 where there is none."""
@@ -99,6 +105,16 @@ class MemoryFile:
                 offset += written
                 view = view[written:]
         self.cut(offset)
+
+    def _lengthen(self, length: int) -> mmap.mmap:
+        """Have room for ``length`` bytes (at least one), all of it mapped."""
+        os.ftruncate(self._descriptor, length)
+        self._length = length
+        if self._map is None or len(self._map) < length:
+            if self._map is not None:
+                self._map.close()
+            self._map = mmap.mmap(self._descriptor, length)
+        return self._map
 
     def close(self) -> None:
         """Give the memory back. More than once is once."""

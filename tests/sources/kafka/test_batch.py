@@ -4,8 +4,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from drift_exporter.sources.kafka.batch import Batch, Key, Messages, join, make_batch, straighten
+from drift_exporter.sources.kafka.batch import Batch, Key, Messages, make_batch, straighten
 from drift_exporter.sources.kafka.payload import plain
+from drift_exporter.sources.kafka.pile import Pile
 from drift_exporter.sources.memory import MemoryFile
 
 KEYS: list[Key] = [("a", 0), ("a", 1), ("b", 0)]
@@ -112,11 +113,18 @@ def rejected(batch: Batch) -> list[tuple[bytes, tuple[str, int]]]:
     return [(one.raw, batch.locate(one.offset)) for one in batch.rejections]
 
 
+def joined(*batches: Batch, memory: MemoryFile) -> Batch:
+    pile = Pile(memory)
+    for batch in batches:
+        pile.add(batch)
+    return pile.batch()
+
+
 def test_batches_are_joined_halved_and_rid_of_partitions_with_every_place_kept() -> None:
     memory = MemoryFile()
     first = make((0, 1, b"bad"), (1, 5, b'{"n":1}'), (0, 2, b'{"n":2}'))
     second = make((1, 6, b"bad"), (2, 9, b'{"n":3}'), (1, 7, b"x" * 200), (1, 8, b'{"n":4}'))
-    whole = join([first, second], memory)
+    whole = joined(first, second, memory=memory)
     assert whole.chunk("kafka://a,b").content == first.text + second.text
     everything = [
         (b'{"n":1}', ("kafka://a/1", 5)),
@@ -140,6 +148,28 @@ def test_batches_are_joined_halved_and_rid_of_partitions_with_every_place_kept()
     assert {("a", 0): 3, ("b", 0): 10} == kept.ends
     nothing = whole.without(KEYS)
     assert (b"", {}, ()) == (nothing.text, nothing.ends, nothing.rejections)
+    memory.close()
+
+
+def test_a_pile_drops_partitions_and_goes_on() -> None:
+    memory = MemoryFile()
+    pile = Pile(memory)
+    pile.drop({("a", 0)})
+    assert not pile
+    pile.add(make((0, 1, b'{"n":1}\n{"n":2}'), (1, 5, b"bad"), (1, 6, b'{"n":3}')))
+    pile.drop({("a", 0)})
+    pile.add(make((2, 9, b'{"n":4}\n{"n":5}'), (2, 10, b"bad"), (2, 11, b'{"n":6}')))
+    whole = pile.batch()
+    assert [
+        (b'{"n":3}', ("kafka://a/1", 6)),
+        (b'{"n":4}', ("kafka://b/0", 9)),
+        (b'{"n":5}', ("kafka://b/0", 9)),
+        (b'{"n":6}', ("kafka://b/0", 11)),
+    ] == places(whole)
+    assert [(b"bad", ("kafka://a/1", 5)), (b"bad", ("kafka://b/0", 10))] == rejected(whole)
+    assert {("a", 1): 7, ("b", 0): 12} == whole.ends
+    left, right = whole.halves()
+    assert places(whole) == places(left) + places(right)
     memory.close()
 
 

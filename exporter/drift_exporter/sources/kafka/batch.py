@@ -1,9 +1,11 @@
 """Messages of Kafka put together as one chunk of NDJSON, each of which can be found again in it."""
 
 import json
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import repeat
+from operator import contains
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,19 +70,20 @@ class Messages:
 
 @dataclass(frozen=True)
 class Batch:
-    """Messages as text, a line or more each: where each begins, and its partition and offset.
+    """Messages as text, a line or more each, with the partition and offset of each message.
 
     The text is ``data``, or is in ``memory``. ``ends`` are the next offsets of partitions after this batch;
-    ``rejections`` name places in the text.
+    ``lines`` says how many lines messages have, where not each has one; ``rejections`` name places in the
+    text.
     """
 
     keys: Sequence[Key]
     data: bytes
-    starts: Integers
     partitions: Integers
     offsets: Integers
     ends: Mapping[Key, int]
     lost: Mapping[Key, int]
+    lines: Integers | None = None
     rejections: tuple[Rejection, ...] = ()
     memory: MemoryFile | None = None
 
@@ -94,6 +97,13 @@ class Batch:
         """The text; a copy where it is in a file in memory."""
         return self.data if self.memory is None else self.memory.content()
 
+    @cached_property
+    def starts(self) -> Integers:
+        """Where in the text each message begins; seldom asked for, and only while there is the text."""
+        ends = np.flatnonzero(np.frombuffer(self.text, dtype=np.uint8) == NEWLINE)
+        begins = np.concatenate(([0], ends + 1))[:-1]
+        return begins if self.lines is None else begins[np.cumsum(self.lines) - self.lines]
+
     def chunk(self, path: str) -> Chunk:
         """The chunk to hand on."""
         return Chunk(
@@ -104,7 +114,7 @@ class Batch:
             memory=self.memory,
             size=self.size,
             rejections=self.rejections,
-            divisible=len(self.starts) > 1,
+            divisible=len(self.offsets) > 1,
             locate=self.locate,
         )
 
@@ -115,7 +125,7 @@ class Batch:
 
     def halves(self) -> tuple["Batch", "Batch"]:
         """The batch as two, for those that hold more than one message."""
-        middle = len(self.starts) // 2
+        middle = len(self.offsets) // 2
         cut, text = int(self.starts[middle]), self.text
         first = self._part(slice(0, middle), text[:cut], 0)
         second = self._part(slice(middle, None), text[cut:], cut)
@@ -142,11 +152,11 @@ class Batch:
         return Batch(
             self.keys,
             b"".join(pieces),
-            starts,
             self.partitions[kept],
             self.offsets[kept],
             {key: end for key, end in self.ends.items() if key not in keys},
             {key: lost for key, lost in self.lost.items() if key not in keys},
+            None if self.lines is None else self.lines[kept],
             tuple(rejections),
         )
 
@@ -159,9 +169,9 @@ class Batch:
         return replace(
             self,
             data=text,
-            starts=self.starts[which] - cut,
             partitions=self.partitions[which],
             offsets=self.offsets[which],
+            lines=None if self.lines is None else self.lines[which],
             rejections=rejections,
             memory=None,
         )
@@ -178,12 +188,13 @@ def make_batch(messages: Messages, lines: Lines, line_limit: int) -> Batch:
         kept = [index for index, value in enumerate(messages.values) if value]
         partitions, offsets = partitions[kept], offsets[kept]
     texts, faults = lines(contents)
-    data = _lines_of(texts)
-    if np.count_nonzero(np.frombuffer(data, dtype=np.uint8) == NEWLINE) != len(texts):
+    counts = None
+    if any(map(contains, texts, repeat(NEWLINE))):
         # Messages that end in a newline, hold several records, or one over several lines.
-        texts = [straighten(text) if b"\n" in text else text for text in texts]
-        data = _lines_of(texts)
-    starts = _starts(texts, 1)
+        texts = [straighten(text) if NEWLINE in text else text for text in texts]
+        counts = np.array([text.count(b"\n") + 1 for text in texts], dtype=np.int64)
+    data = b"\n".join([*texts, b""]) if texts else b""
+    starts = _starts(texts, 1) if faults else _none()
     rejections = [
         Rejection(
             "",
@@ -197,33 +208,7 @@ def make_batch(messages: Messages, lines: Lines, line_limit: int) -> Batch:
     ]
     data, too_long = reject_long_lines("", 0, data, line_limit)
     rejected = (*rejections, *too_long)
-    return Batch(messages.keys, data, starts, partitions, offsets, ends, messages.lost, rejected)
-
-
-def join(batches: Sequence[Batch], memory: MemoryFile) -> Batch:
-    """One batch of several (at least one) that follow each other, its text in ``memory``."""
-    cuts = _starts([batch.data for batch in batches])
-    memory.load([batch.data for batch in batches])
-    lost: Counter[Key] = Counter()
-    ends: dict[Key, int] = {}
-    for batch in batches:
-        lost.update(batch.lost)
-        ends.update(batch.ends)
-    return Batch(
-        batches[0].keys,
-        b"",
-        np.concatenate([batch.starts + cut for batch, cut in zip(batches, cuts, strict=True)]),
-        np.concatenate([batch.partitions for batch in batches]),
-        np.concatenate([batch.offsets for batch in batches]),
-        ends,
-        lost,
-        tuple(
-            replace(rejection, offset=rejection.offset + int(cut))
-            for batch, cut in zip(batches, cuts, strict=True)
-            for rejection in batch.rejections
-        ),
-        memory,
-    )
+    return Batch(messages.keys, data, partitions, offsets, ends, messages.lost, counts, rejected)
 
 
 def straighten(text: bytes) -> bytes:
@@ -247,11 +232,6 @@ def _is_json(text: bytes) -> bool:
 
 def _is_object(line: bytes) -> bool:
     return line.lstrip()[:1] == b"{" and _is_json(line)
-
-
-def _lines_of(texts: Sequence[bytes]) -> bytes:
-    """Each text with a newline after it."""
-    return b"\n".join([*texts, b""]) if texts else b""
 
 
 def _starts(pieces: Sequence[bytes], between: int = 0) -> Integers:

@@ -3,19 +3,20 @@
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Protocol, cast
 
 import numpy as np
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError, KafkaException, Message, TopicPartition
 
-from drift_exporter.sources.kafka.batch import Key, Messages, place_name
+from drift_exporter.sources.kafka.batch import Integers, Key, Messages, place_name
 from drift_exporter.sources.kafka.client import TIMEOUT, connect, partition_of, words_of
 from drift_exporter.sources.kafka.settings import KafkaSettings, TopicFacts
 from drift_exporter.sources.kafka.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
-LOT = 500
+LOT = 1000
 """Messages that are asked for at a time: few enough to be found in the processor's cache again."""
 
 
@@ -182,7 +183,7 @@ class Collector:
             # So a partition's number is its number.
             for number in range(len(self.keys), int(partitions.max()) + 1):
                 self._number((topic, number))
-        offsets = np.fromiter(cast("Iterator[int]", map(Message.offset, lot)), np.int64, count)
+        offsets = offsets_of(lot, partitions)
         return Messages(self.keys, list(map(Message.value, lot)), partitions, offsets, ends)
 
     def _number(self, key: Key) -> int:
@@ -253,3 +254,19 @@ class Collector:
         self.consumer.incremental_assign([partition_of(key, offset)])
         if self.held:
             self.resume([key])
+
+
+def offsets_of(lot: Sequence[Message], partitions: Integers) -> Integers:
+    """The offset of each message of at least one; those of a partition come in a row, and grow.
+
+    Where the first and the last of a row are as far apart as it is long, none is missing between them.
+    """
+    edges = [0, *(np.flatnonzero(partitions[1:] != partitions[:-1]) + 1).tolist(), len(lot)]
+    rows = []
+    for start, end in pairwise(edges):
+        first, last = (cast("int", lot[index].offset()) for index in (start, end - 1))
+        if last - first == end - start - 1:
+            rows.append(np.arange(first, last + 1, dtype=np.int64))
+        else:
+            rows.append(np.array([message.offset() for message in lot[start:end]], dtype=np.int64))
+    return np.concatenate(rows)

@@ -5,8 +5,9 @@ from collections import deque
 from collections.abc import Callable, Collection
 
 from drift_exporter.errors import SourceError
-from drift_exporter.sources.kafka.batch import Batch, Key, Lines, Messages, join, make_batch
+from drift_exporter.sources.kafka.batch import Batch, Key, Lines, Messages, make_batch
 from drift_exporter.sources.kafka.collector import Collector
+from drift_exporter.sources.kafka.pile import Pile
 from drift_exporter.sources.memory import MemoryFile
 
 _WAIT, _NO_WAIT, _LONGEST = 0.1, 0.02, 1.0
@@ -42,6 +43,13 @@ class Intake:
             self.broken = True
             raise
 
+    @property
+    def finished(self) -> bool:
+        """Whether all that is read once was collected."""
+        collector = self.collector
+        ended = collector.assigned and not collector.unfinished
+        return collector.settings.final and ended and not self._unread
+
     def drop(self, keys: Collection[Key]) -> None:
         """Drop the messages of partitions that wait to be read."""
         self._unread = deque(messages.without(keys) for messages in self._unread)
@@ -60,38 +68,41 @@ class Intake:
 
     def _collect(self, size: int, halted: Callable[[], bool]) -> Batch | None:
         end = time.monotonic() + _LONGEST
-        batches: list[Batch] = []
-        collected, wait = 0, _WAIT
+        memory = self._memory()
+        pile = Pile(memory)
+        wait = _NO_WAIT if self.collector.settings.final else _WAIT
         self.collector.commit(self.collector.holder.durable(), wait=False)
         while not halted():
             messages = self.collector.take(wait)
             if self.collector.gone:
-                batches = [batch.without(self.collector.gone) for batch in batches]
+                pile.drop(self.collector.gone)
                 self.drop(self.collector.gone)
                 self.collector.gone.clear()
             if messages:
                 self._unread.append(messages)
-            before = len(batches)
-            self._read(batches)
-            collected += sum(batch.size for batch in batches[before:])
+            self._read(pile)
             wait = _NO_WAIT
-            if self._unread or self.collector.drained or collected >= size or time.monotonic() > end:
+            if self._unread or self.collector.drained or memory.size >= size or time.monotonic() > end:
                 break
-        self.full = collected >= size
+        self.full = memory.size >= size
         self.collector.note_ends()
         # Where messages cannot be read, the group must go on hearing from us.
         self.collector.hold(held=bool(self._unread))
-        if not batches:
+        if not pile:
+            self._free.append(memory)
             return None
-        if not self._free:
-            self._free.append(MemoryFile())
-            self._memories.append(self._free[-1])
-        return join(batches, self._free.pop())
+        return pile.batch()
 
-    def _read(self, batches: list[Batch]) -> None:
+    def _memory(self) -> MemoryFile:
+        if not self._free:
+            self._memories.append(MemoryFile())
+            return self._memories[-1]
+        return self._free.pop()
+
+    def _read(self, pile: Pile) -> None:
         try:
             while self._unread:
-                batches.append(make_batch(self._unread[0], self._lines, self._line_limit))
+                pile.add(make_batch(self._unread[0], self._lines, self._line_limit))
                 self._unread.popleft()
         except SourceError as error:
             self.problem = str(error)

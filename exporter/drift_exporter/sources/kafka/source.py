@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CHUNK = 16 << 20
+CHUNK = 24 << 20
 """Bytes of messages that are put together at the most: two such chunks are held at a time."""
 
 _FIRST = 1 << 20
-"""Bytes of the first chunk of a backlog, which is waited for; each one after it is twice as large."""
+"""Bytes that are put together where nothing else is there to be counted; those after it grow."""
 
 _TURN = 2.0
 """Seconds after which others have their turn."""
@@ -220,10 +220,12 @@ class KafkaSource:
         """Have a batch to hand on; False where there is none now. Begins to collect the one after it."""
         since = time.monotonic()
         while not self._queue:
-            if self._ahead is None and not first and not intake.full and not self.settings.final:
-                return False
             if self._ahead is None:
-                batch = intake.collect(self._wanted(full=intake.full), stop)
+                if intake.finished or not (first or intake.full or self.settings.final):
+                    return False
+                # Nothing is counted meanwhile: no more than lets it begin.
+                self._reach = min(self._size, _FIRST)
+                batch = intake.collect(self._reach, stop)
             else:
                 batch = self._finish(self._ahead)
             if batch is not None:
@@ -231,16 +233,13 @@ class KafkaSource:
             elif stop() or not self._waits_for_the_end(intake, since):
                 return False
         if intake.full and self._ahead is None and len(self._queue) == 1:
-            size, ending = self._wanted(full=True), self._ending
+            # Counting never waits for a batch that takes much longer than the one in hand.
+            self._reach = min(2 * self._reach, self._size)
+            size, ending = self._reach, self._ending
             self._ahead = Ahead(
                 lambda: intake.collect(size, lambda: stop() or ending.is_set()), self._requests
             )
         return True
-
-    def _wanted(self, *, full: bool) -> int:
-        """Bytes of the next batch: counting begins soon, and never waits for one that takes longer."""
-        self._reach = min(2 * self._reach, CHUNK) if full else _FIRST
-        return min(self._reach, self._size)
 
     def _hand_on(self, intake: "Intake") -> Generator[Chunk, None, int]:
         """Hand on the first batch; returns the number of chunks."""
@@ -253,7 +252,7 @@ class KafkaSource:
         self._again = self._aside = False
         self._current = batch
         yield batch.chunk("kafka://" + ",".join(self.settings.topics))
-        if self._again and len(batch.starts) > 1:
+        if self._again and len(batch.offsets) > 1:
             self._queue.popleft()
             self._queue.extendleft(reversed(batch.halves()))
             intake.give_back(batch)

@@ -22,10 +22,13 @@ class Whole(Collector):
         """The next messages, as many as there are within ``wait`` seconds."""
         if not self.assigned:
             self._assign()
-        messages = super().take(wait)
+        return super().take(wait)
+
+    def note_ends(self) -> None:
+        """Take note of where partitions end, and which of them were read that far."""
+        super().note_ends()
         if self.unfinished:
             self._note_finished()
-        return messages
 
     def ended(self, key: Key) -> None:
         """Take note of that a partition was read to its end, as it is now."""
