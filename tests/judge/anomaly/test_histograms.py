@@ -6,7 +6,7 @@ from support.detectors import numbers
 
 
 @pytest.mark.parametrize(
-    "parameters", [{}, {"n_bins": 25, "alpha": 0.3, "tol": 0.1}, {"n_bins": 2, "tol": 0.99}]
+    "parameters", [{}, {"n_bins": 25, "alpha": 0.3, "tol": 0.1}, {"n_bins": 3, "tol": 0.99}]
 )
 def test_scores_are_those_of_pyod(parameters: dict[str, float]) -> None:
     from pyod.models.hbos import HBOS  # noqa: PLC0415 - heavy
