@@ -21,7 +21,7 @@ _STEPS: FloatArray = np.linspace(-_REACH, _REACH, _POINTS)
 _WEIGHTS: FloatArray = np.exp(-np.square(_STEPS) / 2) / np.exp(-np.square(_STEPS) / 2).sum()
 _MOST = 0.999
 MARGIN = 1.3
-"""P-values are taken larger by this factor: shares of windows have longer tails than the beta distribution."""
+"""P-values are taken larger by this factor: shares have longer tails than the beta distribution."""
 
 
 def anomaly_confidence(anomalies: int, scored: int, seconds: float, model: AnomalyModel) -> float | None:
