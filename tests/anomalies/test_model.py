@@ -15,7 +15,7 @@ from drift_exporter.reference.model import FloatArray
 from drift_exporter.runtime import ModelRuntime
 from drift_exporter.snapshot import ANOMALY_BOUNDS
 from drift_exporter.state.store import Store
-from support.anomalies import Odd, found_in, rows, windows_of
+from support.anomalies import FIELDS, Odd, found_in, rows, windows_of
 from support.records import NOW
 from support.states import run
 
@@ -223,6 +223,19 @@ def test_records_that_come_twice_are_scored_once(tmp_path: Path) -> None:
     model.close()
     assert 100 == version.anomalies[0].scored
     assert "id-2-99" in {one.id for one in version.anomalies[0].records}
+
+
+def test_in_a_log_that_models_share_only_own_records_are_scored(tmp_path: Path) -> None:
+    setup = Odd(tmp_path, examples=2)
+    setup.options["fields"] = {**FIELDS, "model": "model"}
+    setup.write()
+    names = ["other", "fraud", "fraud", None]
+    records = [one | {"model": names[i % 4]} for i, one in enumerate(rows(400, 2, odd=[101, 202, 300]))]
+    setup.log({"no": "time", "model": "fraud"}, *records)
+    found = found_in(setup.evaluated())["ecod"]
+    assert 200 == found.scored
+    assert ["id-2-202", "id-2-101"] == [one.id for one in found.records]
+    assert [None, "trace-2-101"] == [one.trace_id for one in found.records]
 
 
 def test_a_failing_detector_is_told_and_stops_nothing(

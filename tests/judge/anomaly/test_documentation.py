@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from drift_exporter.judge.anomaly import fit, model, overdispersion, percentiles
+from drift_exporter.judge.anomaly import confidence, fit, model, overdispersion, percentiles
 from drift_exporter.judge.anomaly.registry import detector_names
 from drift_exporter.reference.sample import LEARNED_ROWS
 
@@ -20,6 +20,7 @@ def test_the_constants_are_those_of_the_code() -> None:
     assert f"up to {LEARNED_ROWS:,}" in TEXT
     assert f"batches of {model.BATCH:,}" in TEXT
     assert 5 == fit.FOLDS
+    assert f"{confidence.MARGIN} times as large" in TEXT
     assert f"both say of {fit.ALIGNED:,} of the same rows" in TEXT
     assert f"the largest {100 * percentiles.TAIL:.0f} %" in TEXT
     assert f"{overdispersion.DOUBT} of its standard deviations" in TEXT

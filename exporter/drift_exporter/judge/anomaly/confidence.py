@@ -20,6 +20,8 @@ _POINTS = 801
 _STEPS: FloatArray = np.linspace(-_REACH, _REACH, _POINTS)
 _WEIGHTS: FloatArray = np.exp(-np.square(_STEPS) / 2) / np.exp(-np.square(_STEPS) / 2).sum()
 _MOST = 0.999
+MARGIN = 1.3
+"""P-values are taken larger by this factor: shares have longer tails than the beta distribution."""
 
 
 def anomaly_confidence(anomalies: int, scored: int, seconds: float, model: AnomalyModel) -> float | None:
@@ -36,7 +38,8 @@ def anomaly_confidence(anomalies: int, scored: int, seconds: float, model: Anoma
     # Where all is as usual shares have that correlation. Shares that are that much larger throughout vary
     # by the square of it more, which is more than a binomial share of that size does.
     correlation = varies * (1 + settings.tolerance)
-    return share_confidence(anomalies, scored, tolerated, min(correlation, _MOST))
+    more = 1.0 - share_confidence(anomalies, scored, tolerated, min(correlation, _MOST))
+    return max(0.0, 1.0 - MARGIN * more)
 
 
 def share_confidence(anomalies: int, scored: int, tolerated: float, correlation: float) -> float:
