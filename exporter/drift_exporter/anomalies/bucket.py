@@ -11,6 +11,7 @@ import numpy as np
 
 from drift_exporter.config.anomaly import BURST
 from drift_exporter.reference.model import IntArray
+from drift_exporter.window.sample import NO_LIMIT, smallest
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,7 @@ def choose(bucket: Bucket, rate: int, seconds: IntArray, keys: IntArray) -> tupl
     if taken is None:
         return np.arange(len(seconds)), after
     tick = np.repeat(np.arange(len(ticks)), counts)
-    full = (taken < counts)[tick]
-    scarce = np.flatnonzero(full)
-    order = scarce[np.lexsort((keys[scarce], tick[scarce]))]
-    of = tick[order]
-    rank = np.arange(len(of)) - np.searchsorted(of, of)
-    chosen = np.concatenate([np.flatnonzero(~full), order[rank < taken[of]]])
+    chosen = smallest(keys, tick, np.full(len(ticks), NO_LIMIT), taken)
     return np.sort(chosen), after
 
 

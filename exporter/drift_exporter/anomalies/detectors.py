@@ -10,11 +10,9 @@ from drift_exporter.config.anomaly import Anomaly
 from drift_exporter.judge.anomaly.model import AnomalyModel
 from drift_exporter.reference.model import IntArray
 from drift_exporter.snapshot import Exemplar
+from drift_exporter.state.rows import ANOMALIES
 from drift_exporter.window.ring import Ring
 from drift_exporter.window.slices import Window
-
-PREFIX = "anomaly-"
-"""How the fingerprints of what is counted of anomalies begin."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Detector:
     @property
     def fingerprint(self) -> str:
         """What is counted under the same fingerprint adds up."""
-        return f"{PREFIX}{self.name}-{self.model.fingerprint}"
+        return f"{ANOMALIES}{self.name}-{self.model.fingerprint}"
 
 
 @dataclass

@@ -61,7 +61,8 @@ class Examples:
         for one in found:
             by_span.setdefault(one.time // SPAN * SPAN, []).append(one)
         for start, new in by_span.items():
-            both = sorted((*self.spans.get(start, ()), *new), key=_order)
+            # Of equal ones the first to come stays, whatever came with it.
+            both = sorted((*self.spans.get(start, ()), *new), key=lambda one: -one.percentile)
             self.spans[start] = tuple(both[: self.size])
 
     def evict(self, watermark: int) -> None:
@@ -70,15 +71,11 @@ class Examples:
             del self.spans[start]
 
     def shown(self, watermark: int) -> Sequence[Example]:
-        """The most anomalous ones of the last day, most anomalous first."""
+        """The most anomalous ones of the last day, most anomalous first, of equal ones the newest."""
         every = [one for own in self.spans.values() for one in own if one.time > watermark - REACH]
-        return sorted(every, key=_order)[: self.size]
+        return sorted(every, key=lambda one: (-one.percentile, -one.time))[: self.size]
 
     def _least(self, start: int) -> float:
         """A percentile that is too small to be kept of a span."""
         known = self.spans.get(start, ())
         return known[-1].percentile if len(known) >= self.size else -1.0
-
-
-def _order(example: Example) -> tuple[float, int]:
-    return -example.percentile, -example.time

@@ -16,9 +16,11 @@ from drift_exporter.anomalies.drafts import Draft, draft, named
 from drift_exporter.anomalies.parts import Place, Scored, Stretch, Texts
 from drift_exporter.anomalies.scoring import scored_in
 from drift_exporter.config.anomaly import BURST
+from drift_exporter.config.checks import suggest
 from drift_exporter.config.schema import Model
 from drift_exporter.count.layout import Layout
 from drift_exporter.decode.plan import Plan
+from drift_exporter.errors import ConfigurationError
 from drift_exporter.judge.anomaly.model import AnomalyModel
 from drift_exporter.window.sample import keys_of
 from drift_exporter.window.slices import Window
@@ -33,12 +35,17 @@ class ModelAnomalies:
     """Scores a model's records. ``prepare`` changes nothing, ``take`` does."""
 
     def __init__(self, model: Model, levels: tuple[Window, ...], models: Models) -> None:
-        """``levels`` are the windows, in the order of ``make_levels``."""
+        """``levels`` are the windows, in the order of ``make_levels``.
+
+        Raises ConfigurationError where a value is to be shown of a column that a detector does not see.
+        """
         self.model, self.levels = model, levels
         self.detectors = {
             version: tuple(Detector(*pair) for pair in zip(model.detectors, fitted, strict=True))
             for version, fitted in models.items()
         }
+        for detector in (one for own in self.detectors.values() for one in own):
+            _check_shown(model.name, detector)
         self.tallied: dict[Place, Tallied] = {}
         self.buckets = {section.detector: full_bucket(section.rate) for section in model.detectors}
         self.problems: dict[Place, str] = {}
@@ -134,3 +141,13 @@ class ModelAnomalies:
     def _known(self, place: Place, detector: Detector) -> Tallied:
         known = self.tallied.get(place)
         return begin(detector, self.levels) if known is None else known
+
+
+def _check_shown(model: str, detector: Detector) -> None:
+    show, columns = detector.section.show, [column.name for column in detector.model.columns]
+    for name in () if isinstance(show, str) else show:
+        if name not in columns:
+            raise ConfigurationError(
+                f"model {model!r}: anomaly.show has {name!r}, which the detector {detector.name} does not "
+                f"see; {suggest(name, columns)}"
+            )

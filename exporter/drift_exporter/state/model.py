@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from drift_exporter.anomalies.detectors import PREFIX as ANOMALIES
 from drift_exporter.anomalies.saved import (
     anomalies_forgotten,
     anomalies_restored,
@@ -21,7 +20,6 @@ from drift_exporter.ingest import ModelIngest
 from drift_exporter.join.merge import Merge
 from drift_exporter.judge.persistence import History
 from drift_exporter.outcomes.saved import (
-    PREFIX,
     labelled_saved,
     outcome_counters,
     outcomes_forgotten,
@@ -37,6 +35,7 @@ from drift_exporter.state.rows import (
     ModelState,
     SavedSample,
     SavedSlice,
+    by_bins,
 )
 from drift_exporter.streams.saved import KEY, from_saved, to_saved
 from drift_exporter.window.ids import NEVER, Block
@@ -44,9 +43,6 @@ from drift_exporter.window.ring import Ring, Slice
 from drift_exporter.window.totals import Totals
 
 log = logging.getLogger(__name__)
-
-PREFIXES = (PREFIX, ANOMALIES)
-"""How the fingerprints of what is not counted by a reference's bins begin."""
 
 
 def counters_of(ingest: ModelIngest) -> Document:
@@ -162,7 +158,7 @@ def restore(ingest: ModelIngest, state: ModelState) -> None:
         for version, window, step, confidences in counters.history:
             ingest.history.note(version, window, step, confidences)
         counts = {(part.version, part.fingerprint): part.counts for part in state.counts}
-        before = {part.version for part in state.counts if not part.fingerprint.startswith(PREFIXES)}
+        before = {part.version for part in state.counts if by_bins(part.fingerprint)}
         for version, traffic in state.versions.items():
             layout = ingest.layout(version)
             size, sums_size = (0, 0) if layout is None else (layout.size, layout.sums_size)

@@ -14,6 +14,9 @@ from drift_exporter.window.sample import Sample
 Document = Mapping[str, Any]
 """A JSON object."""
 
+OUTCOMES, ANOMALIES = "outcomes-", "anomaly-"
+"""How the fingerprints begin of what is counted by other than a reference's bins."""
+
 _LABELS = "/labels"
 """What no model's own name ends with."""
 
@@ -34,6 +37,11 @@ def owner_of(name: str) -> str:
 def is_model(name: str) -> bool:
     """Whether a name in the state is that of a model, not of something that is kept beside."""
     return name != INFRASTRUCTURE and owner_of(name) == name
+
+
+def by_bins(fingerprint: str) -> bool:
+    """Whether what is counted under a fingerprint is by the bins of a reference."""
+    return not fingerprint.startswith((OUTCOMES, ANOMALIES))
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def test_records_with_what_makes_them_odd() -> None:
         *("2025-12-31 23:59 UTC", "> 99.99 %", "order 17", "4bf92f3577b34da6a3ce929d0e0e4736"),
         *("amount", " = ", "9999", " 75.0 %, ", "country", " 25.0 %"),
         *("2025-12-31 23:00 UTC", "99.75 %", "-", "-", "-"),
-    ] == words[start : start + 14]
+    ] == words[start : start + 15]
 
 
 def test_no_columns_for_ids_and_traces_where_there_are_none() -> None:
