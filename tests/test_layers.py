@@ -47,6 +47,10 @@ def test_no_module_imports_one_that_stands_later(part: str) -> None:
             "drift_exporter.serve",
             {"tqdm", "zstandard", "pyarrow", "requests", "fastavro", *ANALYTICS},
         ),
+        (
+            "drift_exporter.infrastructure.setting_up",
+            {"cmdstanpy", "uvicorn", *ANALYTICS},
+        ),
     ],
 )
 def test_imports_are_light(module: str, heavy: set[str]) -> None:

@@ -358,3 +358,23 @@ def _same(one: Infrastructure, other: Infrastructure) -> None:
             np.testing.assert_array_equal(
                 first.tail(first.size, first.newest), second.tail(second.size, second.newest)
             )
+
+
+def test_a_young_signal_has_a_band_after_an_hour() -> None:
+    clock = Clock()
+    times = np.arange(NOW + MINUTE, NOW + 6 * HOUR, MINUTE)
+    values = np.random.default_rng(0).normal(10, 1, len(times))
+    memory = Recorded({"a": (times, values)})
+    followed = follow(section("http://localhost", [{"name": "a", "query": "a"}]), clock, client=memory)
+    first = None
+    for minute in range(0, 90, 5):
+        look(followed, clock, NOW + minute * MINUTE)
+        found = standing(followed, "a")
+        if found.expected is not None:
+            first = first or minute
+            assert found.lower is not None
+            assert found.upper is not None
+            assert found.lower < 10 < found.upper
+
+    assert first is not None
+    assert 60 <= first <= 75

@@ -10,6 +10,7 @@ from drift_exporter.infrastructure.book import Book, Key
 from drift_exporter.infrastructure.fits import Task
 from drift_exporter.infrastructure.fitting import Fitter, Learnt
 from drift_exporter.infrastructure.followed import Fit, Followed
+from drift_exporter.reference.model import FloatArray
 
 log = logging.getLogger(__name__)
 
@@ -37,16 +38,13 @@ class Learning:
             due = min(followed.due, now + self.book.config.refit_of(forecast))
             if forecast.method == "none" or key in self._pending or now < due:
                 continue
-            history = followed.history
-            values = history.tail(history.size, history.newest)
-            if np.count_nonzero(np.isfinite(values)) < _FEWEST:
+            times, values = _known(followed)
+            if len(times) < _FEWEST:
                 continue
-            times = history.times(np.arange(history.newest - history.size + 1, history.newest + 1))
-            first = int(np.flatnonzero(np.isfinite(values))[0])
             until = now + max(2 * self.book.config.refit_of(forecast), _BEYOND)
             self._pending.add(key)
             step = self.book.shape.step
-            self.fitter.fit(key, Task(forecast, times[first:], values[first:], step, until))
+            self.fitter.fit(key, Task(forecast, times, values, step, until))
 
     def take(self, news: list[Learnt], now: float) -> Iterator[Key]:
         """Judge by what was learnt from now on; gives the keys of series of which something was."""
@@ -78,3 +76,13 @@ class Learning:
             self._said.pop(key, None)
         else:
             self._said[key] = problem
+
+
+def _known(followed: Followed) -> tuple[FloatArray, FloatArray]:
+    """Times and values (n,) to learn from: the history, or as long as it is short what is recent."""
+    found = []
+    for grid in (followed.history, followed.recent):
+        values = grid.tail(grid.size, grid.newest)
+        places = np.flatnonzero(np.isfinite(values))
+        found.append((grid.times(places + grid.newest - grid.size + 1), values[places]))
+    return max(found, key=lambda one: len(one[0]))
