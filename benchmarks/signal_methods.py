@@ -43,9 +43,9 @@ def seasonal(times: FloatArray, values: FloatArray, count: int, step: float) -> 
 
 
 def prophet(times: FloatArray, values: FloatArray, count: int, step: float) -> FloatArray:
-    """Scores (n - count,) by ``prophet``, learnt anew every day (or 250 values) from four weeks."""
+    """Scores (n - count,) by ``prophet``, learnt anew every day (or 1,000 values) from four weeks."""
     found = np.full(len(values), np.nan)
-    for start, end in runs(count, times, max(DAY, 250 * step)):
+    for start, end in runs(count, times, max(DAY, 1000 * step)):
         known = past(times, values, start, max(4 * WEEK, 1000 * step))
         fit = fit_prophet(*known, {}, until=times[end - 1], step=step)
         if fit is not None:

@@ -1,7 +1,8 @@
 """How well bands find incidents of metric series, how often they are wrong, and what they cost.
 
 ``make bench-detection`` writes the results to signals.json beside this file and the tables into
-docs/statistics.md. ``--only clean`` (injected, real, cost) does a part and keeps the others.
+docs/statistics.md. ``--only clean`` (injected, real, cost) does a part and keeps the others, ``--methods
+seasonal,prophet`` asks these methods and keeps what the others said.
 """
 
 import argparse
@@ -9,7 +10,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,9 +114,9 @@ def summary(tally: Tally) -> dict[str, Any]:
     }
 
 
-def of_cases(cases: Iterable[Case]) -> dict[str, dict[str, Any]]:
+def of_cases(cases: Iterable[Case], methods: Sequence[str]) -> dict[str, dict[str, Any]]:
     """What each method says of all cases."""
-    tallies = {name: Tally() for name in METHODS}
+    tallies = {name: Tally() for name in methods}
     for case in cases:
         for name, tally in tallies.items():
             judge(name, case, tally)
@@ -123,13 +124,17 @@ def of_cases(cases: Iterable[Case]) -> dict[str, dict[str, Any]]:
     return {name: summary(tally) for name, tally in tallies.items()}
 
 
-def false_events(kind: str) -> dict[str, dict[str, float]]:
+def false_events(kind: str, methods: Sequence[str]) -> dict[str, dict[str, float]]:
     """Events a week of a clean kind of signal, by method, at five minutes, and of ours at one minute."""
     found: dict[str, dict[str, float]] = {}
-    for name, (score, decide) in METHODS.items():
+    for name in methods:
+        score, decide = METHODS[name]
         weeks = SEEDS.get(name, 2)
         counts = [len(events(decide(_scored(score, clean(kind, seed))))) for seed in range(weeks)]
         found[name] = {"weeks": weeks, "mean": float(np.mean(counts)), "most": max(counts)}
+    print(f"judged {kind}", file=sys.stderr, flush=True)
+    if "seasonal" not in methods:
+        return found
     score, weeks = METHODS["seasonal"][0], SEEDS["seasonal"]
     scores = [_scored(score, clean(kind, seed, step=60.0)) for seed in range(weeks)]
     counts = [len(events(confirmed(one))) for one in scores]
@@ -169,23 +174,35 @@ def cost() -> dict[str, float]:
     }
 
 
+def merged(known: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """What was found, and of what was not asked for what is known."""
+    both = {**known, **found}
+    return {
+        key: merged(known[key], value) if isinstance(value, Mapping) and key in known else value
+        for key, value in both.items()
+    }
+
+
 def main() -> int:
     """Run it all, or a part."""
     parts = {
-        "clean": lambda: {kind: false_events(kind) for kind in CLEAN},
-        "injected": lambda: of_cases(injected(name, seed) for name in INJECTED for seed in range(2)),
-        "real": lambda: {case.name: of_cases([case]) for case in real()},
+        "clean": lambda: {kind: false_events(kind, methods) for kind in CLEAN},
+        "injected": lambda: of_cases((injected(n, seed) for n in INJECTED for seed in range(2)), methods),
+        "real": lambda: {case.name: of_cases([case], methods) for case in real()},
         "cost": cost,
     }
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", choices=parts, help="do this part alone")
-    only = parser.parse_args().only
+    parser.add_argument("--methods", default=",".join(METHODS), help="which to ask, by commas", metavar="M")
+    arguments = parser.parse_args()
+    only = arguments.only
+    methods = [name for name in METHODS if name in arguments.methods]
     for part in [only] if only else parts:
         found = parts[part]()
         results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-        results[part] = found
+        results[part] = merged(results.get(part, {}), found)
         RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     if set(results) >= set(parts):
         insert(DOCS, results)

@@ -72,7 +72,7 @@ def test_what_is_confirmed_depends_on_the_past_alone(scores: list[float]) -> Non
     assert whole == [bool(confirmed(array(*scores[: n + 1]))[-1]) for n in range(len(scores))]
 
 
-def test_a_band_leaves_out_so_few_values_that_two_of_them_are_rarer_than_once_a_week() -> None:
-    assert pytest.approx(0.5) == outside_share(60) * WEEK / 60 / 2
-    assert pytest.approx(0.5) == outside_share(300) * WEEK / 300 / 2
+def test_a_band_leaves_out_so_few_values_that_two_of_them_are_had_once_a_week() -> None:
+    assert pytest.approx(1) == outside_share(60) * WEEK / 60 / 2
+    assert pytest.approx(1) == outside_share(300) * WEEK / 300 / 2
     assert 0.004 == outside_share(86400)

@@ -23,7 +23,7 @@ AT_ONCE = 2.0
 ``AT_ONCE`` half-widths away."""
 
 WEEK = 7 * 86400.0
-_EVENTS = 0.5
+_EVENTS = 1.0
 _LARGEST_SHARE = 0.004
 
 
@@ -40,7 +40,7 @@ def outside_share(step: float) -> float:
     """Share of values, both sides together, that a band may leave out of a signal read each ``step`` s.
 
     An event takes at least ``NEEDED`` values outside of the band, so whatever their dependence there are at
-    most share * values / ``NEEDED`` events to be expected (linearity of expectation): half a one in a week.
+    most share * values / ``NEEDED`` events to be expected (linearity of expectation): one in a week.
     """
     return min(_LARGEST_SHARE, _EVENTS * NEEDED * step / WEEK)
 
