@@ -161,12 +161,13 @@ def _aligned(scores: FloatArray, before: FloatArray, after: FloatArray) -> Float
     """Scores (n,) of one detector on the scale of another, by what both (k,) say of the same rows.
 
     Detectors of fewer rows have sparser neighbours, other histograms and other forests: equal quantiles are
-    taken as equal, and beyond the largest both go on as they rise to it from the median.
+    taken as equal, and beyond the largest both go on as they rise to it from the median, or at most
+    twice or half as steeply: a detector to which all that it knows is alike says nothing of slopes.
     """
     before, after = np.sort(before), np.sort(after)
     middle, last = len(before) // 2, len(before) - 1
     rise = before[last] - before[middle]
-    slope = (after[last] - after[middle]) / rise if rise > 0 else 1.0
+    slope = float(np.clip((after[last] - after[middle]) / rise, 0.5, 2.0)) if rise > 0 else 1.0
     beyond = np.maximum(scores - before[last], 0.0) * slope
     found: FloatArray = np.interp(scores, before, after) + beyond
     return found
