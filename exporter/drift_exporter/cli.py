@@ -85,6 +85,13 @@ def build_parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--web.enable-lifecycle", dest="lifecycle", action="store_true", help="allow POST /-/reload"
     )
+    serve.add_argument(
+        "--web.config.file",
+        dest="web",
+        type=Path,
+        metavar="FILE",
+        help="TLS and basic authentication, as other exporters have them",
+    )
     _add_shard(serve, "read only the files of the I-th of N shards, such as 1/4")
     serve.set_defaults(run=_serve)
 
@@ -185,6 +192,7 @@ def _serve(options: argparse.Namespace) -> int:
         int(port),
         lifecycle=options.lifecycle,
         shard=options.shard,
+        web=options.web,
     )
 
 

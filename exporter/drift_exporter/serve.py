@@ -20,13 +20,15 @@ from drift_exporter.errors import ConfigurationError, DriftExporterError, StateE
 from drift_exporter.expose.app import create_app
 from drift_exporter.expose.render import Rendered, render
 from drift_exporter.reader import Reader
-from drift_exporter.receive.endpoint import Intake, make_endpoint
+from drift_exporter.receive.endpoint import Intake, asks_for_token, make_endpoint
 from drift_exporter.runtime import ModelRuntime, take_snapshot
 from drift_exporter.setting_up import make_model
 from drift_exporter.snapshot import Snapshot
 from drift_exporter.sources.listing import Shard
 from drift_exporter.sources.push.source import PushSource
 from drift_exporter.state.store import Store
+from drift_exporter.web.file import WebFile
+from drift_exporter.web.guard import guard
 
 log = logging.getLogger(__name__)
 
@@ -235,8 +237,17 @@ def config_of_shard(config: Config, shard: Shard) -> Config:
     )
 
 
-def serve(config_path: Path, host: str, port: int, *, lifecycle: bool, shard: Shard | None = None) -> int:
-    """Serve until SIGINT or SIGTERM; returns the exit status."""
+def serve(  # noqa: PLR0913  # what the command line has
+    config_path: Path,
+    host: str,
+    port: int,
+    *,
+    lifecycle: bool,
+    shard: Shard | None = None,
+    web: Path | None = None,
+) -> int:
+    """Serve until SIGINT or SIGTERM; returns the exit status. ``web`` is the file of --web.config.file."""
+    file = None if web is None else WebFile(web)
     exporter = Exporter(config_path, shard=shard)
     app = create_app(
         current=exporter.current,
@@ -245,6 +256,8 @@ def serve(config_path: Path, host: str, port: int, *, lifecycle: bool, shard: Sh
         reload=exporter.reload if lifecycle else None,
         predictions=make_endpoint(exporter.intake),
     )
+    if file is not None:
+        app = guard(app, file, lambda path: asks_for_token(exporter.intake, path))
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -257,11 +270,15 @@ def serve(config_path: Path, host: str, port: int, *, lifecycle: bool, shard: Sh
             lifespan="off",
         )
     )
+    secure = file is not None and file.context is not None
+    if file is not None and secure:
+        server.config.load()
+        server.config.ssl = file.context
     listening = listen(server.config)
     with _signals(exporter, server):
         exporter.start()
         try:
-            log.info("listening on %s", _address(host, port))
+            log.info("listening on %s", _address(host, port, secure=secure))
             asyncio.run(server.serve(sockets=[listening]))
         finally:
             exporter.stop()
@@ -313,5 +330,6 @@ def _signals(exporter: Exporter, server: uvicorn.Server) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _address(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def _address(host: str, port: int, *, secure: bool) -> str:
+    scheme = "https" if secure else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

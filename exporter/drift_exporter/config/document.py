@@ -25,8 +25,11 @@ _MOST_VALUES = 200_000
 _DEEPEST = 12
 
 
-def read_document(text: str) -> Document:
-    """Read YAML text. Never raises: everything that is wrong becomes a problem."""
+def read_document(text: str, wanted: str = "models") -> Document:
+    """Read YAML text. Never raises: everything that is wrong becomes a problem.
+
+    ``wanted`` is a key that the reader of a message may begin with.
+    """
     wrong: Problem | None = None
     node = None
     try:
@@ -40,7 +43,7 @@ def read_document(text: str) -> Document:
     except RecursionError:
         wrong = Problem(1, "", "nested too deeply; a configuration has few levels")
     if node is None or (isinstance(node, yaml.ScalarNode) and node.tag == _PREFIX + "null"):
-        return Document(None, [wrong or Problem(1, "", "the file is empty; it must hold at least models")])
+        return Document(None, [wrong or Problem(1, "", f"the file is empty; it must hold at least {wanted}")])
     document = Document({}, [])
     document.lines[()] = 1
     try:
@@ -51,7 +54,7 @@ def read_document(text: str) -> Document:
         return replace(document, data=data)
     if not document.problems:
         held = "a list" if isinstance(data, list) else "a single value"
-        text = f"the file holds {held}; it must hold keys and values, such as models:"
+        text = f"the file holds {held}; it must hold keys and values, such as {wanted}:"
         document.problems.append(Problem(1, "", text))
     return replace(document, data=None)
 

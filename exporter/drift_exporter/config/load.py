@@ -31,7 +31,7 @@ def load_config(path: Path | str) -> Config:
 def load_with_positions(path: Path | str) -> tuple[Config, Document]:
     """Read a configuration file, and keep where its values stand."""
     path = Path(path)
-    document = read_document(_read_text(path))
+    document = read_document(read_text(path))
     if document.data is None:
         raise configuration_error(path, document.problems)
     problems = list(document.problems)
@@ -57,7 +57,8 @@ def configuration_error(path: Path, problems: list[Problem]) -> ConfigurationErr
     return ConfigurationError("\n".join(problem.render(str(path)) for problem in ordered))
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a file with configuration; raises ConfigurationError where there is none."""
     try:
         with path.open("rb") as file:
             raw = file.read(MOST_BYTES + 1)

@@ -14,14 +14,19 @@ from drift_exporter.config.schema import UNSUPPORTED, Config
 from drift_exporter.config.sources import SOURCE_TYPES, source_tag
 
 
-def problems_of(error: ValidationError, document: Document) -> list[Problem]:
-    """One problem for each finding, leaving out those at places that already have one."""
+def problems_of(
+    error: ValidationError, document: Document, schema: type[BaseModel] = Config
+) -> list[Problem]:
+    """One problem for each finding, leaving out those at places that already have one.
+
+    ``schema`` is what the document was validated by.
+    """
     found = []
     for detail in error.errors(include_url=False):
         path: KeyPath = tuple(part for part in detail["loc"] if not _is_marker(part))
         if _is_consequence(detail, path, document) or _is_faulty(path, document):
             continue
-        for at, text in _texts(detail, path, document):
+        for at, text in _texts(detail, path, document, schema):
             shown = _existing(at, document) if detail["type"] != "missing" else at
             found.append(Problem(document.line(at), show_path(shown), text))
     return found
@@ -56,20 +61,22 @@ def _existing(path: KeyPath, document: Document) -> KeyPath:
     return path
 
 
-def _texts(detail: ErrorDetails, path: KeyPath, document: Document) -> Iterator[tuple[KeyPath, str]]:
+def _texts(
+    detail: ErrorDetails, path: KeyPath, document: Document, schema: type[BaseModel]
+) -> Iterator[tuple[KeyPath, str]]:
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
     if kind == REFUSED:
         for relative, text in context["parts"]:
             yield (*path, *relative), text
     elif kind == "missing":
-        yield path, f"is missing; add it ({description(detail['loc'])})"
+        yield path, f"is missing; add it ({description(detail['loc'], schema)})"
     elif kind == "extra_forbidden":
-        yield path, f"unknown key; {suggest(str(path[-1]), keys_at(detail['loc'][:-1]))}"
+        yield path, f"unknown key; {suggest(str(path[-1]), keys_at(detail['loc'][:-1], schema))}"
     elif kind == "literal_error":
         known = str(context["expected"]).replace(" or ", ", ").replace("'", "")
         yield path, f"{_said(path, value, document)} is not known here; one of: {known}"
     else:
-        keys = keys_at(detail["loc"]) if kind == "model_type" else []
+        keys = keys_at(detail["loc"], schema) if kind == "model_type" else []
         yield path, f"{_said(path, value, document)} {_plain(kind, path, context, document, keys)}"
 
 
@@ -116,18 +123,18 @@ def _plain(
     return f"{wrong}; {right}"
 
 
-def keys_at(path: KeyPath) -> list[str]:
+def keys_at(path: KeyPath, schema: type[BaseModel] = Config) -> list[str]:
     """Keys to write at a place of the configuration; empty where the names are the user's own.
 
     The path may hold the tags of unions, and means all forms of one where it does not.
     """
-    found = [key for section in _sections(Config, path) for key in section.model_fields]
+    found = [key for section in _sections(schema, path) for key in section.model_fields]
     return [key for key in dict.fromkeys(found) if key not in UNSUPPORTED]
 
 
-def description(path: KeyPath) -> str:
+def description(path: KeyPath, schema: type[BaseModel] = Config) -> str:
     """What the schema says of the key at a place."""
-    fields = (section.model_fields.get(str(path[-1])) for section in _sections(Config, path[:-1]))
+    fields = (section.model_fields.get(str(path[-1])) for section in _sections(schema, path[:-1]))
     return next((field.description for field in fields if field is not None and field.description), "a value")
 
 

@@ -77,6 +77,14 @@ def make_endpoint(find: Callable[[str], Intake | None]) -> Endpoint:
     return endpoint
 
 
+def asks_for_token(find: Callable[[str], Intake | None], path: str) -> bool:
+    """Whether what is sent to a path needs a token of its own."""
+    try:
+        return _find(find, path, "POST").token_file is not None
+    except Refusal:
+        return False
+
+
 def description() -> bytes:
     """What this API takes and answers, as OpenAPI."""
     return resources.files(__package__).joinpath("openapi.yaml").read_bytes()

@@ -1,0 +1,1 @@
+"""Who may connect, and how: the file of ``--web.config.file`` in use."""
