@@ -39,9 +39,11 @@ bench: install  ## speed, as ratios in one run
 	$(BIN)/python benchmarks/push.py
 	$(BIN)/python benchmarks/judging.py
 	$(BIN)/python benchmarks/label_join.py
+	$(BIN)/python benchmarks/anomaly_ingestion.py
 
-bench-detection: install  ## false alarms, shifts found and cost, beside Evidently, NannyML and alibi-detect
+bench-detection: install  ## false alarms, shifts and anomalies found, and cost, beside other programs
 	$(BIN)/python benchmarks/detection
+	$(BIN)/python benchmarks/anomalies.py --write
 	$(BIN)/python benchmarks/signals.py
 
 dashboards: install  ## regenerate dashboards/json

@@ -332,7 +332,7 @@ def test_exemplars_are_the_newest_of_their_bucket(tmp_path: Path) -> None:
     model.close()
 
     assert version.latency is not None
-    assert {0: ("t1", 0.001, NOW + 1), 8: ("t2", 0.3, NOW + 2)} == {
+    assert {0: ("t1", 0.001, NOW + 1), 8: ("t2", 0.3, NOW + 2), 16: ("5", 1e6, NOW + 4)} == {
         bucket: (one.trace_id, one.value, one.timestamp) for bucket, one in version.latency.exemplars.items()
     }
 

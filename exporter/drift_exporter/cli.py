@@ -48,8 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _set_up_process() -> None:
     """Settings that libraries read when they are loaded, unless the environment has them already."""
-    # There is no linear algebra here, for which its threads would wait and burn time.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # There is hardly any linear algebra here, for which its threads would wait and burn time; nor shall
+    # detectors of anomalies take more than one.
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
     # What DuckDB gives back after one chunk it takes again for the next: getting fresh pages from the system
     # each time costs more than a tenth of the reading.
     os.environ.setdefault("DUCKDB_JE_MALLOC_CONF", "dirty_decay_ms:30000,muzzy_decay_ms:30000")

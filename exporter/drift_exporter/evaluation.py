@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from drift_exporter.anomalies.judging import CapturedAnomalies, capture_anomalies, judge_anomalies
 from drift_exporter.comparison import Choice, current_reference, reference_for
 from drift_exporter.config.references import RollingReference, VersionReference
 from drift_exporter.config.values import format_duration
@@ -56,8 +57,10 @@ class Durations:
 
 Sums = Mapping[str, tuple[tuple[WindowSum, Choice], ...]]
 
-Captured = tuple[ModelSnapshot, Sums, Mapping[str, CapturedOutcomes]]
-"""A model without its windows; by version the windows' sums, each with its reference; and its outcomes.
+Captured = tuple[
+    ModelSnapshot, Sums, Mapping[str, CapturedOutcomes], Mapping[str, tuple[CapturedAnomalies, ...]]
+]
+"""A model without its windows; by version its windows' sums, each with its reference, outcomes, anomalies.
 
 All are copies of one moment.
 """
@@ -65,11 +68,12 @@ All are copies of one moment.
 
 def judge_model(ingest: ModelIngest, captured: Captured) -> ModelSnapshot:
     """Judge a model as of its newest record."""
-    traffic, sums, outcomes = captured
+    traffic, sums, outcomes, anomalies = captured
     versions = tuple(
         replace(
             version,
             outcomes=_outcomes(ingest, version, outcomes),
+            anomalies=judge_anomalies(anomalies.get(version.version, ()), ingest.model.drift.minimum_records),
             windows=tuple(
                 _judge(ingest, version.version, *window) for window in sums.get(version.version, ())
             ),
@@ -132,6 +136,7 @@ def capture(ingest: ModelIngest, durations: Durations) -> Captured:
             for name, windows in sums.items()
         }
         model = ingest.model
+        anomalies = {} if ingest.anomalies is None else capture_anomalies(ingest.anomalies, watermark)
         traffic = ModelSnapshot(
             name=model.name,
             task=model.task,
@@ -139,13 +144,16 @@ def capture(ingest: ModelIngest, durations: Durations) -> Captured:
             team=model.team,
             reference=_reference_text(ingest),
             versions=tuple(
-                _version(ingest, name, totals, current_reference(ingest, name, sums))
+                replace(
+                    _version(ingest, name, totals, current_reference(ingest, name, sums)),
+                    anomalies=tuple(one.snapshot for one in anomalies.get(name, ())),
+                )
                 for name, totals in ingest.totals.items()
             ),
             invalid=dict(ingest.invalid),
             late={reason: ingest.late[reason] for reason in LATE_REASONS},
             dropped_series={},
-            problem=None,
+            problem=None if ingest.anomalies is None else ingest.anomalies.problem,
             duplicates=None if ingest.ids is None else ingest.duplicates,
             forgotten_ids=None if ingest.ids is None else ingest.ids.forgotten,
             interval_methods=model.drift.intervals,
@@ -153,7 +161,7 @@ def capture(ingest: ModelIngest, durations: Durations) -> Captured:
             evaluation_duration=durations.histogram(),
         )
         outcomes = {} if ingest.outcomes is None else capture_outcomes(ingest.outcomes, watermark)
-        return traffic, compared, outcomes
+        return traffic, compared, outcomes, anomalies
 
 
 def _reference_text(ingest: ModelIngest) -> str:

@@ -9,18 +9,21 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import duckdb
 import numpy as np
 
+from drift_exporter.anomalies.model import ModelAnomalies, Models
+from drift_exporter.anomalies.parts import Scored, Stretch
 from drift_exporter.budget import divide
 from drift_exporter.config.schema import Config, Model
 from drift_exporter.config.sources import pattern_of
 from drift_exporter.count.counting import GroupCounts, count_columns
 from drift_exporter.count.layout import Layout, make_layout
 from drift_exporter.decode.formats import make_decoder
-from drift_exporter.decode.plan import CODE_OTHER, Plan
-from drift_exporter.decode.records import Bounds, Decoder, Records
+from drift_exporter.decode.plan import CODE_OTHER, FieldPath, Plan
+from drift_exporter.decode.records import Bounds, Decoder, Records, Text
 from drift_exporter.errors import ChunkTooLargeError, ConfigurationError
 from drift_exporter.join.run import Fetch
 from drift_exporter.judge.estimation.dle import ErrorModel
@@ -58,7 +61,8 @@ class _Counted:
     """What the records of a chunk add up to: traffic, and by version numbers of slices and counts in them.
 
     ``streams`` is what is known of the streams afterwards, ``drawn`` are records that are kept, by version.
-    ``outcomes`` are predictions, counted by class and score, that may wait for labels.
+    ``outcomes`` are predictions, counted by class and score, that may wait for labels. ``anomalies`` is how
+    odd records are.
     """
 
     assignment: Assignment
@@ -67,6 +71,7 @@ class _Counted:
     streams: Advanced
     drawn: Sequence[tuple[str, Sequence[Drawn]]]
     outcomes: Prepared | None
+    anomalies: Scored | None
 
 
 class ModelIngest:
@@ -81,10 +86,12 @@ class ModelIngest:
         *,
         fetch: Fetch = nothing_saved,
         errors: Mapping[str | None, ErrorModel] | None = None,
+        anomalies: Models | None = None,
     ) -> None:
         """``references`` by version; the one under None serves every version. ``fetch`` reads what waits.
 
-        ``errors`` are models of a regression's errors, by the version of the reference.
+        ``errors`` are models of a regression's errors, by the version of the reference; ``anomalies`` are
+        fitted detectors, likewise.
         """
         self.model = model
         self.references = references
@@ -121,6 +128,7 @@ class ModelIngest:
         self.labels_behind = False
         self._plan_versions(tuple(version for version in references if version is not None))
         self.outcomes = self._make_outcomes()
+        self.anomalies = ModelAnomalies(model, self.levels, anomalies) if anomalies else None
 
     def _make_outcomes(self) -> ModelOutcomes | None:
         if not counts_outcomes(self.model, list(self.references.values())):
@@ -163,6 +171,8 @@ class ModelIngest:
             self.streams.adopt(old.streams)
             if self.outcomes is not None and old.outcomes is not None:
                 self.outcomes.adopt(old.outcomes)
+            if self.anomalies is not None and old.anomalies is not None:
+                self.anomalies.adopt(old.anomalies)
             if self.ids is not None and old.ids is not None:
                 self.ids.restore(old.ids.blocks, old.ids.newest, old.ids.forgotten)
             self.strangers = old.strangers
@@ -284,8 +294,13 @@ class ModelIngest:
         assignment = assign(times, self.watermark, horizon, self.levels)
         names, version = versions_of(records, self.plan.versions)
         traffic = count_traffic(records, times, (names, version), horizon=horizon, score=self._score)
+
+        def texts(path: FieldPath, rows: Sequence[int]) -> Sequence[Text]:
+            return self._decoder.texts(chunk, rows, records, path)
+
         if self.plan.trace_id is not None:
-            traffic = with_exemplars(traffic, self._decoder, chunk, records, (times, version))
+            traces = partial(texts, self.plan.trace_id)
+            traffic = with_exemplars(traffic, records, (times, version), traces)
         counts = [
             (name, count)
             for index, name in enumerate(names)
@@ -296,7 +311,12 @@ class ModelIngest:
         outcomes = None
         if self.outcomes is not None:
             outcomes = self.outcomes.prepare(records, times, (names, version), self.watermark, horizon)
-        return _Counted(assignment, traffic, counts, streams, drawn, outcomes)
+        anomalies = None
+        if self.anomalies is not None:
+            both = names, version
+            stretch = Stretch(records, times, assignment, both, self.records, self.watermark, horizon)
+            anomalies = self.anomalies.prepare(stretch, self.layout, self.plan, texts)
+        return _Counted(assignment, traffic, counts, streams, drawn, outcomes, anomalies)
 
     def _drawn(
         self, records: Records, assignment: Assignment, names: Sequence[str], version: IntArray
@@ -440,6 +460,8 @@ class ModelIngest:
                 self.rings[name].keep(*one, self.kept)
         if self.outcomes is not None and counted.outcomes is not None:
             self.outcomes.take(counted.outcomes.parts, joined)
+        if self.anomalies is not None and counted.anomalies is not None:
+            self.anomalies.take(counted.anomalies)
         if assignment.watermark > (_NEVER if self.watermark is None else self.watermark):
             self.watermark = assignment.watermark
         self._evict()
@@ -451,6 +473,8 @@ class ModelIngest:
                 ring.evict(self.watermark)
             if self.outcomes is not None:
                 self.outcomes.evict(self.watermark)
+            if self.anomalies is not None:
+                self.anomalies.evict(self.watermark)
 
     def _add_traffic(self, part: Traffic) -> None:
         totals = self.totals.get(part.version)

@@ -113,6 +113,7 @@ def make_plan(
         latency_scale=1.0 if fields.latency is None else fields.latency.scale,
         trace_id=_optional(fields.trace_id),
         id=_optional(fields.id) if told_by_id else None,
+        shown_id=_optional(fields.id) if model.anomaly else None,
         versions=tuple(versions),
         model=_optional(fields.model),
         models=() if fields.model is None else tuple(dict.fromkeys((model.name, *names))),

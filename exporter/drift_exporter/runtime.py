@@ -381,11 +381,11 @@ class ModelRuntime:
             self.save()
 
     def _capture(self) -> Captured:
-        traffic, sums, outcomes = capture(self.ingest, self.evaluations)
+        traffic, sums, outcomes, anomalies = capture(self.ingest, self.evaluations)
         traffic = replace(traffic, dropped_series={SERIES_LIMIT: self.dropped_series})
         if self.saved is not None:
             traffic = replace(traffic, checkpoint=Checkpoint(self.saved, self.saves.histogram()))
-        return traffic, sums, outcomes
+        return traffic, sums, outcomes, anomalies
 
     def _say_unsaved(self, problem: str | None) -> None:
         if problem != self._unsaved:

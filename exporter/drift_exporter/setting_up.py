@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from drift_exporter.anomaly_models import load_anomalies
 from drift_exporter.config.references import learned_file, learns_bins
 from drift_exporter.config.schema import Config, Model
 from drift_exporter.config.sources import Source as SourceSection
@@ -45,7 +46,13 @@ def make_model(  # noqa: PLR0913  # all that differs between serve, its shards, 
         kept = store or scratch
         fetch = nothing_saved if kept is None else kept.fetcher(model.name)
         ingest = ModelIngest(
-            model, config, references, clock, fetch=fetch, errors=load_error_models(model, references)
+            model,
+            config,
+            references,
+            clock,
+            fetch=fetch,
+            errors=load_error_models(model, references),
+            anomalies=load_anomalies(model, references),
         )
     except ConfigurationError as error:
         if learned is None or not references:

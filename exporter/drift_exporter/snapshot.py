@@ -28,17 +28,24 @@ DELAY_BOUNDS = (
 )
 """Inclusive upper bounds in seconds of the label delay's buckets: a minute to thirty days."""
 
+ANOMALY_BOUNDS = (0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9999, 1.0)
+"""Inclusive upper bounds of the anomaly score's buckets: percentiles of the reference."""
+
 SERIES_LIMIT = "limit"
 """Why series may be left out: there would be more than ``limits.series``."""
 
 
 @dataclass(frozen=True)
 class Exemplar:
-    """A trace seen in a bucket: its id, the observed value and its time (seconds since the epoch)."""
+    """A trace seen in a bucket: its id, the observed value and its time (seconds since the epoch).
+
+    ``label`` says what ``trace_id`` holds: a trace's id, or the record's (``id``) where it has no trace.
+    """
 
     trace_id: str
     value: float
     timestamp: float
+    label: str = "trace_id"
 
 
 @dataclass(frozen=True)
@@ -260,6 +267,75 @@ class LabelsSnapshot:
 
 
 @dataclass(frozen=True)
+class AnomalyWindow:
+    """Scored records of one window. ``start`` and ``end`` are event times in seconds since the epoch.
+
+    ``counts`` (len(ANOMALY_BOUNDS) + 1,) are by bucket of their percentile; ``anomalies`` of the ``scored``
+    ones are odd, ``skipped`` more were not scored. ``ratio`` and ``confidence`` (that it is above what is
+    tolerated) are None where too few were scored.
+    """
+
+    name: str
+    start: float
+    end: float
+    scored: int
+    skipped: int
+    anomalies: int
+    counts: IntArray
+    ratio: float | None = None
+    confidence: float | None = None
+
+
+@dataclass(frozen=True)
+class OddColumn:
+    """A column of a record, its share of what makes it odd, and its value where that may be shown."""
+
+    kind: Kind
+    name: str
+    share: float
+    value: str | None = None
+
+
+@dataclass(frozen=True)
+class AnomalousRecord:
+    """A record: its event time (seconds since the epoch), its percentile, and its odd columns, oddest first.
+
+    ``id`` and ``trace_id`` are None where it has none.
+    """
+
+    time: float
+    percentile: float
+    columns: tuple[OddColumn, ...]
+    id: str | None
+    trace_id: str | None
+
+
+@dataclass(frozen=True)
+class AnomalySnapshot:
+    """What one detector found in a version's records.
+
+    ``scores`` are percentiles of the reference; they, ``anomalies`` and ``skipped`` (records that were not
+    scored) count since the beginning. Of records like the reference's the share ``expected`` are anomalies;
+    ``tolerated`` is the largest share that is no reason to worry. ``records`` are the most anomalous ones of
+    the last day, most anomalous first.
+    """
+
+    detector: str
+    expected: float
+    tolerated: float
+    scores: Histogram
+    anomalies: int
+    skipped: int
+    windows: tuple[AnomalyWindow, ...]
+    records: tuple[AnomalousRecord, ...]
+
+    @property
+    def scored(self) -> int:
+        """Number of records that were scored, since the beginning."""
+        return int(self.scores.counts.sum())
+
+
+@dataclass(frozen=True)
 class VersionSnapshot:
     """One version of a model. ``absent`` says why there is no reference now, as that of a window does."""
 
@@ -275,6 +351,7 @@ class VersionSnapshot:
     streams: tuple[StreamSnapshot, ...] = ()
     absent: str | None = None
     outcomes: OutcomesSnapshot | None = None
+    anomalies: tuple[AnomalySnapshot, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -349,11 +426,15 @@ class Snapshot:
 
 
 __all__ = [
+    "ANOMALY_BOUNDS",
     "CHECKPOINT_BOUNDS",
     "CONFIDENCE_BOUNDS",
     "EVALUATION_BOUNDS",
     "LATENCY_BOUNDS",
     "SERIES_LIMIT",
+    "AnomalousRecord",
+    "AnomalySnapshot",
+    "AnomalyWindow",
     "Checkpoint",
     "ColumnDrift",
     "ColumnShare",
@@ -368,6 +449,7 @@ __all__ = [
     "LabelsSnapshot",
     "ModelSnapshot",
     "MultivariateDrift",
+    "OddColumn",
     "OutcomeCount",
     "OutcomesSnapshot",
     "PerformanceWindow",

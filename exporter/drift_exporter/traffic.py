@@ -1,6 +1,6 @@
 """Traffic of the records of one chunk, by version: how many, errors, latency, confidence, exemplars."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -8,10 +8,9 @@ import numpy as np
 from drift_exporter.count.binner import Binner
 from drift_exporter.count.counting import histogram_by
 from drift_exporter.decode.plan import CODE_FIRST, UNVERSIONED
-from drift_exporter.decode.records import Decoder, Records
+from drift_exporter.decode.records import Records, Text
 from drift_exporter.reference.model import IntArray
 from drift_exporter.snapshot import CONFIDENCE_BOUNDS, LATENCY_BOUNDS, Exemplar
-from drift_exporter.sources.chunk import Chunk
 from drift_exporter.window.slices import MICROSECONDS
 
 OTHER_VERSION = "other"
@@ -100,14 +99,14 @@ def count_traffic(
 
 def with_exemplars(
     traffic: Sequence[Traffic],
-    decoder: Decoder,
-    chunk: Chunk,
     records: Records,
     arrays: tuple[IntArray, IntArray],
+    traces: Callable[[Sequence[int]], Sequence[Text]],
 ) -> list[Traffic]:
     """Traffic with the last record with a latency and a trace in each bucket of latency.
 
-    ``arrays`` are the records' times (microseconds) and the numbers of their versions (rows,).
+    ``arrays`` are the records' times (microseconds) and the numbers of their versions (rows,); ``traces``
+    looks up the traces of some of them.
     """
     times, version = arrays
     if records.latency is None:
@@ -121,9 +120,9 @@ def with_exemplars(
     last[place] = rows
     place_of = {int(last[place]): int(place) for place in np.flatnonzero(last >= 0)}
     found: list[dict[int, Exemplar]] = [{} for _ in traffic]
-    for trace in decoder.traces(chunk, list(place_of), records):
+    for trace in traces(list(place_of)):
         number, bucket_of_trace = divmod(place_of[trace.row], _LATENCY.bins)
         found[number][bucket_of_trace] = Exemplar(
-            trace.trace_id, float(records.latency[trace.row]), float(times[trace.row]) / MICROSECONDS
+            trace.text, float(records.latency[trace.row]), float(times[trace.row]) / MICROSECONDS
         )
     return [replace(one, exemplars=exemplars) for one, exemplars in zip(traffic, found, strict=True)]

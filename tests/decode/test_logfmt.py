@@ -258,5 +258,5 @@ def test_versions_and_traces(decoder: LogfmtDecoder) -> None:
     assert ("v3", "v2") == decoder.unknown(chunk, PLAN.version_names)
     records = decoder.decode(chunk)
     assert [(0, "x"), (1, "y z"), (3, "w")] == [
-        (trace.row, trace.trace_id) for trace in decoder.traces(chunk, [0, 1, 2, 3], records)
+        (trace.row, trace.text) for trace in decoder.texts(chunk, [0, 1, 2, 3], records, ("t",))
     ]

@@ -367,10 +367,10 @@ def test_traces_of_accepted_rows(path: tuple[str, ...]) -> None:
     data = one("t0") + b"junk\n\n" + one(5) + one("") + one("t3") + b'{"ts":null}\n' + one("t4")
     chunk = Chunk("log", "ndjson", 10, data, size=len(data))
     records = decoder.decode(chunk)
-    found = decoder.traces(chunk, [0, 1, 2, 3, 4], records)
+    found = decoder.texts(chunk, [0, 1, 2, 3, 4], records, path)
     decoder.close()
 
-    assert [(0, "t0"), (3, "t3"), (4, "t4")] == [(trace.row, trace.trace_id) for trace in found]
+    assert [(0, "t0"), (1, "5"), (3, "t3"), (4, "t4")] == [(trace.row, trace.text) for trace in found]
 
 
 def test_own_records_are_found_among_those_of_others_over_many_pieces_with_faults() -> None:
@@ -386,7 +386,7 @@ def test_own_records_are_found_among_those_of_others_over_many_pieces_with_fault
     chunk = Chunk("log", "ndjson", 5, data, size=len(data))
     records = decoder.decode(chunk)
     wanted = list(range(0, records.rows, 97))
-    traces = decoder.traces(chunk, wanted, records)
+    traces = decoder.texts(chunk, wanted, records, ("trace",))
     decoder.close()
 
     assert len(data) > 12 << 20
@@ -399,7 +399,7 @@ def test_own_records_are_found_among_those_of_others_over_many_pieces_with_fault
     counted = [sum(row["m"] == name for row in accepted) for name in (None, "ghost", "{", "own", "theirs")]
     assert counted == shared.counts.tolist()
     assert (1001_000_000, (1000 + 11_999) * 1_000_000) == shared.times
-    assert [own[row][1]["trace"] for row in wanted] == [trace.trace_id for trace in traces]
+    assert [own[row][1]["trace"] for row in wanted] == [trace.text for trace in traces]
     assert wanted == [trace.row for trace in traces]
     reasons = [rejection.reason for rejection in records.rejections]
     assert (120, len(rows) - len(accepted)) == (

@@ -216,7 +216,7 @@ def test_traces_of_some_records() -> None:
     records = decoder.decode(chunk)
 
     assert [(0, "a"), (2, "c"), (4, "e")] == [
-        (trace.row, trace.trace_id) for trace in decoder.traces(chunk, [0, 1, 2, 3, 4], records)
+        (trace.row, trace.text) for trace in decoder.texts(chunk, [0, 1, 2, 3, 4], records, ("t",))
     ]
     decoder.close()
 

@@ -66,8 +66,12 @@ def test_metrics_are_openmetrics_on_request(url: str) -> None:
     response = get(f"{url}/metrics", Accept="application/openmetrics-text;version=1.0.0,*/*;q=0.1")
     assert response.headers["Content-Type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
     families = list(parse_openmetrics(response.content.decode("utf-8")))
-    traces = {s.exemplar.labels["trace_id"] for f in families for s in f.samples if s.exemplar}
-    assert traces == {"4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"}
+    traces = {(*s.exemplar.labels.items(),) for f in families for s in f.samples if s.exemplar}
+    assert traces == {
+        (("trace_id", "4bf92f3577b34da6a3ce929d0e0e4736"),),
+        (("trace_id", "00f067aa0ba902b7"),),
+        (("id", "order 17"),),
+    }
 
 
 def test_metrics_are_compressed_on_request(url: str) -> None:

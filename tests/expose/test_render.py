@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from prometheus_client.samples import Sample
 
 from drift_exporter.expose.negotiation import Format
 from drift_exporter.expose.render import Rendered, render
-from drift_exporter.snapshot import Snapshot
+from drift_exporter.snapshot import Exemplar, Snapshot
 from support import snapshots as build
 from support.performance_feed import labelled_snapshot
 
@@ -84,7 +85,7 @@ def test_openmetrics_reads_back_the_exemplars() -> None:
     exemplars = {
         (s.name, s.labels["version"], s.labels["le"]): s.exemplar
         for s in samples(build.rich_snapshot(), "openmetrics")
-        if s.exemplar
+        if s.exemplar and "detector" not in s.labels
     }
     bucket = "model_prediction_latency_seconds_bucket"
     # The third trace's id is too long for OpenMetrics.
@@ -93,6 +94,36 @@ def test_openmetrics_reads_back_the_exemplars() -> None:
     assert exemplar.labels == {"trace_id": "4bf92f3577b34da6a3ce929d0e0e4736"}
     assert exemplar.value == 0.181
     assert float(exemplar.timestamp) == build.NOW - 61.25
+
+
+def test_exemplars_of_anomalies_are_traces_or_ids_that_are_not_too_long() -> None:
+    found = build.anomalies("hbos")
+    longest = {
+        5: Exemplar("x" * 126, 0.99, build.NOW, "id"),
+        6: Exemplar("x" * 127, 0.99, build.NOW, "id"),
+        8: Exemplar("x" * 120, 0.99, build.NOW),
+    }
+    scores = replace(found.scores, exemplars={**found.scores.exemplars, **longest})
+    version = replace(build.version(), anomalies=(replace(found, scores=scores),))
+    snapshot = build.snapshot([build.model(versions=[version])])
+    labels = {s.labels["le"]: s.exemplar.labels for s in samples(snapshot, "openmetrics") if s.exemplar}
+    assert {
+        "0.99": {"id": "x" * 126},
+        "0.999": {"trace_id": "4bf92f3577b34da6a3ce929d0e0e4736"},
+        "0.9999": {"trace_id": "x" * 120},
+        "1.0": {"id": "order 17"},
+    } == labels
+
+
+def test_series_of_a_detector_are_left_out_as_a_whole() -> None:
+    version = replace(build.version(), anomalies=(build.anomalies("hbos"), build.anomalies("ecod")))
+    snapshot = build.snapshot([build.model(versions=[version])])
+    of_one = 13 + 4 + 4
+    made = render(snapshot, series_limit=2 + of_one + of_one - 1, process=False)
+    text = made.body("text").decode()
+    assert {"fraud": of_one} == made.dropped
+    assert of_one == len(re.findall('^model_anomal.*detector="hbos"', text, re.MULTILINE))
+    assert 'detector="ecod"' not in text
 
 
 def test_the_text_format_has_no_exemplars() -> None:

@@ -8,14 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from drift_exporter.config import load_config
 from drift_exporter.errors import StateError
 from drift_exporter.reference.bins import numeric_column
 from drift_exporter.reference.store import load_reference, save_reference
+from drift_exporter.setting_up import make_model
 from drift_exporter.state.check import MOST_PROBLEMS, Findings, check_state
 from drift_exporter.state.reading import FILE
 from drift_exporter.state.references import layouts_in_use
 from drift_exporter.state.rows import Changes, Counts, SavedSlice
 from drift_exporter.state.store import Store
+from support import labelled
 from support.records import NOW, Setup, model_config, ndjson, record, reference, write_config
 from support.states import HOUR, PRINT, a_slice, content, flip, holding, run, save, state
 
@@ -345,3 +348,25 @@ def test_counts_that_do_not_fit_their_reference(tmp_path: Path) -> None:
         f"{begin}: 2 counts by bin {whose}{anew}",
         f"{begin}, slice of 1h at 1970-01-01 01:00:00 UTC: 2 counts by bin {whose}{anew}",
     ] == with_config(setup).problems
+
+
+def test_outcomes_are_no_problem_and_damaged_ones_are(tmp_path: Path) -> None:
+    rows = labelled.predictions(300)
+    labelled.write_rows(tmp_path / "predictions/p.ndjson", rows)
+    labelled.write_rows(tmp_path / "labels/l.ndjson", labelled.labels(rows))
+    config = load_config(labelled.configure(tmp_path))
+    with closing(Store(config.state_dir)) as store:
+        model = make_model(config.models[0], config, clock=lambda: labelled.NOW, store=store)
+        model.restore()
+        model.read()
+        model.evaluate()
+        model.close()
+    found = check_state(config.state_dir, layouts_in_use(config))
+    assert ([], []) == (found.problems, found.notes)
+    with closing(Store(config.state_dir)) as store:
+        state = store.load("m")
+        assert state is not None
+        (one, *_) = [part for part in state.slices if part.fingerprint.startswith("outcomes-")]
+        store.save("m", Changes(replace(state, slices=[replace(one, counts=one.counts[:-1])])))
+    (problem,) = check_state(config.state_dir).problems
+    assert f"numbers are no outcomes in {one.rows:,} cells" in problem

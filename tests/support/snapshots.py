@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 
 from drift_exporter.reference.model import CategoricalColumn, Column, NumericColumn
 from drift_exporter.snapshot import (
+    ANOMALY_BOUNDS,
     CONFIDENCE_BOUNDS,
     EVALUATION_BOUNDS,
     LATENCY_BOUNDS,
+    AnomalousRecord,
+    AnomalySnapshot,
+    AnomalyWindow,
     ColumnDrift,
     ColumnShare,
     ColumnTotals,
@@ -23,6 +27,7 @@ from drift_exporter.snapshot import (
     Histogram,
     ModelSnapshot,
     MultivariateDrift,
+    OddColumn,
     Snapshot,
     StreamSnapshot,
     VersionSnapshot,
@@ -130,6 +135,40 @@ def _tally(values: NDArray[np.str_]) -> dict[str, int]:
     return dict(zip(names.tolist(), counts.tolist(), strict=True))
 
 
+def odd_records() -> tuple[AnomalousRecord, ...]:
+    """Records with everything that may be shown of one, and one with nothing."""
+    columns = (OddColumn("feature", "amount", 0.75, "9999"), OddColumn("feature", "country", 0.25))
+    return (
+        AnomalousRecord(NOW - 60, 0.999995, columns, "order 17", "4bf92f3577b34da6a3ce929d0e0e4736"),
+        AnomalousRecord(NOW - HOUR, 0.9975, (), None, None),
+    )
+
+
+def anomalies(
+    detector: str, *, confidence: float = 0.984375, records: tuple[AnomalousRecord, ...] | None = None
+) -> AnomalySnapshot:
+    """What a detector found in 1000 records: 31 anomalies in the last hour and day, where 10 are expected."""
+    counts = np.array([500, 240, 140, 45, 30, 14, 10, 12, 6, 3, 0])
+    exemplars = {
+        7: Exemplar("4bf92f3577b34da6a3ce929d0e0e4736", 0.9975, NOW - 61.25),
+        9: Exemplar("order 17", 0.999995, NOW - 60, "id"),
+    }
+    few = AnomalyWindow("1h", NOW - HOUR, NOW, 31, 5, 2, np.array([20, 9, 0, 0, 0, 0, 0, 2, 0, 0, 0]))
+    return AnomalySnapshot(
+        detector,
+        expected=0.01,
+        tolerated=0.02,
+        scores=Histogram(ANOMALY_BOUNDS, counts, 515.625, exemplars),
+        anomalies=31,
+        skipped=250,
+        windows=(
+            few,
+            AnomalyWindow("24h", NOW - 24 * HOUR, NOW, 1000, 250, 31, counts, 0.03125, confidence),
+        ),
+        records=odd_records() if records is None else records,
+    )
+
+
 def rich_snapshot() -> Snapshot:
     """Two models, three versions, windows of all kinds, exemplars, late, rejected and left out things."""
     columns = fraud_columns()
@@ -167,6 +206,7 @@ def rich_snapshot() -> Snapshot:
             StreamSnapshot("wrong", "adwin", 30_000, 1, NOW - HOUR, 0.0625, None),
             StreamSnapshot("wrong", "ddm", 30_000, 0, None, 0.05, warning=True),
         ),
+        anomalies=(anomalies("hbos"), anomalies("iforest", confidence=0.25, records=())),
     )
     older = version(
         "2.0.3",
@@ -277,6 +317,7 @@ def small_snapshot() -> Snapshot:
             StreamSnapshot("wrong", "adwin", 1200, 1, NOW - HOUR, 0.0625, None),
             StreamSnapshot("error", "ddm", 1250, 0, None, 0.0024, warning=False),
         ),
+        anomalies=(anomalies("hbos"),),
     )
     churn = ModelSnapshot(
         name="churn",

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic.functional_validators import AfterValidator, BeforeValidator
 
-from drift_exporter.config.anomaly import AnomalyType
+from drift_exporter.config.anomaly import Anomaly, AnomalyType
 from drift_exporter.config.drift import Drift
 from drift_exporter.config.fieldtypes import (
     ColumnType,
@@ -221,6 +221,11 @@ class Model(Section):
     )
     fairness: Fairness | None = Field(None, description="groups that are to be treated alike")
     anomaly: AnomalyType = Field((), description="detector of odd records, or a list of several")
+
+    @property
+    def detectors(self) -> tuple[Anomaly, ...]:
+        """The detectors of odd records, however many there are."""
+        return self.anomaly if isinstance(self.anomaly, tuple) else (self.anomaly,)
 
     def reference_file(self, version: str) -> Path | None:
         """The file with the bins of a version, None where there is none."""

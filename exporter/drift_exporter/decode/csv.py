@@ -28,7 +28,7 @@ from drift_exporter.decode.records import (
     Bounds,
     Columns,
     Records,
-    Trace,
+    Text,
     fetch,
     from_columns,
     unreadable_rows,
@@ -115,10 +115,9 @@ class CsvDecoder:
             self._forget_rejects()
         return tuple(name for name, _ in rows)
 
-    def traces(self, chunk: Chunk, rows: Sequence[int], records: Records) -> tuple[Trace, ...]:
-        """Trace ids of some accepted records (numbers in the arrays) of a chunk just decoded."""
-        path = self.plan.trace_id
-        if path is None or not rows or ".".join(path) not in self._names:
+    def texts(self, chunk: Chunk, rows: Sequence[int], records: Records, path: FieldPath) -> tuple[Text, ...]:
+        """What some accepted records (numbers in the arrays) of a chunk just decoded hold at a path."""
+        if not rows or ".".join(path) not in self._names:
             return ()
         starts, ends, _ = self._shape.spans(chunk.data)
         rejected = [rejection.offset for rejection in records.rejections]
@@ -133,7 +132,7 @@ class CsvDecoder:
             record = chunk.data[starts[place] : ends[place]].decode(errors="replace")
             fields = fields_of(record, self._separator)
             if column < len(fields) and fields[column]:
-                found.append(Trace(row, fields[column]))
+                found.append(Text(row, fields[column]))
         return tuple(found)
 
     def _learn(self, path: str, header: bytes) -> None:

@@ -13,7 +13,7 @@ from drift_exporter.decode.lines import broken_line, line_spans, plain_lines, wi
 from drift_exporter.decode.logfmt_text import as_ndjson
 from drift_exporter.decode.ndjson import NdjsonDecoder
 from drift_exporter.decode.plan import FieldPath, Names, Plan, Truth
-from drift_exporter.decode.records import UNBOUNDED, Bounds, Records, Trace
+from drift_exporter.decode.records import UNBOUNDED, Bounds, Records, Text
 from drift_exporter.reference.model import IntArray
 from drift_exporter.sources.chunk import RAW_LIMIT, Chunk, Rejection
 
@@ -83,7 +83,7 @@ class LogfmtDecoder:
         """Decode whole lines. Bad ones are rejections, with their offset in the file."""
         translation = translate(chunk)
         records = self._inner.decode(translation.chunk)
-        self._last = (chunk, translation, records) if self.plan.trace_id is not None else None
+        self._last = (chunk, translation, records) if self.plan.looked_up else None
         rejections = [*translation.rejections, *_led_back(records.rejections, translation)]
         rejections.sort(key=lambda rejection: rejection.offset)
         return replace(records, rejections=tuple(rejections))
@@ -95,12 +95,13 @@ class LogfmtDecoder:
         own = None if names.own is None else flat(names.own)
         return self._inner.unknown(translate(chunk).chunk, Names(flat(names.path), names.known, own))
 
-    def traces(self, chunk: Chunk, rows: Sequence[int], records: Records) -> tuple[Trace, ...]:
-        """Trace ids of some accepted records (numbers in the arrays) of a chunk just decoded."""
+    def texts(self, chunk: Chunk, rows: Sequence[int], records: Records, path: FieldPath) -> tuple[Text, ...]:
+        """What some accepted records (numbers in the arrays) of a chunk just decoded hold at a path."""
         if self._last is None or self._last[0] is not chunk:
             return ()
         _, translation, inner = self._last
-        return self._inner.traces(translation.chunk, rows, replace(records, rejections=inner.rejections))
+        own = replace(records, rejections=inner.rejections)
+        return self._inner.texts(translation.chunk, rows, own, flat(path))
 
 
 def _flat_plan(plan: Plan) -> Plan:
@@ -117,6 +118,7 @@ def _flat_plan(plan: Plan) -> Plan:
         error=key(plan.error),
         latency=key(plan.latency),
         trace_id=key(plan.trace_id),
+        shown_id=key(plan.shown_id),
         id=key(plan.id),
         model=key(plan.model),
         truth=None if plan.truth is None else _flat_truth(plan.truth),

@@ -43,7 +43,7 @@ from drift_exporter.decode.records import (
     Bounds,
     Columns,
     Records,
-    Trace,
+    Text,
     concatenate,
     fetch,
     from_columns,
@@ -185,10 +185,9 @@ class NdjsonDecoder:
         rows = self._connection.execute(unknown_sql(reach(path), known, reader, where=where)).fetchall()
         return tuple(name for name, _ in rows)
 
-    def traces(self, chunk: Chunk, rows: Sequence[int], records: Records) -> tuple[Trace, ...]:
-        """Trace ids of some accepted records (numbers in the arrays) of a chunk just decoded."""
-        path = self.plan.trace_id
-        if path is None or not rows:
+    def texts(self, chunk: Chunk, rows: Sequence[int], records: Records, path: FieldPath) -> tuple[Text, ...]:
+        """What some accepted records (numbers in the arrays) of a chunk just decoded hold at a path."""
+        if not rows:
             return ()
         places = records.places(rows)
         data, starts, ends, first = self._last_lines(chunk, records, min(places))
@@ -200,8 +199,8 @@ class NdjsonDecoder:
                     value = value[key]
             except (ValueError, KeyError, TypeError, IndexError):
                 continue
-            if isinstance(value, str) and value:
-                found.append(Trace(row, value))
+            if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
+                found.append(Text(row, str(value)))
         return tuple(found)
 
     def _last_lines(self, chunk: Chunk, records: Records, row: int) -> tuple[bytes, IntArray, IntArray, int]:

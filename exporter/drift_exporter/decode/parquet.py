@@ -26,7 +26,7 @@ from drift_exporter.decode.records import (
     Bounds,
     Columns,
     Records,
-    Trace,
+    Text,
     fetch,
     from_columns,
     unreadable_rows,
@@ -119,21 +119,20 @@ class ParquetDecoder:
         found = self._connection.execute(unknown_sql(name, known, source, where=where)).fetchall()
         return tuple(name for name, _ in found)
 
-    def traces(self, chunk: Chunk, rows: Sequence[int], records: Records) -> tuple[Trace, ...]:
-        """Trace ids of some accepted records (numbers in the arrays) of a chunk just decoded."""
-        path = self.plan.trace_id
+    def texts(self, chunk: Chunk, rows: Sequence[int], records: Records, path: FieldPath) -> tuple[Text, ...]:
+        """What some accepted records (numbers in the arrays) of a chunk just decoded hold at a path."""
         leaves = self._leaves_of(chunk.path)
-        if path is None or not rows or path not in leaves:
+        if not rows or path not in leaves:
             return ()
         rejected = {rejection.offset for rejection in records.rejections}
         numbers = [n for n in range(chunk.offset, chunk.offset + chunk.rows) if n not in rejected]
         wanted = {numbers[place]: row for row, place in zip(rows, records.places(rows), strict=True)}
         found = self._connection.execute(
-            f"SELECT file_row_number, CAST({leaves[path].sql} AS VARCHAR) AS trace "
+            f"SELECT file_row_number, CAST({leaves[path].sql} AS VARCHAR) AS text "
             f"FROM read_parquet({literal(chunk.path)}, file_row_number = true) "
-            f"WHERE file_row_number IN ({', '.join(map(str, wanted))}) AND trace <> ''"
+            f"WHERE file_row_number IN ({', '.join(map(str, wanted))}) AND text <> ''"
         ).fetchall()
-        return tuple(Trace(wanted[number], trace) for number, trace in found)
+        return tuple(Text(wanted[number], text) for number, text in found)
 
     def _leaves_of(self, file: str) -> dict[FieldPath, _Leaf]:
         """Which of the plan's paths the file has."""
@@ -145,9 +144,7 @@ class ParquetDecoder:
             f"DESCRIBE SELECT * FROM read_parquet({literal(file)})"
         ).fetchall()
         names = {name for (name, *_) in described}
-        wanted = list(self.plan.paths())
-        if self.plan.trace_id is not None:
-            wanted.append(self.plan.trace_id)
+        wanted = [*self.plan.paths(), *self.plan.looked_up]
         # A flat column whose name holds the dots is as good as a nested one.
         reached = {
             path: reach(path) if path[0] in names else quote(".".join(path))

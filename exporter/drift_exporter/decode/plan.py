@@ -113,6 +113,8 @@ class Names:
 class Plan:
     """All that is read of a record. Paths that are None are not configured.
 
+    ``id`` is read of all records, ``shown_id`` and ``trace_id`` of those that are shown.
+
     Where ``model`` is configured, ``models`` are the names to tell apart in it: the first is our own, and of
     the records that name another nothing else is looked at.
     """
@@ -128,6 +130,7 @@ class Plan:
     latency_scale: float = 1.0
     trace_id: FieldPath | None = None
     id: FieldPath | None = None
+    shown_id: FieldPath | None = None
     versions: tuple[str, ...] = ()
     model: FieldPath | None = None
     models: tuple[str, ...] = ()
@@ -142,6 +145,11 @@ class Plan:
     def model_names(self) -> Names:
         """Models of all records."""
         return Names(self.model, self.models)
+
+    @property
+    def looked_up(self) -> tuple[FieldPath, ...]:
+        """Paths that are read of few records."""
+        return tuple(path for path in (self.trace_id, self.shown_id) if path is not None)
 
     @property
     def measures(self) -> tuple[tuple[DerivedLeaf, str], ...]:
@@ -161,7 +169,7 @@ class Plan:
         return (*leaves, *(p for p in single if p is not None), *truth)
 
     def paths(self) -> tuple[FieldPath, ...]:
-        """All paths but that of the trace id, which is read of few records."""
+        """All paths but those that are read of few records."""
         return (*self.number_paths(), *self.text_paths())
 
 

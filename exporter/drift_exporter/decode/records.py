@@ -16,6 +16,7 @@ from drift_exporter.decode.plan import (
     CODE_MISSING,
     UNREADABLE,
     CodeArray,
+    FieldPath,
     Names,
     Plan,
     codes_of,
@@ -31,11 +32,11 @@ Columns = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class Trace:
-    """A record's trace id with its place in the arrays."""
+class Text:
+    """What a record holds at a path, as text, with the record's place in the arrays; never empty."""
 
     row: int
-    trace_id: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -164,8 +165,11 @@ class Decoder(Protocol):
         """Names in a chunk that are not known yet, most frequent first."""
         ...
 
-    def traces(self, chunk: Chunk, rows: Sequence[int], records: Records) -> tuple[Trace, ...]:
-        """Trace ids of some accepted records (numbers in the arrays) of a chunk just decoded."""
+    def texts(self, chunk: Chunk, rows: Sequence[int], records: Records, path: FieldPath) -> tuple[Text, ...]:
+        """What some accepted records (numbers in the arrays) of a chunk just decoded hold at a path.
+
+        The path is one of ``Plan.looked_up``. Records that hold nothing there are left out.
+        """
         ...
 
     def close(self) -> None:

@@ -28,7 +28,7 @@ from drift_exporter.decode.records import (
     Bounds,
     Columns,
     Records,
-    Trace,
+    Text,
     fetch,
     from_columns,
     unreadable_rows,
@@ -112,10 +112,9 @@ class TextDecoder:
         query = unknown_sql("v0", names.known, f"({self._values(paths)})", where=where)
         return tuple(name for name, _ in self._connection.execute(query).fetchall())
 
-    def traces(self, chunk: Chunk, rows: Sequence[int], records: Records) -> tuple[Trace, ...]:
-        """Trace ids of some accepted records (numbers in the arrays) of a chunk just decoded."""
-        path = self.plan.trace_id
-        if path is None or not rows:
+    def texts(self, chunk: Chunk, rows: Sequence[int], records: Records, path: FieldPath) -> tuple[Text, ...]:
+        """What some accepted records (numbers in the arrays) of a chunk just decoded hold at a path."""
+        if not rows:
             return ()
         body, offset = plain_lines(chunk)
         starts, ends = line_spans(body)
@@ -124,10 +123,10 @@ class TextDecoder:
         places = records.places(rows)
         self._memory.write(gather(body, starts[keep][places], ends[keep][places]))
         found = self._connection.execute(self._values([path])).fetchall()
-        return tuple(Trace(row, text) for row, (text, _) in zip(rows, found, strict=True) if text)
+        return tuple(Text(row, text) for row, (text, _) in zip(rows, found, strict=True) if text)
 
     def _check_pattern(self, pattern: str) -> None:
-        wanted = [*self.plan.paths(), *(() if self.plan.trace_id is None else (self.plan.trace_id,))]
+        wanted = [*self.plan.paths(), *self.plan.looked_up]
         missing = [path for path in wanted if group_of(path) not in self._pattern.names]
         if missing:
             raise ConfigurationError(

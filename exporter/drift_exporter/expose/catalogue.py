@@ -5,6 +5,7 @@ This is the only place of these names; ``docs/metrics.md`` is checked against it
 
 from collections.abc import Mapping
 
+from drift_exporter.expose.anomaly_catalogue import ANOMALY_METRICS
 from drift_exporter.expose.definition import MetricDefinition
 from drift_exporter.expose.outcome_catalogue import OUTCOME_METRICS
 from drift_exporter.snapshot import (
@@ -439,6 +440,7 @@ METRICS: tuple[MetricDefinition, ...] = (
     STREAM_WARNING,
     STREAM_MEAN,
     STREAM_VALUES,
+    *ANOMALY_METRICS,
     *OUTCOME_METRICS,
     BUILD_INFO,
     RELOAD_SUCCESSFUL,

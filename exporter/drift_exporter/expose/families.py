@@ -18,7 +18,7 @@ from drift_exporter.expose.series import exporter_series, model_parts
 from drift_exporter.snapshot import SERIES_LIMIT, Exemplar, Histogram, Snapshot
 
 # OpenMetrics allows 128 characters for all names and values of an exemplar's labels.
-_TRACE_ID_LIMIT = 128 - len("trace_id")
+_EXEMPLAR_LIMIT = 128
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def _buckets(histogram: Histogram) -> list[tuple[str, float] | tuple[str, float,
     buckets: list[tuple[str, float] | tuple[str, float, ClientExemplar]] = []
     for i, (name, count) in enumerate(zip(names, accumulate(histogram.counts.tolist()), strict=True)):
         exemplar = histogram.exemplars.get(i)
-        if exemplar is not None and 0 < len(exemplar.trace_id) <= _TRACE_ID_LIMIT:
+        if exemplar is not None and 0 < len(exemplar.trace_id) <= _EXEMPLAR_LIMIT - len(exemplar.label):
             buckets.append((name, count, _exemplar(exemplar)))
         else:
             buckets.append((name, count))
@@ -106,5 +106,5 @@ def _buckets(histogram: Histogram) -> list[tuple[str, float] | tuple[str, float,
 
 
 def _exemplar(exemplar: Exemplar) -> ClientExemplar:
-    labels = dict(zip(("trace_id",), _clean((exemplar.trace_id,)), strict=True))
+    labels = dict(zip((exemplar.label,), _clean((exemplar.trace_id,)), strict=True))
     return ClientExemplar(labels, exemplar.value, exemplar.timestamp)

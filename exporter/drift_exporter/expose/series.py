@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from drift_exporter import __version__
 from drift_exporter.expose import catalogue
+from drift_exporter.expose.anomaly_series import anomaly_parts
 from drift_exporter.expose.outcome_series import label_series, outcome_parts
 from drift_exporter.expose.parts import Part, Series, present
 from drift_exporter.reference.model import MISSING, Column, Kind, NumericColumn
@@ -93,6 +94,7 @@ def model_parts(snapshot: Snapshot) -> Iterator[Part]:
         for j, version in enumerate(model.versions):
             yield Part(model.name, (0, 0, i, j), tuple(_totals(model.name, version)))
             yield from outcome_parts(model.name, version, (i, j))
+            yield from anomaly_parts(model.name, version, (i, j))
             multivariate = tuple(_multivariate(model.name, version))
             if multivariate:
                 yield Part(model.name, (1, -1, i, j), multivariate)

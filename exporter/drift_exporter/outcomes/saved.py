@@ -17,9 +17,6 @@ from drift_exporter.window.tallies import TallyRing
 LABELS, REASONS, JOIN = "labels", "label_reasons", "label_join"
 """Keys of the documents of a version and of a model."""
 
-PREFIX = "outcomes-"
-"""How the fingerprints of what is counted of outcomes begin."""
-
 
 @dataclass(frozen=True)
 class SavedOutcomes:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from drift_exporter.anomalies.scoring import SIZE
 from drift_exporter.count.layout import Layout
 from drift_exporter.errors import StateError
+from drift_exporter.reference.model import IntArray
 from drift_exporter.state.look import look
 from drift_exporter.state.reading import (
     FILE,
@@ -34,7 +36,7 @@ from drift_exporter.state.reading import (
     to_version,
 )
 from drift_exporter.state.references import Layouts
-from drift_exporter.state.rows import owner_of
+from drift_exporter.state.rows import ANOMALIES, by_bins, owner_of
 from drift_exporter.state.runs import CHUNKS, RUNS, chunk_checker, to_run
 from drift_exporter.state.samples import SAMPLES, to_sample
 from drift_exporter.state.schema import TABLES
@@ -124,10 +126,16 @@ class _Check:
         self.found["model"] -= sum(owner_of(name) != name for name in models)
         self._look_at("version", VERSIONS + " ORDER BY model, number", to_version)
         for row, counts in self._each("series", SERIES + " ORDER BY id", to_counts):
-            self.places.append((row[0], row[1], row[2]))
-            self._fit(row, "series", len(counts.counts), None)
+            if by_bins(row[2]):
+                self.places.append((row[0], row[1], row[2]))
+                self._fit(row, "series", len(counts.counts), None)
+            else:
+                self._fit_others(row, "series", counts.counts, None)
         for row, part in self._each("slice", SLICES, to_slice):
-            self._fit(row, "slice", len(part.counts), len(part.sums))
+            if by_bins(row[2]):
+                self._fit(row, "slice", len(part.counts), len(part.sums))
+            else:
+                self._fit_others(row, "slice", part.counts, part.rows)
         self._look_at("file", FILES + " ORDER BY model, serial", to_position)
         self._look_at("ids", IDS + " ORDER BY model, number", to_block)
         if schema_version(self.connection) >= TABLES["mark"]:
@@ -186,6 +194,18 @@ class _Check:
             self._of_row(table, row, f"{counts:,} counts by bin where {whose} has {wanted:,}")
         elif sums is not None and sums != wanted_sums:
             self._of_row(table, row, f"{sums:,} sums by bin where {whose} has {wanted_sums:,}")
+
+    def _fit_others(self, row: Row, table: str, counts: IntArray, rows: int | None) -> None:
+        """Look at how many counts there are of outcomes, which they say themselves, or of anomalies."""
+        if row[2].startswith(ANOMALIES):
+            if len(counts) != SIZE:
+                self._of_row(table, row, f"{len(counts):,} counts of anomalies where there should be {SIZE}")
+            return
+        # Cells and how often each; in a series before them their number, and numbers behind.
+        cells = rows if rows is not None else int(counts[0]) if len(counts) else -1
+        least = 2 * cells if rows is not None else 1 + 2 * cells
+        if cells < 0 or len(counts) < least or (rows is not None and len(counts) != least):
+            self._of_row(table, row, f"{len(counts):,} numbers are no outcomes in {cells:,} cells")
 
     def _fit_sample(self, row: Row, columns: int) -> None:
         layout = self._layout(row[0], row[1])

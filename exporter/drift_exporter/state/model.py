@@ -7,13 +7,19 @@ from dataclasses import replace
 
 import numpy as np
 
+from drift_exporter.anomalies.saved import (
+    anomalies_forgotten,
+    anomalies_restored,
+    anomalies_saved,
+    found_saved,
+    tokens_saved,
+)
 from drift_exporter.count.layout import Layout
 from drift_exporter.errors import StateError
 from drift_exporter.ingest import ModelIngest
 from drift_exporter.join.merge import Merge
 from drift_exporter.judge.persistence import History
 from drift_exporter.outcomes.saved import (
-    PREFIX,
     labelled_saved,
     outcome_counters,
     outcomes_forgotten,
@@ -29,6 +35,7 @@ from drift_exporter.state.rows import (
     ModelState,
     SavedSample,
     SavedSlice,
+    by_bins,
 )
 from drift_exporter.streams.saved import KEY, from_saved, to_saved
 from drift_exporter.window.ids import NEVER, Block
@@ -53,6 +60,7 @@ def counters_of(ingest: ModelIngest) -> Document:
         "strangers": dict(ingest.strangers),
         "names": list(ingest.names),
         **({} if ingest.outcomes is None else outcome_counters(ingest.outcomes)),
+        **({} if ingest.anomalies is None else tokens_saved(ingest.anomalies)),
         **_evaluations(ingest.history),
     }
 
@@ -78,7 +86,8 @@ def changes_of(ingest: ModelIngest, *, anew: bool) -> Changes:
     versions, counts, slices, samples, evicted = {}, [], [], [], []
     for version, totals in ingest.totals.items():
         streams = {KEY: to_saved(ingest.streams.watched.get(version, {}))}
-        versions[version] = {**_traffic(totals), **streams, **labelled_saved(ingest.outcomes, version)}
+        labelled, found = labelled_saved(ingest.outcomes, version), found_saved(ingest.anomalies, version)
+        versions[version] = {**_traffic(totals), **streams, **labelled, **found}
         layout, ring = ingest.layout(version), ingest.rings[version]
         if layout is None:
             continue
@@ -106,6 +115,11 @@ def changes_of(ingest: ModelIngest, *, anew: bool) -> Changes:
         slices += outcomes.slices
         evicted += outcomes.evicted
         merges = outcomes.merges
+    if ingest.anomalies is not None:
+        anomalies = anomalies_saved(ingest.anomalies, anew=anew)
+        counts += anomalies.counts
+        slices += anomalies.slices
+        evicted += anomalies.evicted
     ids: dict[int, Block] = {}
     removed: tuple[int, ...] = ()
     if ingest.ids is not None:
@@ -126,6 +140,8 @@ def forget_changes(ingest: ModelIngest, changes: Changes) -> None:
         ingest.ids.saved()
     if ingest.outcomes is not None:
         outcomes_forgotten(ingest.outcomes, changes.merges)
+    if ingest.anomalies is not None:
+        anomalies_forgotten(ingest.anomalies)
 
 
 def restore(ingest: ModelIngest, state: ModelState) -> None:
@@ -142,7 +158,7 @@ def restore(ingest: ModelIngest, state: ModelState) -> None:
         for version, window, step, confidences in counters.history:
             ingest.history.note(version, window, step, confidences)
         counts = {(part.version, part.fingerprint): part.counts for part in state.counts}
-        before = {part.version for part in state.counts if not part.fingerprint.startswith(PREFIX)}
+        before = {part.version for part in state.counts if by_bins(part.fingerprint)}
         for version, traffic in state.versions.items():
             layout = ingest.layout(version)
             size, sums_size = (0, 0) if layout is None else (layout.size, layout.sums_size)
@@ -164,6 +180,8 @@ def restore(ingest: ModelIngest, state: ModelState) -> None:
         _restore_slices(ingest, state)
         if ingest.outcomes is not None:
             outcomes_restored(ingest.outcomes, state)
+        if ingest.anomalies is not None:
+            anomalies_restored(ingest.anomalies, state)
 
 
 def _restore_slices(ingest: ModelIngest, state: ModelState) -> None:

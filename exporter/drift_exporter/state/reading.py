@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from drift_exporter.anomalies.saved import read_found, read_tokens
 from drift_exporter.errors import StateError
 from drift_exporter.sources.position import Fingerprint, Position
 from drift_exporter.state.counters import read_model_counters, read_version_counters
@@ -98,6 +99,7 @@ def to_counters(row: Row) -> Document:
         raise ValueError(f"saved at {saved}")
     document = to_document(text)
     read_model_counters(document)
+    read_tokens(document)
     _verify_row(row)
     return document
 
@@ -108,6 +110,7 @@ def to_version(row: Row) -> tuple[str, Document]:
     document = to_document(text)
     read_version_counters(document)
     from_saved(document)
+    read_found(document)
     _verify_row(row)
     return version, document
 

@@ -14,6 +14,9 @@ from drift_exporter.window.sample import Sample
 Document = Mapping[str, Any]
 """A JSON object."""
 
+OUTCOMES, ANOMALIES = "outcomes-", "anomaly-"
+"""How the fingerprints begin of what is counted by other than a reference's bins."""
+
 _LABELS = "/labels"
 """What no model's own name ends with."""
 
@@ -26,6 +29,11 @@ def labels_of(model: str) -> str:
 def owner_of(name: str) -> str:
     """The model that a name in the state belongs to."""
     return name.removesuffix(_LABELS)
+
+
+def by_bins(fingerprint: str) -> bool:
+    """Whether what is counted under a fingerprint is by the bins of a reference."""
+    return not fingerprint.startswith((OUTCOMES, ANOMALIES))
 
 
 @dataclass(frozen=True)

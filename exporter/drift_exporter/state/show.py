@@ -4,7 +4,7 @@ import json
 import textwrap
 from collections.abc import Mapping
 
-from drift_exporter.state.rows import owner_of
+from drift_exporter.state.rows import by_bins, owner_of
 from drift_exporter.state.summary import BinsSummary, ModelSummary, StateSummary, VersionSummary
 from drift_exporter.state.words import moment, printable, time_text, window_name
 
@@ -69,15 +69,18 @@ def _version(version: VersionSummary, width: int, in_use: Mapping[str | None, st
     for bins in version.bins:
         used = ""
         if in_use is not None:
-            used = f"  {'yes' if is_in_use(version, bins, in_use) else 'no':<6}"
+            known = is_in_use(version, bins, in_use)
+            used = f"  {'' if known is None else 'yes' if known else 'no':<6}"
         slices = ", ".join(f"{window_name(window)} {count:,}" for window, count in bins.slices.items())
         lines.append(f"{start}  {bins.fingerprint[:_PRINT]:<17}{used}  {slices or 'none'}")
         start = " " * len(start)
     return lines
 
 
-def is_in_use(version: VersionSummary, bins: BinsSummary, in_use: Mapping[str | None, str]) -> bool:
-    """Whether a version is counted under these bins now."""
+def is_in_use(version: VersionSummary, bins: BinsSummary, in_use: Mapping[str | None, str]) -> bool | None:
+    """Whether a version is counted under these bins now; None where they are not those of a reference."""
+    if not by_bins(bins.fingerprint):
+        return None
     return in_use.get(version.version, in_use.get(None)) == bins.fingerprint
 
 
@@ -118,7 +121,7 @@ def _model_document(model: ModelSummary, in_use: InUse | None) -> dict[str, obje
             "predictions": version.predictions,
             "bins": [
                 {"reference": bins.fingerprint}
-                | ({} if own is None else {"in_use": is_in_use(version, bins, own)})
+                | _in_use(version, bins, own)
                 | {"slices": {window_name(window): count for window, count in bins.slices.items()}}
                 for bins in version.bins
             ],
@@ -126,6 +129,13 @@ def _model_document(model: ModelSummary, in_use: InUse | None) -> dict[str, obje
         for version in model.versions
     ]
     return document
+
+
+def _in_use(
+    version: VersionSummary, bins: BinsSummary, own: Mapping[str | None, str] | None
+) -> dict[str, object]:
+    known = None if own is None else is_in_use(version, bins, own)
+    return {} if known is None else {"in_use": known}
 
 
 def _size(size: int) -> str:

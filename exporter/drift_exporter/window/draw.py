@@ -79,7 +79,8 @@ def gather(layout: Layout, records: Records, rows: IntArray) -> FloatArray:
     """Values (rows, columns) of some records (their numbers), as ``Sample.values`` has them."""
     every: list[NumericSlot | CategoricalSlot] = [*layout.numeric, *layout.categorical]
     slots = {(slot.column.kind, slot.column.name): slot for slot in every}
-    values = np.empty((len(rows), len(layout.reference.sampled)))
+    # A column at a time is written, and mostly read.
+    values = np.empty((len(rows), len(layout.reference.sampled)), order="F")
     for place, column in enumerate(layout.reference.sampled):
         slot = slots[column.kind, column.name]
         if isinstance(slot, NumericSlot):

@@ -61,12 +61,13 @@ def keys_of(first: int, records: int) -> IntArray:
     return mixed.view(np.int64)
 
 
-def smallest(keys: IntArray, group: IntArray, limits: IntArray, size: int) -> IntArray:
+def smallest(keys: IntArray, group: IntArray, limits: IntArray, size: int | IntArray) -> IntArray:
     """Numbers of the rows that have one of the ``size`` smallest keys of their group, by group and key.
 
     ``keys`` and ``group`` (rows,); of group g only keys up to ``limits[g]`` (groups,) count, which is -1 for
-    groups without a sample.
+    groups without a sample. There may be a size for each group (groups,).
     """
+    size = np.broadcast_to(size, limits.shape)
     rows = np.maximum(np.bincount(group, minlength=len(limits)), 1)
     # So many of the keys suffice almost surely, and to look for the smallest among all of them takes longer.
     share = (size + 8 * np.sqrt(size) + 8) / rows
@@ -81,7 +82,7 @@ def smallest(keys: IntArray, group: IntArray, limits: IntArray, size: int) -> In
     found = found[np.lexsort((keys[found], group[found]))]
     of = group[found]
     rank = np.arange(len(found)) - np.searchsorted(of, of)
-    return found[rank < size]
+    return found[rank < size[of]]
 
 
 def merge(one: Sample | None, other: Sample, size: int) -> Sample:

@@ -3,6 +3,7 @@
 from urllib.parse import urlencode
 
 from drift_exporter.expose.report import svg
+from drift_exporter.expose.report.anomalies import anomaly_section
 from drift_exporter.expose.report.columns import METHODS, badness, by_share, card, state
 from drift_exporter.expose.report.document import document
 from drift_exporter.expose.report.markup import Markup, join, named, tag
@@ -58,6 +59,7 @@ def report_page(  # noqa: PLR0913 (what is shown, and how)
         if window_shown is not None:
             body += performance_section(shown, window_shown.name)
             body += together(window_shown)
+        body += anomaly_section(shown, None if window_shown is None else window_shown.name)
         if window_shown is not None and window_shown.columns:
             shared = any(column.contribution is not None for column in window_shown.columns)
             by_drift = shared and order == SHARE

@@ -16,10 +16,12 @@ from drift_exporter.judge.anomaly.model import AnomalyModel
 from drift_exporter.reference.model import FloatArray
 
 _REACH = 8.0
-_POINTS = 1601
+_POINTS = 801
 _STEPS: FloatArray = np.linspace(-_REACH, _REACH, _POINTS)
 _WEIGHTS: FloatArray = np.exp(-np.square(_STEPS) / 2) / np.exp(-np.square(_STEPS) / 2).sum()
 _MOST = 0.999
+MARGIN = 1.3
+"""P-values are taken larger by this factor: shares have longer tails than the beta distribution."""
 
 
 def anomaly_confidence(anomalies: int, scored: int, seconds: float, model: AnomalyModel) -> float | None:
@@ -32,8 +34,12 @@ def anomaly_confidence(anomalies: int, scored: int, seconds: float, model: Anoma
     settings = model.settings
     tolerated = min(settings.contamination * (1 + settings.tolerance), _MOST)
     known = model.overdispersion
-    correlation = 1 / (model.rows + 1) + known.of_reference + known.correlation(scored, seconds)
-    return share_confidence(anomalies, scored, tolerated, min(correlation, _MOST))
+    varies = 1 / (model.rows + 1) + known.of_reference + known.correlation(scored, seconds)
+    # Where all is as usual shares have that correlation. Shares that are that much larger throughout vary
+    # by the square of it more, which is more than a binomial share of that size does.
+    correlation = varies * (1 + settings.tolerance)
+    more = 1.0 - share_confidence(anomalies, scored, tolerated, min(correlation, _MOST))
+    return max(0.0, 1.0 - MARGIN * more)
 
 
 def share_confidence(anomalies: int, scored: int, tolerated: float, correlation: float) -> float:

@@ -20,7 +20,7 @@ import numpy as np
 
 from drift_exporter.reference.model import FloatArray
 
-_TAIL = 0.02
+TAIL = 0.02
 _FEWEST = 20
 """The tail is fitted to this share of the scores, and at least to so many."""
 
@@ -78,7 +78,7 @@ def fit_percentiles(scores: FloatArray) -> Percentiles:
 
 def _tail(ordered: FloatArray) -> tuple[float, float]:
     """Scale and shape of the excess over the largest of ascending scores (m,)."""
-    wanted = min(max(_FEWEST, round(_TAIL * len(ordered))), len(ordered) - 1)
+    wanted = min(max(_FEWEST, round(TAIL * len(ordered))), len(ordered) - 1)
     spread = float(ordered[-1] - ordered[0]) or max(abs(float(ordered[-1])), 1.0)
     if wanted < 2:
         return spread, 0.0

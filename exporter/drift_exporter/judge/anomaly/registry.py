@@ -3,9 +3,11 @@
 PyOD is imported only here, when one of its detectors is asked for.
 """
 
+import contextlib
 import importlib
 import importlib.util
 import inspect
+import io
 import pkgutil
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
@@ -13,13 +15,18 @@ from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 from drift_exporter.errors import ConfigurationError
+from drift_exporter.judge.anomaly.histograms import Histograms
 from drift_exporter.judge.anomaly.tails import Tails
 from drift_exporter.reference.model import FloatArray
 
 GROUP = "drift_exporter.detectors"
 """Entry points of this group are detectors: a callable that returns an object with the two methods below."""
 
-_OWN: Mapping[str, Callable[[], Tails]] = {"ecod": lambda: Tails("ecod"), "copod": lambda: Tails("copod")}
+_OWN: Mapping[str, Callable[..., "Detector"]] = {
+    "hbos": Histograms,
+    "ecod": lambda: Tails("ecod"),
+    "copod": lambda: Tails("copod"),
+}
 
 _NO_DETECTORS = ("base", "base_dl", "combination", "gaal_base", "sklearn_base", "thresholds")
 _OTHER_DATA = ("pyg_", "ts_", "_", "audio_", "embedding")
@@ -45,11 +52,10 @@ def make_detector(name: str, parameters: Mapping[str, Any], seed: int, contamina
     Raises ConfigurationError where there is no such detector, where it needs what is not installed, and where
     it has no such parameters or refuses their values.
     """
-    if name in _OWN:
-        _refuse_unknown(name, parameters, [])
-        return _OWN[name]()
     found = entry_points(group=GROUP, name=name)
-    make = next(iter(found)).load() if found else _of_pyod(name)
+    # The number of bins that PyOD finds by itself is its own business.
+    ours = name in _OWN and parameters.get("n_bins") != "auto"
+    make = next(iter(found)).load() if found else _OWN[name] if ours else _of_pyod(name)
     known = [p for p in inspect.signature(make).parameters.values() if p.kind != p.VAR_POSITIONAL]
     names = [p.name for p in known if p.kind != p.VAR_KEYWORD]
     if len(names) == len(known):
@@ -77,7 +83,9 @@ def _of_pyod(name: str) -> Callable[..., Detector]:
     if name not in detector_names():
         raise _unknown(name)
     try:
-        module = importlib.import_module(f"pyod.models.{name}")
+        # What says by print that it lacks something says so in the error, too.
+        with contextlib.redirect_stdout(io.StringIO()):
+            module = importlib.import_module(f"pyod.models.{name}")
     except ImportError as error:
         raise ConfigurationError(
             f"detector {name!r} needs what is not installed: {_wanted(error)}"
@@ -97,7 +105,7 @@ def _of_pyod(name: str) -> Callable[..., Detector]:
 
 def _wanted(error: ImportError) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name is not None:
-        return f"no module named {error.name!r}; install it beside drift-exporter"
+        return f"the package {error.name!r}; install it where drift-exporter is (pip install {error.name})"
     return str(error)
 
 
