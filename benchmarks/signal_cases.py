@@ -17,7 +17,7 @@ Incident = tuple[int, int]
 START = 1_699_999_200.0
 STEP = 300.0
 PAST = round(4 * WEEK / STEP)
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+DATA = Path(__file__).resolve().parent / "signals_data"
 INJECTED = (
     "normal", "growing_noise", "lognormal", "gamma", "counts", "rate", "ratio", "minutes_alike", "office",
     "trend",
