@@ -122,8 +122,8 @@ def test_one_that_somebody_saves_meanwhile_is_not_replaced_and_others_are_import
     with pytest.raises(BundleError) as caught:
         push(grafana.url, folder)
     assert str(caught.value) == (
-        "Model detail: is not imported (412 version-mismatch: The dashboard has been changed by someone else); "
-        "somebody saved it meanwhile; look, then --overwrite replaces it"
+        "Model detail: is not imported (412 version-mismatch: The dashboard has been changed by someone else)"
+        "; somebody saved it meanwhile; look, then --overwrite replaces it"
     )
     titles = {uid: d["dashboard"]["title"] for uid, d in grafana.dashboards.items()}
     assert titles == {"model-detail": "Theirs", "models-overview": "Models overview"}
@@ -159,7 +159,7 @@ def test_tls_with_an_authority_of_ones_own(folder: Path) -> None:
 
 
 def test_nobody_there_is_told(folder: Path) -> None:
-    with pytest.raises(BundleError, match="cannot be asked: .*check --grafana-url"):
+    with pytest.raises(BundleError, match=r"cannot be asked: .*check --grafana-url"):
         push(f"http://127.0.0.1:{free_port()}", folder)
 
 

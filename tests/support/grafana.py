@@ -1,7 +1,7 @@
 """Grafana's HTTP API for folders and dashboards, as far as its documentation says, over real HTTP.
 
-Answers are those of ``tests/bundle/grafana_api.json``, taken from the documentation, with the names that were asked
-for. What does not keep to the documented requests is refused.
+Answers are those of ``tests/bundle/grafana_api.json``, taken from the documentation, with the names that were
+asked for. What does not keep to the documented requests is refused.
 """
 
 import json
@@ -40,20 +40,23 @@ class Grafana:
 
     def answer(self, method: str, target: str, authorization: str, body: Json) -> tuple[int, Json]:
         """Status and body of the answer to one request."""
-        path = urlsplit(target).path
         if authorization != f"Bearer {self.token}":
             return self._documented("not authenticated")
         if method == "POST" and self.role == "Viewer":
             return self._documented("access denied")
-        if (method, path) == ("GET", "/api/folders"):
-            return 200, self._listed(parse_qs(urlsplit(target).query))
-        if (method, path) == ("POST", "/api/folders"):
-            return self._new_folder(body)
-        if method == "GET" and path.startswith("/api/dashboards/uid/"):
-            return self._dashboard(path.rpartition("/")[2])
-        if (method, path) == ("POST", "/api/dashboards/db"):
-            return self._save(body)
-        return 404, {"message": "Not found"}
+        folder, _, uid = urlsplit(target).path.removeprefix("/api/").partition("/uid/")
+        match method, folder:
+            case "GET", "folders":
+                answer = 200, self._listed(parse_qs(urlsplit(target).query))
+            case "POST", "folders":
+                answer = self._new_folder(body)
+            case "GET", "dashboards":
+                answer = self._dashboard(uid)
+            case "POST", "dashboards/db":
+                answer = self._save(body)
+            case _:
+                answer = 404, {"message": "Not found"}
+        return answer
 
     def _documented(self, name: str, **changes: Json) -> tuple[int, Json]:
         response = deepcopy(CONTRACT["responses"][name])

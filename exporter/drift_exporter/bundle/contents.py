@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -56,7 +56,7 @@ def contents(
     files[BASE] = _without_references(files[BASE].decode()).encode()
     own = overlay(config, text, dict(shipped(assets, "provisioning/kubernetes/overlays/*/*.yaml")), name)
     files |= {f"{FOLDER}/{path}": raw for path, raw in own.files.items()}
-    files["README.md"] = readme(config, addresses, own, teams).encode()
+    files["README.md"] = readme(config, addresses, own, teams, _keys(files[ROUTING])).encode()
     return files, own
 
 
@@ -82,6 +82,18 @@ def _with_exporter(text: str, addresses: Addresses) -> str:
     made = json.dumps(dashboard, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     # As long as nothing is filled in it is the shipped file, byte by byte.
     return text if json.loads(made) == json.loads(text) else made
+
+
+def _keys(routing: bytes) -> list[str]:
+    """Names of the files that Alertmanager reads secrets from."""
+    found: set[str] = set()
+    waiting = [yaml.safe_load(routing)]
+    while waiting:
+        at = waiting.pop()
+        if isinstance(at, dict):
+            found |= {PurePosixPath(v).name for k, v in at.items() if k.endswith("_file")}
+        waiting += at.values() if isinstance(at, dict) else at if isinstance(at, list) else []
+    return sorted(found)
 
 
 def _scraping(text: str, addresses: Addresses) -> str:

@@ -65,7 +65,7 @@ def overlay(config: Config, text: str, patches: Mapping[str, bytes], name: str) 
             "mount them from a volume"
         )
     return Overlay(
-        files={**_kustomization(kinds, files, patches), **files},
+        files={**_kustomization(kinds, files, patches, secrets=bool(secrets)), **files},
         notes=tuple(notes),
         kinds=kinds,
         logs=logs,
@@ -154,7 +154,7 @@ def _secret_files(root: Any, source: Place) -> Iterator[tuple[Place, str]]:  # n
 
 
 def _kustomization(
-    kinds: frozenset[str], files: Mapping[str, bytes], patches: Mapping[str, bytes]
+    kinds: frozenset[str], files: Mapping[str, bytes], patches: Mapping[str, bytes], *, secrets: bool
 ) -> dict[str, bytes]:
     """``kustomization.yaml`` with the patches and resources that the kinds of sources need."""
     needed = {
@@ -173,6 +173,9 @@ def _kustomization(
         "objects": [("kafka", "StatefulSet", "drift-exporter", "secrets.patch.yaml")],
     }
     used = {file: (f, k, n) for kind in sorted(kinds) for f, k, n, file in needed[kind]}
+    if not secrets:
+        # Pods wait for a Secret that they mount.
+        used.pop("secrets.patch.yaml", None)
     made = {file: patches[f"provisioning/kubernetes/overlays/{f}/{file}"] for file, (f, _, _) in used.items()}
     resources = ["../../base"]
     if "file" in kinds:

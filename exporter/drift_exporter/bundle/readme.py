@@ -10,8 +10,10 @@ from drift_exporter.config import Config
 SEVERITIES = {"high": "page or ticket", "low": "ticket or info"}
 
 
-def readme(config: Config, addresses: Addresses, overlay: Overlay, teams: Sequence[str]) -> str:
-    """Text of README.md."""
+def readme(
+    config: Config, addresses: Addresses, overlay: Overlay, teams: Sequence[str], keys: Sequence[str]
+) -> str:
+    """Text of README.md; ``keys`` are the files that Alertmanager reads secrets from."""
     models = "".join(
         f"| {m.name} | {m.team or 'nobody'} | {m.impact} | {SEVERITIES[m.impact]} |\n" for m in config.models
     )
@@ -26,7 +28,7 @@ the differences, and what was edited by hand stays as it is (`.bundle.json` know
 yours to set is marked `EDIT`:
 
 ```sh
-grep -rn EDIT .
+grep -rn 'EDIT:' .
 ```
 
 | model | team | impact | its alerts are |
@@ -57,19 +59,23 @@ scrape_config_files:
 promtool check config "$PROMETHEUS/prometheus.yml"
 ```
 
+Before Prometheus 2.43 copy the job into `scrape_configs` instead of naming its file.
 With `--web.user-assets="$PROMETHEUS/assets"` Prometheus serves the runbooks under `/user/runbooks`.
 
 **Kubernetes with the Prometheus Operator.** The exporter, then rules, routing and dashboards:
 
+{_needs(overlay)}
 ```sh
-kubectl apply -k {FOLDER}
+kubectl apply -f provisioning/kubernetes/base/namespace.yaml
+{_secret(overlay)}kubectl apply -k {FOLDER}
+kubectl create secret generic drift-exporter-alertmanager --namespace drift-exporter \\
+  {_from_files(keys)}
 kubectl apply --server-side -k provisioning/kubernetes/monitoring
 ```
 
-{_needs(overlay)}
 ## 2. Routing
 
-Alertmanager reads secrets from files; `alerting/alertmanager/alertmanager.yml` names them.
+Alertmanager reads secrets from files, which `alerting/alertmanager/alertmanager.yml` names.
 
 ```sh
 cp -r alerting/alertmanager/. "$ALERTMANAGER/"
@@ -106,16 +112,22 @@ Other alerts, and the weekly digest of all, go to the channels of the other rece
 """
 
 
+def _from_files(names: Sequence[str]) -> str:
+    return " ".join(f"--from-file={name}" for name in names)
+
+
+def _secret(overlay: Overlay) -> str:
+    if not overlay.secrets:
+        return ""
+    command = "kubectl create secret generic drift-exporter --namespace drift-exporter"
+    return f"{command} {_from_files(overlay.secrets)}\n"
+
+
 def _needs(overlay: Overlay) -> str:
     lines = []
     if overlay.logs is not None:
         lines.append(
             f"The claim `prediction-logs` holds what is in `{overlay.logs}` here; pods see it as `{LOGS}`."
-        )
-    if overlay.secrets:
-        files = " ".join(f"--from-file={name}" for name in overlay.secrets)
-        lines.append(
-            f"Before, `kubectl create secret generic drift-exporter --namespace drift-exporter {files}`."
         )
     if overlay.kinds & {"http", "objects"}:
         lines.append(
