@@ -31,17 +31,20 @@ def find(node: yaml.Node, place: Place) -> yaml.Node | None:
     key, *rest = place
     if isinstance(node, yaml.SequenceNode) and isinstance(key, int):
         return find(node.value[key], tuple(rest)) if key < len(node.value) else None
+    value = entries(node).get(str(key))
+    return None if value is None else find(value, tuple(rest))
+
+
+def entries(node: yaml.Node | None) -> dict[str, yaml.Node]:
+    """Values of a mapping by their keys, also those that ``<<`` brings in; none where it is no mapping."""
     if not isinstance(node, yaml.MappingNode):
-        return None
-    for key_node, value in node.value:
-        if key_node.tag != _MERGE and key_node.value == str(key):
-            return find(value, tuple(rest))
-    merged = [value for key_node, value in node.value if key_node.tag == _MERGE]
-    sources = [
-        n for value in merged for n in (value.value if isinstance(value, yaml.SequenceNode) else [value])
-    ]
-    found = (find(source, place) for source in sources if isinstance(source, yaml.MappingNode))
-    return next((one for one in found if one is not None), None)
+        return {}
+    found = {key.value: value for key, value in node.value if key.tag != _MERGE}
+    for key, value in node.value:
+        if key.tag == _MERGE:
+            for source in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                found = entries(source) | found
+    return found
 
 
 def set_values(text: str, values: Mapping[Place, Any], name: str) -> str:

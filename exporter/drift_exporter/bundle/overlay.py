@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from drift_exporter.bundle.edit import Place, compose, find, set_values
+from drift_exporter.bundle.edit import Place, compose, entries, find, set_values
 from drift_exporter.config import Config
 from drift_exporter.config.references import RollingReference, VersionReference
 from drift_exporter.config.schema import Model
@@ -139,18 +139,12 @@ def _reference_files(model: Model) -> Iterator[tuple[Place, Path]]:
 
 def _secret_files(root: Any, source: Place) -> Iterator[tuple[Place, str]]:  # noqa: ANN401  # a node
     """Places below a source where a file is named that is not a log: passwords, keys, certificates."""
-    node = find(root, source)
-    for key, value in [] if node is None else node.value:
-        if key.value in {"secrets", "header_files", "credentials"}:
-            yield from (((*source, key.value, own.value), file.value) for own, file in value.value)
-        elif key.value.endswith("_file"):
-            yield (*source, key.value), value.value
-        elif key.value == "options":
-            yield from (
-                ((*source, key.value, own.value), file.value)
-                for own, file in value.value
-                if own.value.endswith(".location")
-            )
+    for key, value in entries(find(root, source)).items():
+        if key.endswith("_file"):
+            yield (*source, key), value.value
+        for own, file in entries(value).items():
+            if key in {"secrets", "header_files", "credentials"} or own.endswith(".location"):
+                yield (*source, key, own), file.value
 
 
 def _kustomization(
