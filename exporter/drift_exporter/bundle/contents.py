@@ -40,7 +40,7 @@ def contents(
 ) -> tuple[dict[str, bytes], Overlay]:
     """Path and content of each file that does not depend on others, and the overlay among them.
 
-    ``text`` is the configuration's, ``name`` what errors call it.
+    ``text`` is the configuration's, ``name`` its path.
     """
     files = {path: raw for path, raw in shipped(assets, *AS_THEY_ARE) if path not in FROM_OTHERS}
     for path, raw in shipped(assets, RULE_FILES):

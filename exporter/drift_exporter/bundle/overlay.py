@@ -36,7 +36,10 @@ class Overlay:
 
 
 def overlay(config: Config, text: str, patches: Mapping[str, bytes], name: str) -> Overlay:
-    """The overlay of a configuration and its text; ``patches`` are those of the shipped overlays, by path."""
+    """The overlay of a configuration, its text and its path ``name``.
+
+    ``patches`` are those of the shipped overlays, by path.
+    """
     sources = [(("models", i, *where), s) for i, m in enumerate(config.models) for where, s in _sources(m)]
     kinds = frozenset(s.type for _, s in sources)
     values: dict[Place, Any] = {}
@@ -68,7 +71,7 @@ def overlay(config: Config, text: str, patches: Mapping[str, bytes], name: str) 
         files={**_kustomization(kinds, files, patches, secrets=bool(secrets)), **files},
         notes=tuple(notes),
         kinds=kinds,
-        logs=logs,
+        logs=None if logs is None else _shown(logs, Path(name).absolute().parent),
         secrets=tuple(sorted({PurePosixPath(path).name for path in secrets.values()})),
     )
 
@@ -89,6 +92,11 @@ def _sources(model: Model) -> Iterator[tuple[Place, Any]]:
     yield ("predictions", "source"), model.predictions.source
     if model.labels is not None:
         yield ("labels", "source"), model.labels.source
+
+
+def _shown(folder: str, base: Path) -> str:
+    """A folder as it is told in a file that has to be the same whoever writes it, from whatever checkout."""
+    return os.path.relpath(folder, base) if Path(folder).is_relative_to(base) else folder
 
 
 def _folder(patterns: Any) -> str:  # noqa: ANN401  # texts

@@ -127,7 +127,8 @@ def _needs(overlay: Overlay) -> str:
     lines = []
     if overlay.logs is not None:
         lines.append(
-            f"The claim `prediction-logs` holds what is in `{overlay.logs}` here; pods see it as `{LOGS}`."
+            f"The claim `prediction-logs` holds what is in `{overlay.logs}` of the configuration; "
+            f"pods see it as `{LOGS}`."
         )
     if overlay.kinds & {"http", "objects"}:
         lines.append(
