@@ -2,6 +2,10 @@ FROM python:3.12.11-slim-bookworm AS build
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY exporter ./exporter
+# What `drift-exporter bundle` writes is in the package.
+COPY alerting ./alerting
+COPY dashboards ./dashboards
+COPY provisioning ./provisioning
 # What reads Kafka and S3; others are gs, az and http-objects.
 ARG EXTRAS=kafka,s3
 RUN python -m venv /opt/drift-exporter \

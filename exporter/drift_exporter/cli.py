@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drift_exporter import __version__
+from drift_exporter.bundle.command import add_bundle
 from drift_exporter.errors import ConfigurationError, DriftExporterError
 
 if TYPE_CHECKING:
@@ -127,6 +128,8 @@ def build_parser() -> argparse.ArgumentParser:
     show.add_argument("file", type=Path, metavar="FILE")
     show.add_argument("--ascii", action="store_true", help="no block characters")
     show.set_defaults(run=_reference_show)
+
+    add_bundle(verbs)
 
     state = verbs.add_parser("state", help="look at what is saved, verify it, or begin anew")
     state.set_defaults(parser=state)

@@ -8,6 +8,7 @@
     +-- SourceError                    a source cannot be read
     +-- StateError                     the saved state cannot be read, written or used
     +-- DecodeError                    a file is not in the format that was configured
+    +-- BundleError                    dashboards, rules or provisioning cannot be written or imported
 
 Messages say what was wrong, where, and what to do.
 """
@@ -39,3 +40,7 @@ class DecodeError(DriftExporterError):
 
 class StateError(DriftExporterError):
     """The saved state cannot be read, written or used: which file, why, and the way out."""
+
+
+class BundleError(DriftExporterError):
+    """Dashboards, rules, routing or provisioning cannot be written or imported: what, why, and what to do."""

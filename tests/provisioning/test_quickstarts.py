@@ -66,6 +66,15 @@ def run(folder: Path, text: str, *stubs: str, **environment: str) -> list[list[s
     return [line.split("\t") for line in said.read_text().splitlines()] if said.exists() else []
 
 
+def test_the_bundle_is_written_and_imported(tmp_path: Path) -> None:
+    write, push = blocks()["A bundle for your configuration", "sh"]
+    told = run(tmp_path, write + push, "drift-exporter", "git")
+    assert [words[0] for words in told] == ["drift-exporter", "git", "drift-exporter"]
+    written, pushed = (build_parser().parse_args(words[1:]) for words in told if words[0] != "git")
+    assert (written.push, pushed.push) == (False, True)
+    assert {written.output, pushed.output} == {Path(told[1][-1])}
+
+
 def test_the_secrets_for_compose_are_made_before_it_starts(tmp_path: Path) -> None:
     (text,) = blocks()["Compose", "sh"]
     told = run(tmp_path, text, "docker")

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from template_text import self_contained
+from drift_exporter.bundle.template_text import self_contained
+from drift_exporter.errors import BundleError
 
 Json = Any
 NAME = "drift-exporter"
@@ -52,7 +53,7 @@ INHERITED = {
 MATCHER = re.compile(r'\s*([a-zA-Z_]\w*)\s*(=~|!~|!=|=)\s*(?:"((?:[^"\\]|\\.)*)"|([^\s"{},]*))\s*')
 
 
-class UnconvertibleError(ValueError):
+class UnconvertibleError(BundleError):
     """Something that an AlertmanagerConfig cannot say; the message names it."""
 
 

@@ -1,4 +1,4 @@
-"""provisioning/kubernetes/alertmanager_config.py: the shipped routing, and in general."""
+"""AlertmanagerConfig of an Alertmanager configuration: the shipped routing, and in general."""
 
 import json
 import subprocess
@@ -10,15 +10,15 @@ import jsonschema
 import pytest
 import yaml
 
-from alertmanager_config import UnconvertibleError, alertmanager_config, matcher
+from drift_exporter.bundle.alertmanager_config import UnconvertibleError, alertmanager_config, matcher
+from drift_exporter.bundle.template_text import definitions, self_contained
 from support.alerting import ALERTING, ROOT, rules
 from support.operator import alertmanager_configuration
 from support.servers import Webhook, alertmanager, until
-from template_text import definitions, self_contained
 
 SHIPPED = ALERTING / "alertmanager" / "alertmanager.yml"
 TEMPLATES = sorted((ALERTING / "alertmanager" / "templates").glob("*.tmpl"))
-SCHEMA = Path(__file__).parent / "crds" / "alertmanagerconfig_v1alpha1.json"
+SCHEMA = Path(__file__).parents[1] / "provisioning" / "crds" / "alertmanagerconfig_v1alpha1.json"
 PREFIX = "drift-exporter/drift-exporter/"
 
 
