@@ -13,7 +13,7 @@ import yaml
 from drift_exporter.bundle.alertmanager_config import UnconvertibleError, alertmanager_config, matcher
 from drift_exporter.bundle.template_text import definitions, self_contained
 from support.alerting import ALERTING, ROOT, rules
-from support.operator import alertmanager_configuration
+from support.prometheus_operator import alertmanager_configuration
 from support.servers import Webhook, alertmanager, until
 
 SHIPPED = ALERTING / "alertmanager" / "alertmanager.yml"

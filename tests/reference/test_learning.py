@@ -90,7 +90,9 @@ def test_text_in_a_file_in_memory_is_kept(tmp_path: Path) -> None:
     expected = built(config, write_log(rows, tmp_path / "all.ndjson"))
     own, memory = learner(config), MemoryFile()
     for part in (rows[:300], rows[300:]):
-        memory.load([ndjson(part)])
+        memory.empty()
+        memory.append(ndjson(part))
+        memory.cut(memory.size)
         found = own.add(Chunk("topic", "ndjson", 0, memory=memory, size=memory.size))
     memory.close()
 
