@@ -3,16 +3,16 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import cast
 from weakref import WeakValueDictionary
 
 from drift_exporter.config.anomaly import Anomaly
 from drift_exporter.config.schema import Model
-from drift_exporter.errors import ConfigurationError, ReferenceFileError
+from drift_exporter.errors import ConfigurationError
 from drift_exporter.judge.anomaly.fit import fit_anomaly
 from drift_exporter.judge.anomaly.model import AnomalyModel
 from drift_exporter.judge.anomaly.settings import AnomalySettings
+from drift_exporter.reference.loading import sample_of
 from drift_exporter.reference.model import Reference
 from drift_exporter.reference.sample import read_timed
 
@@ -53,7 +53,7 @@ def settings_of(section: Anomaly) -> AnomalySettings:
 
 
 def _load(model: Model, version: str | None, reference: Reference, section: Anomaly) -> AnomalyModel:
-    path = _sample_of(model, version, reference)
+    path = sample_of(model, version, reference, "anomaly")
     settings = settings_of(section)
     stamp = path.stat().st_mtime_ns if path.is_file() else 0
     decides = json.dumps(vars(replace(settings, tolerance=0.0)), default=str)
@@ -69,13 +69,3 @@ def _load(model: Model, version: str | None, reference: Reference, section: Anom
         found = replace(found, settings=settings)
     _fitted[key] = found
     return found
-
-
-def _sample_of(model: Model, version: str | None, reference: Reference) -> Path:
-    file = model.reference_file(version or "")
-    if file is None or reference.sample is None:
-        raise ReferenceFileError(
-            f"model {model.name!r}: anomaly needs a reference with a sample of its rows, and "
-            f"{'this one' if file is None else file} has none; build it anew with reference build"
-        )
-    return file.with_name(reference.sample)

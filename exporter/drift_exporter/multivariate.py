@@ -7,13 +7,12 @@ where it holds twice as many records meanwhile; in between, what was found is to
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from drift_exporter.config.schema import Model
-from drift_exporter.errors import ReferenceFileError
 from drift_exporter.judge.calibration import effects_in_window
 from drift_exporter.judge.multivariate.baseline import Baseline, make_baseline
 from drift_exporter.judge.multivariate.evaluate import judge_sample
+from drift_exporter.reference.loading import sample_of
 from drift_exporter.reference.model import FloatArray, Reference
 from drift_exporter.reference.sample import LEAST_ROWS, read_sample
 from drift_exporter.snapshot import ModelSnapshot, MultivariateDrift, WindowSnapshot
@@ -121,17 +120,7 @@ def load_multivariate(model: Model, references: Mapping[str | None, Reference]) 
         return None
     found = {}
     for version, reference in references.items():
-        path = _sample_of(model, version, reference)
+        path = sample_of(model, version, reference, "drift.multivariate")
         values = read_sample(path, reference)
         found[version] = reference, make_baseline(values, reference.sampled, methods, model.drift.sample)
     return Multivariate(model.name, methods, model.drift.sample, model.drift.minimum_records, found)
-
-
-def _sample_of(model: Model, version: str | None, reference: Reference) -> Path:
-    file = model.reference_file(version or "")
-    if file is None or reference.sample is None:
-        raise ReferenceFileError(
-            f"model {model.name!r}: drift.multivariate needs a reference with a sample of its rows, and "
-            f"{'this one' if file is None else file} has none; build it anew with reference build"
-        )
-    return file.with_name(reference.sample)

@@ -33,6 +33,20 @@ def load_references(model: Model, state_dir: Path) -> Mapping[str | None, Refere
     return {version: load_reference(path) for version, path in reference.items()}
 
 
+def sample_of(model: Model, version: str | None, reference: Reference, wanted_by: str) -> Path:
+    """The file with the sample of a reference's rows, which an option needs.
+
+    Raises ReferenceFileError where there is none.
+    """
+    file = model.reference_file(version or "")
+    if file is None or reference.sample is None:
+        raise ReferenceFileError(
+            f"model {model.name!r}: {wanted_by} needs a reference with a sample of its rows, and "
+            f"{'this one' if file is None else file} has none; build it anew with reference build"
+        )
+    return file.with_name(reference.sample)
+
+
 def _learned(file: Path) -> Mapping[str | None, Reference]:
     if not file.exists():
         return {}

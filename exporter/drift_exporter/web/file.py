@@ -30,7 +30,7 @@ class WebFile:
         tls = self.web.tls_server_config
         self._newest = None if tls is None else make_context(tls)
         self._signature = self._look(self.web)
-        self.context = None if tls is None else _handing_on(make_context(tls), self)
+        self.context = None if self._newest is None else _handing_on(self._newest, self)
 
     def refresh(self) -> Web:
         """What the file says, read again if it or one that it names has changed."""
