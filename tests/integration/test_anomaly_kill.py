@@ -10,13 +10,13 @@ import time
 from pathlib import Path
 
 import pytest
-import requests
 
 from drift_exporter.once import run_once
 from support import program
 from support.anomalies import Odd, rows
 from support.labelled import values
 from support.records import ndjson
+from support.scrapes import scrape
 from support.servers import free_port, until
 
 pytestmark = pytest.mark.xdist_group("anomaly_kill")
@@ -38,14 +38,6 @@ def counted(text: str) -> dict[tuple[str, ...], float]:
     buckets = values(text, "model_anomaly_score_bucket", "detector", "le")
     sums = values(text, "model_anomaly_score_sum", "detector")
     return {**found, **buckets, **{("sum", *key): value for key, value in sums.items()}}
-
-
-def scrape(url: str) -> str:
-    try:
-        answer = requests.get(url, timeout=5)
-    except requests.RequestException:
-        return ""
-    return answer.text if answer.ok else ""
 
 
 def test_killed_exporters_score_each_record_once(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Every query of every dashboard has an answer in the Prometheus of the demonstration."""
 
-import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,9 @@ from support.dashboards import (
     DASHBOARDS,
     annotation_queries,
     ask,
-    finite,
     label_values,
     panel_targets,
+    unanswered,
     variable_queries,
 )
 from support.servers import prometheus, prometheus_config, until
@@ -50,20 +49,6 @@ Json = dict[str, Any]
 def fed_prometheus(demo: Shown) -> str:
     """Base URL of the demonstration's Prometheus."""
     return demo.stack.prometheus.url
-
-
-Asked = list[tuple[str, Json]]
-
-
-def unanswered(url: str, asked: Asked, values: Mapping[str, str]) -> list[str]:
-    """Panel and expression of the queries that have no number to show, after the time it may take."""
-
-    def empty() -> list[str]:
-        return [f"{t}: {q['expr']}" for t, q in asked if not any(map(finite, ask(url, q, values)))]
-
-    with contextlib.suppress(TimeoutError):
-        until(lambda: not empty(), timeout=40, interval=1)
-    return empty()
 
 
 @every_dashboard

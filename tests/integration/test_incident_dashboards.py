@@ -1,7 +1,5 @@
 """Every query of "Model anomalies" and "Model and infrastructure" has an answer, and what rules say of it."""
 
-import contextlib
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,22 +8,20 @@ import pytest
 import requests
 
 from support.alerting import CLUSTER_METRICS, alert_names, rules
-from support.dashboard_feed import TICK_SECONDS, hasty_rules
+from support.dashboard_feed import fed_by
 from support.dashboards import (
     ANYTHING,
     DASHBOARDS,
-    REPOSITORY,
     annotation_queries,
     ask,
-    finite,
     label_values,
     panel_targets,
     panels,
+    unanswered,
     variable_queries,
 )
 from support.incident_feed import exposition
-from support.listeners import StaticTarget
-from support.servers import prometheus, prometheus_config, until
+from support.servers import until
 
 BOARDS = [path for path in DASHBOARDS if path.stem in {"model_anomalies", "model_infrastructure"}]
 VALUES = ANYTHING | {"version": "1", "window": "24h", "metric": "false_negative_rate"}
@@ -40,43 +36,15 @@ Json = dict[str, Any]
 def fed_prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Base URL of a Prometheus that scrapes an exporter and a cluster, and evaluates the rules."""
     folder = tmp_path_factory.mktemp("incident")
-    rules = hasty_rules(REPOSITORY / "alerting" / "rules", folder / "rules")
-    ended = threading.Event()
-
-    def advance() -> None:
-        n = 1
-        while not ended.wait(TICK_SECONDS):
-            n += 1
-            target.text = exposition(n)
-
-    with StaticTarget(exposition(1)) as target:
-        thread = threading.Thread(target=advance, daemon=True)
-        thread.start()
-        config = prometheus_config({"drift-exporter": [target.address]})
-        try:
-            with prometheus(folder / "prometheus", config, rules=rules) as server:
-                yield server.url
-        finally:
-            ended.set()
-            thread.join(timeout=10)
-
-
-def unanswered(url: str, targets: list[tuple[str, Json]]) -> list[str]:
-    """Panel and expression of the queries that have no number to show, after the time it may take."""
-
-    def empty() -> list[str]:
-        return [f"{t}: {q['expr']}" for t, q in targets if not any(map(finite, ask(url, q, VALUES)))]
-
-    with contextlib.suppress(TimeoutError):
-        until(lambda: not empty(), timeout=40, interval=1)
-    return empty()
+    with fed_by(exposition, folder) as url:
+        yield url
 
 
 @every_board
 def test_every_panel_has_an_answer(fed_prometheus: str, path: Path) -> None:
     targets = panel_targets(path)
     assert len(targets) > 15
-    assert unanswered(fed_prometheus, targets) == []
+    assert unanswered(fed_prometheus, targets, VALUES) == []
 
 
 @every_board
@@ -84,7 +52,7 @@ def test_every_annotation_has_an_answer(fed_prometheus: str, path: Path) -> None
     asked = [(name, {"expr": expr, "instant": False}) for name, expr in annotation_queries(path)]
     marks = ["Anomalies of the signal"] if path.stem == "model_infrastructure" else []
     assert [name for name, _ in asked] == ["Alerts", "New versions", *marks]
-    assert unanswered(fed_prometheus, asked) == []
+    assert unanswered(fed_prometheus, asked, VALUES) == []
 
 
 @every_board
@@ -110,7 +78,7 @@ def test_queries_of_a_table_join_to_one_line_each(fed_prometheus: str, path: Pat
         targets = panel.get("targets", [])
         if panel["type"] != "table" or len(targets) == 1:
             continue
-        assert unanswered(fed_prometheus, [(panel["title"], q) for q in targets]) == []
+        assert unanswered(fed_prometheus, [(panel["title"], q) for q in targets], VALUES) == []
         answers = [ask(fed_prometheus, q, VALUES) for q in targets]
         common = set.intersection(*({k for s in answer for k in s["metric"]} for answer in answers))
         assert "version" in common, panel["title"]

@@ -10,11 +10,10 @@ import threading
 import time
 from pathlib import Path
 
-import requests
-
 from support import program
 from support.labelled import MODEL, Row, configure, labels, metrics, predictions, same, values
 from support.program import Process
+from support.scrapes import scrape
 from support.servers import free_port, until
 
 KILLS = int(os.environ.get("DRIFT_EXPORTER_LABEL_KILLS", "25"))
@@ -47,14 +46,6 @@ class Writer:
 def start(folder: Path, config: Path) -> tuple[Process, str]:
     address = f"127.0.0.1:{free_port()}"
     return program.start(program.serve(config, address), folder / "log"), f"http://{address}/metrics"
-
-
-def scrape(url: str) -> str:
-    try:
-        answer = requests.get(url, timeout=5)
-    except requests.RequestException:
-        return ""
-    return answer.text if answer.ok else ""
 
 
 def test_killed_exporters_join_each_label_once(tmp_path: Path) -> None:

@@ -3,14 +3,16 @@
 import contextlib
 import dataclasses
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import yaml
 
 from drift_exporter.expose.render import render
 from drift_exporter.snapshot import Histogram, ModelSnapshot, Snapshot, VersionSnapshot
+from support.dashboards import REPOSITORY
 from support.listeners import StaticTarget
+from support.servers import prometheus, prometheus_config
 from support.snapshots import rich_snapshot
 
 TICK_SECONDS = 0.5
@@ -58,13 +60,14 @@ def snapshot_after(n: int) -> Snapshot:
     )
 
 
-@contextlib.contextmanager
-def advancing_target() -> Iterator[StaticTarget]:
-    """A scrape target whose counters advance twice a second."""
-    ended = threading.Event()
+def _rich(n: int) -> str:
+    return render(snapshot_after(n), series_limit=50_000, process=False).body("text").decode()
 
-    def text(n: int) -> str:
-        return render(snapshot_after(n), series_limit=50_000, process=False).body("text").decode()
+
+@contextlib.contextmanager
+def advancing_target(text: Callable[[int], str] = _rich) -> Iterator[StaticTarget]:
+    """A scrape target whose counters advance twice a second; it exposes ``text`` of 1, 2, and so on."""
+    ended = threading.Event()
 
     def advance() -> None:
         n = 1
@@ -80,6 +83,16 @@ def advancing_target() -> Iterator[StaticTarget]:
         finally:
             ended.set()
             thread.join(timeout=10)
+
+
+@contextlib.contextmanager
+def fed_by(text: Callable[[int], str], folder: Path) -> Iterator[str]:
+    """Base URL of a Prometheus that scrapes such a target and evaluates all rules, hastily."""
+    rules = hasty_rules(REPOSITORY / "alerting" / "rules", folder / "rules")
+    with advancing_target(text) as target:
+        config = prometheus_config({"drift-exporter": [target.address]})
+        with prometheus(folder / "prometheus", config, rules=rules) as server:
+            yield server.url
 
 
 def hasty_rules(rules: Path, folder: Path) -> list[Path]:

@@ -3,15 +3,18 @@
 Grafana fills in variables before it asks. ``substitute`` does the same with plain values.
 """
 
+import contextlib
 import json
 import math
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import requests
+
+from support.servers import until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DASHBOARDS = tuple(sorted((REPOSITORY / "dashboards" / "json").glob("*.json")))
@@ -105,6 +108,18 @@ def finite(series: Json) -> bool:
     """Whether there is something to draw: a number, and not only NaN or infinity."""
     samples = series.get("values") or [series["value"]]
     return any(math.isfinite(float(value)) for _, value in samples)
+
+
+def unanswered(url: str, asked: Iterable[tuple[str, Json]], values: Mapping[str, str]) -> list[str]:
+    """Panel and expression of the queries that have no number to show, after the time it may take."""
+    queries = list(asked)
+
+    def empty() -> list[str]:
+        return [f"{t}: {q['expr']}" for t, q in queries if not any(map(finite, ask(url, q, values)))]
+
+    with contextlib.suppress(TimeoutError):
+        until(lambda: not empty(), timeout=40, interval=1)
+    return empty()
 
 
 def label_values(url: str, selector: str, label: str, values: Mapping[str, str] = ANYTHING) -> list[str]:
