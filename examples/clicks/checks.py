@@ -12,14 +12,6 @@ MODEL, CONTROL = "clicks", "clicks_control"
 ALERT = "ModelConceptDrift"
 
 
-def silent(running: Stack) -> None:
-    """Nothing may have been heard, and no alert may fire."""
-    found = [alert["labels"] for note in running.hook.notifications for alert in note.payload["alerts"]]
-    found += [alert["labels"] for alert in running.prometheus.alerts("firing")]
-    if found:
-        raise DemoError(f"alerts before anything has changed: {found}")
-
-
 def caught_up(running: Stack, replayed: Traffic, patience: float) -> None:
     """Wait until all predictions and labels are counted: else silence would say nothing."""
     server = running.prometheus

@@ -11,7 +11,6 @@ in alerting/tests. Alertmanager waits as it is shipped to.
 
 import argparse
 import contextlib
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import requests
 import yaml
 
 HERE = Path(__file__).resolve().parent
@@ -33,13 +31,13 @@ from clicks.checks import (  # noqa: E402  # found by the line above
     control_was_silent,
     figures,
     heard,
-    silent,
 )
 from clicks.replay import PREDICTIONS, label_log, replay, weeks  # noqa: E402
 from clicks.traffic import DAYS, FALL, Traffic, reference_lines, traffic  # noqa: E402
 from employment.traffic import live  # noqa: E402
-from support.demonstration import BUILD, WELL_KNOWN, DemoError, empty, run, say, stay_up  # noqa: E402
+from support.demonstration import BUILD, WELL_KNOWN, empty, run, say, stay_up  # noqa: E402
 from support.stack import ANY_PORTS, Ports, Stack, stack  # noqa: E402
+from support.telling import build_reference, silent, tell_alert, tell_links  # noqa: E402
 
 WAITS = dict.fromkeys(
     (
@@ -122,7 +120,7 @@ def demo(
     began = time.monotonic()
     config = prepare(folder)
     say("building the reference from the 68,785 people of 2015 and their outcomes")
-    build_reference(folder, config)
+    build_reference(folder, config, MODEL, reference_lines())
     factor = pace.replay / TWO_WEEKS
     rules = {"wait": WAITS, "range_factor": factor, "shortest_range": 5.0}
     with stack(folder, config, ports, group_as_shipped=True, **rules) as running:
@@ -135,7 +133,7 @@ def demo(
         say(f"replaying a week: {len(replayed.predictions) // 2:,} real records, their labels hours later")
         replay(first, folder, replayed.start, replayed.turn, pace.replay / 2)
         turned = time.time()
-        silent(running)
+        silent(running, "before anything has changed")
         say("silent, as it should be")
         say(f"replaying the next: clicks of {MODEL} fall by {fall:.0%}, those of {CONTROL} do not")
         replay(second, folder, replayed.turn, replayed.end, pace.replay / 2)
@@ -161,40 +159,16 @@ def prepare(folder: Path) -> Path:
     return path
 
 
-def build_reference(folder: Path, config: Path) -> None:
-    """Write 2015 as a log with labels and build the reference from it, as a user would."""
-    known_good = folder / "2015.ndjson"
-    known_good.write_bytes(b"".join(reference_lines()))
-    command = [sys.executable, "-m", "drift_exporter.cli", "reference", "build", "--config", str(config)]
-    command += ["--model", MODEL, "--input", str(known_good)]
-    built = subprocess.run([*command, "--output", str(folder / "reference.json")], check=False)
-    if built.returncode != 0:
-        raise DemoError(f"reference build ended with {built.returncode}")
-
-
 def tell(shown: Shown) -> None:
     """Print what a person would look at."""
     running, alert = shown.stack, shown.alert
-    print()
-    print("  labels      " + ", ".join(f"{key}={value}" for key, value in sorted(alert["labels"].items())))
-    for name, value in sorted(alert["annotations"].items()):
-        print(f"  {name:<11} " + value.replace("\n", "\n" + " " * 14))
+    tell_alert(alert)
     others = sorted({a["labels"]["alertname"] for a in shown.notification["alerts"]} - {ALERT})
     print(f"  in the same notification: {', '.join(others) or 'nothing else'}")
     print()
     for line in figures(running.prometheus):
         print("  " + line)
-    print()
-    report = f"{running.exporter.url}/models/{MODEL}"
-    page = requests.get(report, timeout=10)
-    if not page.ok:
-        raise DemoError(f"the report page answers {page.status_code}")
-    print(f"  report page  {report}")
-    print(f"  metrics      {running.exporter.url}/metrics")
-    print(f"  Prometheus   {running.prometheus.url}/graph?g0.expr=model_concept_drift_confidence&g0.tab=0")
-    print(f"  Alertmanager {running.alertmanager.url}/#/alerts")
-    print("  The dashboard needs Grafana, which is not started here: docker compose up does.")
-    print()
+    tell_links(running, MODEL, "model_concept_drift_confidence")
 
 
 if __name__ == "__main__":

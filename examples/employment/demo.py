@@ -8,7 +8,6 @@ waits less; the shipped ones are tested at their real length by the tests in ale
 
 import argparse
 import contextlib
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,16 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import requests
 import yaml
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from employment.traffic import Traffic, live, reference_lines, traffic  # noqa: E402  # found by the line above
-from support.demonstration import BUILD, WELL_KNOWN, DemoError, empty, run, say, stay_up  # noqa: E402
+from support.demonstration import BUILD, WELL_KNOWN, empty, run, say, stay_up  # noqa: E402
 from support.handles import Prometheus  # noqa: E402
 from support.stack import ANY_PORTS, Ports, Stack, awaited, received, replay, stack  # noqa: E402
+from support.telling import build_reference, silent, tell_alert, tell_links  # noqa: E402
 
 FIRST_LINES = 100
 
@@ -94,7 +93,7 @@ def demo(
     began = time.monotonic()
     log, config = prepare(folder)
     say("building the reference from the 68,785 people of 2015")
-    build_reference(folder, config)
+    build_reference(folder, config, "employment", reference_lines())
     # All other alerts wait as long as they are shipped to: they have no part in this.
     with stack(folder, config, ports, wait={"ModelDrift": "2s"}) as running:
         say(f"exporter     {running.exporter.url}/metrics")
@@ -130,17 +129,6 @@ def prepare(folder: Path) -> tuple[Path, Path]:
     return folder / "logs" / "predictions.ndjson", path
 
 
-def build_reference(folder: Path, config: Path) -> None:
-    """Write 2015 as a log and build the reference from it, as a user would."""
-    known_good = folder / "2015.ndjson"
-    known_good.write_bytes(b"".join(reference_lines()))
-    command = [sys.executable, "-m", "drift_exporter.cli", "reference", "build", "--config", str(config)]
-    command += ["--model", "employment", "--input", str(known_good)]
-    built = subprocess.run([*command, "--output", str(folder / "reference.json")], check=False)
-    if built.returncode != 0:
-        raise DemoError(f"reference build ended with {built.returncode}")
-
-
 def replay_first(replayed: Traffic, log: Path, server: Prometheus, pace: Pace) -> float:
     """Some lines first, to see the first metric in Prometheus; returns when it was there (monotonic)."""
     replay(replayed.stable[:FIRST_LINES], log, 0)
@@ -162,10 +150,7 @@ def replay_stable(replayed: Traffic, log: Path, running: Stack, pace: Pace) -> f
         lambda: f"all {expected} records are counted; counted: {server.query('model_predictions_total')}",
         pace.patience,
     )
-    heard = [alert["labels"] for note in running.hook.notifications for alert in note.payload["alerts"]]
-    heard += [alert["labels"] for alert in server.alerts("firing")]
-    if heard:
-        raise DemoError(f"alerts on a stream without drift: {heard}")
+    silent(running, "on a stream without drift")
     return time.time()
 
 
@@ -208,25 +193,12 @@ def replay_shifted(replayed: Traffic, log: Path, running: Stack, pace: Pace) -> 
 def tell(shown: Shown) -> None:
     """Print what a person would look at."""
     running, alert = shown.stack, shown.page
-    print()
-    print("  labels      " + ", ".join(f"{key}={value}" for key, value in sorted(alert["labels"].items())))
-    for name, value in sorted(alert["annotations"].items()):
-        print(f"  {name:<11} " + value.replace("\n", "\n" + " " * 14))
+    tell_alert(alert)
     print()
     for sample in running.prometheus.query('topk(5, model_drift_score{method="psi",window="24h"})'):
         labels = f"column={sample.labels['column']!r},method='psi',window='24h'"
         print(f"  model_drift_score{{{labels}}} {sample.value:.3f}")
-    print()
-    report = f"{running.exporter.url}/models/employment"
-    page = requests.get(report, timeout=10)
-    if not page.ok:
-        raise DemoError(f"the report page answers {page.status_code}")
-    print(f"  report page  {report}")
-    print(f"  metrics      {running.exporter.url}/metrics")
-    print(f"  Prometheus   {running.prometheus.url}/graph?g0.expr=model_drift_confidence&g0.tab=0")
-    print(f"  Alertmanager {running.alertmanager.url}/#/alerts")
-    print("  The dashboard needs Grafana, which is not started here: docker compose up does.")
-    print()
+    tell_links(running, "employment", "model_drift_confidence")
 
 
 if __name__ == "__main__":

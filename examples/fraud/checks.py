@@ -17,14 +17,6 @@ CONTROL = "disk_busy"
 METRIC = "false_negative_rate"
 
 
-def silent(running: Stack) -> None:
-    """Nothing may have been heard, and no alert may fire."""
-    found = [alert["labels"] for note in running.hook.notifications for alert in note.payload["alerts"]]
-    found += [alert["labels"] for alert in running.prometheus.alerts("firing")]
-    if found:
-        raise DemoError(f"alerts before anything has happened: {found}")
-
-
 def forecasts_known(running: Stack, patience: float) -> None:
     """Wait until each signal and the model's own metric have a value and a band."""
     server = running.prometheus

@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import requests
 import yaml
 
 HERE = Path(__file__).resolve().parent
@@ -34,7 +33,6 @@ from fraud.checks import (  # noqa: E402  # found by the line above
     heard_by_both,
     infrastructure_alone,
     settled,
-    silent,
 )
 from fraud.cluster import Cluster, backfill  # noqa: E402
 from fraud.live import World, live, write_past  # noqa: E402
@@ -43,6 +41,7 @@ from support.demonstration import BUILD, WELL_KNOWN, DemoError, empty, run, say,
 from support.listeners import StaticTarget  # noqa: E402
 from support.servers import free_port, is_free, program  # noqa: E402
 from support.stack import ANY_PORTS, Ports, Stack, stack  # noqa: E402
+from support.telling import build_reference, silent, tell_alert, tell_links  # noqa: E402
 
 DAYS = 14.0
 PAST_SECONDS = 300.0
@@ -117,7 +116,7 @@ def demo(
     listening = replace(ports, prometheus=port)
     config = prepare(folder, f"http://127.0.0.1:{port}")
     say("building the reference from 10,000 known good records and their verdicts")
-    build_reference(folder, config)
+    build_reference(folder, config, MODEL, reference_lines())
     start = time.time()
     say(f"writing {DAYS:.0f} days of the cluster's counters and of the model's outcomes into Prometheus")
     world = World(fill(folder, start))
@@ -133,7 +132,7 @@ def demo(
         say(f"Alertmanager {running.alertmanager.url}/#/alerts")
         forecasts_known(running, patience)
         settled(running, patience, 10)
-        silent(running)
+        silent(running, "before anything has happened")
         say("all signals are within their bands, and nothing was heard")
         say("a disk is busy, which has nothing to do with the model")
         world.cluster.disk_busy = True
@@ -174,17 +173,6 @@ def prepare(folder: Path, prometheus: str) -> Path:
     return path
 
 
-def build_reference(folder: Path, config: Path) -> None:
-    """Write known good records as a log and build the reference from it, as a user would."""
-    known_good = folder / "known-good.ndjson"
-    known_good.write_bytes(b"".join(reference_lines()))
-    command = [sys.executable, "-m", "drift_exporter.cli", "reference", "build", "--config", str(config)]
-    command += ["--model", MODEL, "--input", str(known_good)]
-    built = subprocess.run([*command, "--output", str(folder / "reference.json")], check=False)
-    if built.returncode != 0:
-        raise DemoError(f"reference build ended with {built.returncode}")
-
-
 def fill(folder: Path, end: float) -> Cluster:
     """Put the past into Prometheus' storage, before it starts; returns the cluster as it is at the end."""
     samples, blocks = folder / "past.om", folder / "prometheus" / "tsdb"
@@ -204,24 +192,11 @@ def fill(folder: Path, end: float) -> Cluster:
 def tell(shown: Shown) -> None:
     """Print what a person would look at."""
     running, alert = shown.stack, shown.alert
-    print()
-    print("  labels      " + ", ".join(f"{key}={value}" for key, value in sorted(alert["labels"].items())))
-    for name, value in sorted(alert["annotations"].items()):
-        print(f"  {name:<11} " + value.replace("\n", "\n" + " " * 14))
+    tell_alert(alert)
     print()
     for line in figures(running.prometheus):
         print("  " + line)
-    print()
-    report = f"{running.exporter.url}/models/{MODEL}"
-    page = requests.get(report, timeout=10)
-    if not page.ok:
-        raise DemoError(f"the report page answers {page.status_code}")
-    print(f"  report page  {report}")
-    print(f"  metrics      {running.exporter.url}/metrics")
-    print(f"  Prometheus   {running.prometheus.url}/graph?g0.expr=model_infra_correlation&g0.tab=0")
-    print(f"  Alertmanager {running.alertmanager.url}/#/alerts")
-    print("  The dashboard needs Grafana, which is not started here: docker compose up does.")
-    print()
+    tell_links(running, MODEL, "model_infra_correlation")
 
 
 if __name__ == "__main__":

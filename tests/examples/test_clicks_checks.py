@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from clicks.checks import control_was_silent, heard, silent
+from clicks.checks import control_was_silent, heard
 from support.demonstration import DemoError
 from support.handles import Sample
 from support.listeners import Notification
 from support.stack import Stack
+from support.telling import silent
 
 
 def alert(name: str, model: str = "clicks", state: str = "active") -> dict[str, Any]:
@@ -81,6 +82,6 @@ def test_the_control_has_to_be_judged_and_to_stay_silent() -> None:
 
 
 def test_nothing_may_be_heard_before_the_fall() -> None:
-    silent(running())
+    silent(running(), "before anything has changed")
     with pytest.raises(DemoError, match=r"alerts before anything has changed: .*ModelDrift"):
-        silent(running(note(alert("ModelDrift"))))
+        silent(running(note(alert("ModelDrift"))), "before anything has changed")
