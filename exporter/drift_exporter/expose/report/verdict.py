@@ -4,14 +4,17 @@ from collections.abc import Sequence
 
 from drift_exporter.expose.report.columns import badness, uncertain
 from drift_exporter.expose.report.markup import Markup, join, named, tag
+from drift_exporter.expose.report.windows import UNKNOWN, since
 from drift_exporter.expose.report.words import count, moment, plural, sureness
 from drift_exporter.snapshot import ColumnDrift, ModelSnapshot, VersionSnapshot, WindowSnapshot
 
 _NAMED_COLUMNS = 3
 
 
-def verdict(model: ModelSnapshot, version: VersionSnapshot | None, window: WindowSnapshot | None) -> Markup:
-    """A sentence with the answer, and one with what it rests on."""
+def verdict(
+    model: ModelSnapshot, version: VersionSnapshot | None, window: WindowSnapshot | None, *, calm: bool
+) -> Markup:
+    """A sentence with the answer, and one with what it rests on. ``calm`` where nothing else stands out."""
     if version is None:
         return _box("", "No records yet.", f"Nothing has been read from the log of {model.name}.")
     reference = version.reference
@@ -24,7 +27,7 @@ def verdict(model: ModelSnapshot, version: VersionSnapshot | None, window: Windo
         return _box("", "Not evaluated yet.", f"{so_far} so far.")
     if not window.columns:
         return _no_scores(version, window)
-    return _compared(reference.rows, window)
+    return _compared(reference.rows, window, calm=calm)
 
 
 def _no_reference(model: ModelSnapshot, version: VersionSnapshot) -> Markup:
@@ -65,8 +68,8 @@ def _no_scores(version: VersionSnapshot, window: WindowSnapshot) -> Markup:
     )
 
 
-def _compared(rows: int, window: WindowSnapshot) -> Markup:
-    basis = (
+def _compared(rows: int, window: WindowSnapshot, *, calm: bool) -> Markup:
+    basis: tuple[str | Markup, ...] = (
         f"Compared: {plural(window.samples, 'record', 'records')} in the {window.name} window up to ",
         moment(window.end),
         f" with {plural(rows, 'row', 'rows')} of the reference.",
@@ -74,6 +77,9 @@ def _compared(rows: int, window: WindowSnapshot) -> Markup:
     columns = sorted(window.columns, key=badness)
     total = plural(len(columns), "column", "columns")
     drifted = [column for column in columns if column.drifted]
+    began = since(columns)
+    if began is not None and began != UNKNOWN:
+        basis = (*basis, " Likely since ", began, ".")
     if drifted:
         have = "has" if len(drifted) == 1 else "have"
         return _box("bad", join([f"{len(drifted)} of {total} {have} drifted: ", *_listed(drifted)]), *basis)
@@ -82,7 +88,9 @@ def _compared(rows: int, window: WindowSnapshot) -> Markup:
         return _box("", join([f"{len(unsure)} of {total} may have drifted: ", *_listed(unsure)]), *basis)
     sure = sureness(max(column.adjusted_confidence for column in columns))
     return _box(
-        "good", f"No drift beyond what is tolerated in {total} ({sure} sure that there is any).", *basis
+        "good" if calm else "",
+        f"No drift beyond what is tolerated in {total} ({sure} sure that there is any).",
+        *basis,
     )
 
 
