@@ -32,6 +32,7 @@ from drift_exporter.config.fieldtypes import (
 )
 from drift_exporter.config.infrastructure import Infrastructure
 from drift_exporter.config.performance import Fairness, Performance, once_each
+from drift_exporter.config.positions import shorten
 from drift_exporter.config.references import ReferenceType, RollingReference, VersionReference
 from drift_exporter.config.refusal import refuse, refuse_parts
 from drift_exporter.config.requests import checked_url
@@ -220,7 +221,10 @@ class Model(Section):
 
 
 def _runbooks(value: str) -> str:
-    return checked_url(value, "http://localhost:9090/user/runbooks").rstrip("/")
+    checked_url(value, "http://localhost:9090/user/runbooks")
+    if "?" in value:
+        raise refuse(f"{shorten(value, 200)} has parameters; name the folder that <AlertName>.md is in")
+    return value.rstrip("/")
 
 
 class Config(Section):

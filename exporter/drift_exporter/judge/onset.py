@@ -35,9 +35,9 @@ class Onsets:
                 name = drift.column.kind, drift.column.name
                 since = None if before is None else before.get(name, window.end)
                 now[name] = since
-            columns.append(replace(drift, since=since))
+            columns.append(drift if since is None else replace(drift, since=since))
         self.known[key] = now
-        return replace(window, columns=tuple(columns))
+        return replace(window, columns=tuple(columns)) if now else window
 
     def adopt(self, old: "Onsets") -> None:
         """Go on with what is known."""
