@@ -102,6 +102,21 @@ def test_what_may_be_chance_is_waited_for() -> None:
     assert "<bdi>country</bdi> may have drifted; there are too few records to be sure." == one.what
 
 
+def test_what_is_most_likely_chance_is_no_finding() -> None:
+    version = made([drift(drifted=False, confidence=0.2, adjusted_confidence=0.1)])
+    assert [] == found(version)
+    page = report_page(build.model(versions=[version]), build.NOW)
+    assert "No drift beyond what is tolerated in 1 column" in page
+
+
+def test_a_loss_of_performance_is_the_answer_and_drift_comes_second() -> None:
+    version = made([CALM], replace(PLAIN, concept_confidence=0.99))
+    page = report_page(build.model(versions=[version]), build.NOW)
+    box = page[page.index('class="verdict bad"') : page.index("</section>")]
+    assert "<p>Concept drift: what is right has changed; the model has to be learned anew.</p>" in box
+    assert "<p>No drift beyond what is tolerated in 1 column" in box
+
+
 def test_estimates_that_labels_disprove_are_not_to_be_used() -> None:
     errors = {"roc_auc": EstimationError(0.1, 0.99), "brier": EstimationError(0.1, 0.5)}
     (one,) = found(made([CALM], replace(PLAIN, errors=errors)))
@@ -199,3 +214,5 @@ def test_a_calm_verdict_is_not_good_while_something_else_is_the_matter() -> None
     page = report_page(build.model(versions=[fallen]), build.NOW)
     assert good not in page
     assert "Performance has fallen" in page
+    odd = replace(made([CALM]), anomalies=(build.anomalies("hbos"),))
+    assert 'class="verdict"' in report_page(build.model(versions=[odd]), build.NOW)

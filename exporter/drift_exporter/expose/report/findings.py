@@ -24,6 +24,7 @@ from drift_exporter.snapshot import (
 _NAMED_COLUMNS = 3
 _MORE_OFTEN = 0.01
 _INVALID = 0.95
+_MORE_LIKELY_THAN_NOT = 0.5
 _FEW_LABELS = 0.5
 _CHANGED = (
     ": a release, a new client, a unit, a season. If the change is a fault, mend it there; if it will stay, "
@@ -97,6 +98,11 @@ def performance_of(version: VersionSnapshot, window: str) -> PerformanceWindow |
     return next((one for one in windows if one.name == window), None)
 
 
+def perhaps(columns: list[ColumnDrift]) -> list[ColumnDrift]:
+    """Columns that more likely than not are off by more than is tolerated, but not surely."""
+    return [one for one in columns if uncertain(one) and one.adjusted_confidence >= _MORE_LIKELY_THAN_NOT]
+
+
 def findings(model: ModelSnapshot, version: VersionSnapshot, window: WindowSnapshot | None) -> list[Finding]:
     """What there is to do, most pressing first; empty where nothing stands out."""
     found = []
@@ -148,7 +154,7 @@ def _drift(window: WindowSnapshot, kind: str | None) -> Iterator[Finding]:
             "ModelDrift",
             "columns",
         )
-    unsure = [column for column in columns if uncertain(column)]
+    unsure = perhaps(columns)
     if unsure and not drifted:
         yield Finding(
             join([*_names(unsure), " may have drifted; there are too few records to be sure."]),
