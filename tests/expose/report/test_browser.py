@@ -13,6 +13,7 @@ from pypdf import PdfReader
 
 from drift_exporter.expose.report.overview import landing_page
 from drift_exporter.expose.report.page import report_page
+from drift_exporter.snapshot import AnomalousRecord, OddColumn
 from support import browser as browsers
 from support import snapshots as build
 from support.performance_feed import labelled_snapshot
@@ -44,7 +45,23 @@ def everything() -> str:
     )
 
 
+def long_names() -> str:
+    """A report whose names are as long and as unbroken as a log may have them."""
+    (labelled,) = labelled_snapshot().models
+    (version,) = labelled.versions
+    column = build.categorical_column("x" * 300, {"y" * 300: 50, "z " * 100: 50})
+    drift = build.column_drift(column, build.count_categories(column, {"y" * 300: 400, "z " * 100: 100}))
+    odd = AnomalousRecord(
+        build.NOW, 0.999, (OddColumn("feature", "x" * 300, 1.0, "v" * 300),), "i" * 300, "t" * 300
+    )
+    found = replace(build.anomalies("d" * 60), records=(odd,))
+    windows = (build.window("24h", [drift]),)
+    version = replace(version, version="v" * 128, windows=windows, anomalies=(found,))
+    return report_page(replace(labelled, name="m" * 128, team="t" * 100, versions=(version,)), build.NOW)
+
+
 PAGES = {
+    "long names": long_names,
     "everything": everything,
     "calm": lambda: report_page(build.rich_snapshot().models[0], build.NOW, version="2.0.3", window="7d"),
     "empty": lambda: report_page(build.model(), build.NOW),
