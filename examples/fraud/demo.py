@@ -84,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--once", action="store_true", help="exit when the incident was told of")
-    parser.add_argument("--patience", type=float, default=120.0, help="seconds to wait for what must come")
+    parser.add_argument("--patience", type=float, default=240.0, help="seconds to wait for what must come")
     parser.add_argument(
         "--no-partition", action="store_true", help="leave the network whole: the demo must fail"
     )
