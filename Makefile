@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo demo-s2 demo-s3 test lint bench bench-detection dashboards provisioning clean servers
+.PHONY: help install demo demo-s2 demo-s3 test lint bench bench-detection dashboards provisioning clean servers browser
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -22,9 +22,12 @@ $(STAMP): pyproject.toml
 servers:  # prometheus, alertmanager, promtool and amtool: from apt where we may, else said
 	@bash scripts/servers.sh
 
+browser:  # chromium, likewise; tests of pages are skipped without it
+	@bash scripts/browser.sh
+
 # Three workers for two cores: many tests wait, for brokers that rebalance or for scrapes. tests/conftest.py
 # puts the longest first.
-test: install servers lint  ## all tests
+test: install servers browser lint  ## all tests
 	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
 lint: install  ## ruff and mypy

@@ -74,7 +74,10 @@ def test_without_a_verb_help_and_wrong_usage(verb: tuple[str, ...]) -> None:
     assert "usage: drift-exporter" in result.stderr
 
 
-@pytest.mark.parametrize("verb", ["init", "serve", "once", "check-config", "reference", "state", "bundle"])
+VERBS = ("init", "serve", "once", "report", "check-config", "reference", "state", "bundle")
+
+
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help(verb: str) -> None:
     result = run(verb, "--help")
     assert 0 == result.returncode

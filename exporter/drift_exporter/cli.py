@@ -102,6 +102,16 @@ def build_parser() -> argparse.ArgumentParser:
     _add_config(once)
     once.set_defaults(run=_once)
 
+    report = verbs.add_parser(
+        "report", help="read all there is of a model, write its report page as one HTML file"
+    )
+    _add_config(report)
+    report.add_argument("--model", required=True, metavar="NAME")
+    report.add_argument("--version", metavar="VERSION", help="default: the one with the newest record")
+    report.add_argument("--window", metavar="WINDOW", help="such as 24h; default: the shortest with scores")
+    report.add_argument("--output", required=True, type=Path, metavar="FILE")
+    report.set_defaults(run=_report)
+
     check = verbs.add_parser("check-config", help="say what is wrong with a configuration")
     check.add_argument("config", type=Path, metavar="FILE")
     check.set_defaults(run=_check)
@@ -206,6 +216,17 @@ def _once(options: argparse.Namespace) -> int:
 
     metrics, problems = run_once(options.config)
     sys.stdout.buffer.write(metrics)
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    return FAILED if problems else OK
+
+
+def _report(options: argparse.Namespace) -> int:
+    from drift_exporter.once import run_report  # noqa: PLC0415
+
+    problems = run_report(
+        options.config, options.model, options.output, version=options.version, window=options.window
+    )
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     return FAILED if problems else OK

@@ -97,7 +97,7 @@ def _judge(ingest: ModelIngest, version: str, window: WindowSum, choice: Choice)
     start, end = window.start / MICROSECONDS, window.end / MICROSECONDS
     if choice.reference is None:
         nothing = WindowSnapshot(name, start, end, window.rows, (), None, None)
-        return replace(nothing, absent=choice.absent)
+        return ingest.onsets.follow(version, replace(nothing, absent=choice.absent))
     judged = judge_window(
         name,
         start,
@@ -111,7 +111,7 @@ def _judge(ingest: ModelIngest, version: str, window: WindowSum, choice: Choice)
         (window.end - window.oldest) / MICROSECONDS,
     )
     ingest.history.note(version, name, step, confidences_of(judged))
-    return replace(judged, reference=choice.reference)
+    return ingest.onsets.follow(version, replace(judged, reference=choice.reference))
 
 
 def capture(ingest: ModelIngest, durations: Durations) -> Captured:

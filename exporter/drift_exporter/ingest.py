@@ -27,6 +27,7 @@ from drift_exporter.decode.records import Bounds, Decoder, Records, Text
 from drift_exporter.errors import ChunkTooLargeError, ConfigurationError
 from drift_exporter.join.run import Fetch
 from drift_exporter.judge.estimation.dle import ErrorModel
+from drift_exporter.judge.onset import Onsets
 from drift_exporter.judge.persistence import History
 from drift_exporter.outcomes.leaves import counts_outcomes
 from drift_exporter.outcomes.model import NOTHING, Joined, ModelOutcomes, Prepared, nothing_saved
@@ -103,6 +104,7 @@ class ModelIngest:
         self.compared: dict[tuple[str, str], tuple[tuple[tuple[int, float, int], ...], Reference]] = {}
         self.criteria = criteria_of(model)
         self.history = History(self.criteria.persistence)
+        self.onsets = Onsets()
         self.kept = slice_size(model.drift.sample) if model.drift.multivariate else 0
         self.lock = threading.RLock()
         self.totals: dict[str, Totals] = {}
@@ -177,6 +179,7 @@ class ModelIngest:
                 self.ids.restore(old.ids.blocks, old.ids.newest, old.ids.forgotten)
             self.strangers = old.strangers
             self.history.adopt(old.history)
+            self.onsets.adopt(old.onsets)
             self._names = tuple(dict.fromkeys((*self.configured, *old.names)))
             self._plan_versions(tuple(dict.fromkeys((*self.plan.versions, *old.plan.versions))))
             for version, totals in old.totals.items():

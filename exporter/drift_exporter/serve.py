@@ -260,6 +260,7 @@ class Exporter:
                         reload_timestamp=self._reload_timestamp,
                         now=self._clock(),
                     )
+                    snapshot = replace(snapshot, runbooks=config.runbooks)
                     if self._infrastructure is not None:
                         snapshot = replace(snapshot, infrastructure=self._infrastructure.snapshot)
                 previous = self._rendered if self._evaluated else None

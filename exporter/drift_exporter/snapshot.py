@@ -70,7 +70,9 @@ class ColumnDrift:
     ``scores`` maps a method's name to its value; a method that does not apply is left out. ``intervals``
     maps it to the lower and the upper end of the score's 95 % confidence interval. ``contribution`` is the
     column's share of the model's drift, None where it has none.
-    ``effective_samples`` is how many independent records the window's records are worth.
+    ``effective_samples`` is how many independent records the window's records are worth. ``since`` is the
+    event time (seconds since the epoch) from which on its confidence has been likely, None where it is not,
+    or where that began before it was followed.
     """
 
     column: Column
@@ -84,6 +86,7 @@ class ColumnDrift:
     effective_samples: float
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     contribution: float | None = None
+    since: float | None = None
 
 
 @dataclass(frozen=True)
@@ -417,7 +420,10 @@ class SourceSnapshot:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Everything there is to expose, as of ``created`` (seconds since the epoch)."""
+    """Everything there is to expose, as of ``created`` (seconds since the epoch).
+
+    ``runbooks`` is the address of the folder with the alerts' runbooks, for links of pages.
+    """
 
     created: float
     models: tuple[ModelSnapshot, ...]
@@ -425,6 +431,7 @@ class Snapshot:
     config_reload_successful: bool
     config_reload_timestamp: float
     infrastructure: InfrastructureSnapshot | None = None
+    runbooks: str | None = None
 
 
 __all__ = [

@@ -174,6 +174,16 @@ def test_the_report_shows_what_the_query_asks_for(url: str) -> None:
     assert "Not enough records to tell." in get(f"{url}/models/fraud?version=2.1.0&window=1h").text
 
 
+def test_the_report_links_to_runbooks_where_they_are_known(url: str) -> None:
+    made = rendered(replace(build.rich_snapshot(), runbooks="https://runbooks.example/r"))
+    with exporter(lambda: made) as base:
+        linked = get(f"{base}/models/fraud").text
+    assert 'href="https://runbooks.example/r/ModelDrift.md"' in linked
+    unlinked = get(f"{url}/models/fraud").text
+    assert "Runbook ModelDrift" in unlinked
+    assert "ModelDrift.md" not in unlinked
+
+
 @pytest.mark.parametrize("name", ["a/b", "naïve model", "50%", "?query#fragment", "<b>", "模型"])
 def test_a_model_of_any_name_is_found_by_its_link(name: str) -> None:
     made = rendered(build.snapshot([build.model(name)]))

@@ -32,8 +32,10 @@ from drift_exporter.config.fieldtypes import (
 )
 from drift_exporter.config.infrastructure import Infrastructure
 from drift_exporter.config.performance import Fairness, Performance, once_each
+from drift_exporter.config.positions import shorten
 from drift_exporter.config.references import ReferenceType, RollingReference, VersionReference
 from drift_exporter.config.refusal import refuse, refuse_parts
+from drift_exporter.config.requests import checked_url
 from drift_exporter.config.section import Section
 from drift_exporter.config.sources import Source
 from drift_exporter.config.streams import ConceptDrift
@@ -218,6 +220,13 @@ class Model(Section):
         return self.reference.get(version) if isinstance(self.reference, Mapping) else None
 
 
+def _runbooks(value: str) -> str:
+    checked_url(value, "http://localhost:9090/user/runbooks")
+    if "?" in value:
+        raise refuse(f"{shorten(value, 200)} has parameters; name the folder that <AlertName>.md is in")
+    return value.rstrip("/")
+
+
 class Config(Section):
     """The whole configuration."""
 
@@ -238,3 +247,6 @@ class Config(Section):
     limits: Limits = Field(Limits(), description="what the exporter may use at most")
     models: Annotated[tuple[Model, ...], Field(min_length=1)] = Field(description="the list of models")
     infrastructure: Infrastructure | None = Field(None, description="signals of what the models run on")
+    runbooks: Annotated[Text, AfterValidator(_runbooks)] | None = Field(
+        None, description="URL of the folder with the alerts' runbooks, for links on report pages"
+    )

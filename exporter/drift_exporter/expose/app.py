@@ -178,6 +178,12 @@ async def _report(sources: _Sources, scope: Scope) -> Answer:
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     version, window, order = (query.get(key, [None])[-1] for key in ("version", "window", "order"))
     page = await asyncio.to_thread(
-        report_page, model, snapshot.created, version=version, window=window, order=order
+        report_page,
+        model,
+        snapshot.created,
+        version=version,
+        window=window,
+        order=order,
+        runbooks=snapshot.runbooks,
     )
     return Answer(200, page.encode("utf-8", "replace"), http.HTML, policy=POLICY)

@@ -46,10 +46,10 @@ def page(standings: dict[str, Standing]) -> str:
 
 
 def rows(text: str) -> list[list[str]]:
-    table = text.split("<h2>Signals</h2>")[1].split("<tbody>")[1].split("</tbody>", maxsplit=1)[0]
+    table = text.split("<h2>Signals</h2>")[1].split("<tbody ")[1].split("</tbody>", maxsplit=1)[0]
     return [
         [re.sub("<[^>]+>", "|", cell).strip("|") for cell in re.findall("<t[hd][^>]*>(.*?)</t[hd]>", row)]
-        for row in re.findall("<tr>(.*?)</tr>", table, flags=re.DOTALL)
+        for row in re.findall("<tr [^>]*>(.*?)</tr>", table, flags=re.DOTALL)
     ]
 
 

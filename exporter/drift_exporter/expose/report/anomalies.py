@@ -4,7 +4,8 @@ from itertools import pairwise
 
 from drift_exporter.expose.report import svg
 from drift_exporter.expose.report.markup import Markup, join, named, tag
-from drift_exporter.expose.report.words import EN_DASH, THIN, count, moment, percent, sureness
+from drift_exporter.expose.report.tables import commas, listing
+from drift_exporter.expose.report.words import EN_DASH, THIN, count, moment, percent
 from drift_exporter.judge.evaluate import DRIFTED_CONFIDENCE
 from drift_exporter.snapshot import (
     ANOMALY_BOUNDS,
@@ -16,6 +17,15 @@ from drift_exporter.snapshot import (
 )
 
 _HIGHEST = 0.9999
+_COLUMNS = (
+    ("Window", ""),
+    ("Confidence", "sure"),
+    ("Anomalies", "number"),
+    ("Expected", "number"),
+    ("Tolerated", "number"),
+    ("Of records", "number"),
+    ("Not scored", "number"),
+)
 
 
 def anomaly_section(version: VersionSnapshot, window: str | None) -> list[Markup]:
@@ -44,29 +54,23 @@ def _legend() -> Markup:
 
 
 def _windows(found: AnomalySnapshot) -> Markup:
-    header = _header("Window", "Confidence", "Anomalies", "Expected", "Tolerated", "Of records", "Not scored")
-    rows = [_window(found, window) for window in found.windows]
-    return tag("div", tag("table", tag("thead", header), tag("tbody", *rows), class_="list"), class_="card")
+    return listing(_COLUMNS, [_window(found, window) for window in found.windows])
 
 
-def _window(found: AnomalySnapshot, window: AnomalyWindow) -> Markup:
-    sure: Markup = tag("td", tag("span", EN_DASH, class_="quiet"))
+def _window(found: AnomalySnapshot, window: AnomalyWindow) -> list[str | Markup]:
+    sure: Markup = tag("span", EN_DASH, class_="quiet")
     if window.confidence is not None:
-        said = sureness(window.confidence)
-        drifted = window.confidence >= DRIFTED_CONFIDENCE
-        bar = svg.level(window.confidence, title=said, drifted=drifted)
-        sure = tag("td", tag("span", said, class_="number"), bar, class_="sure")
+        sure = svg.confidence(window.confidence, drifted=window.confidence >= DRIFTED_CONFIDENCE)
     share = f" ({percent(window.ratio)})" if window.ratio is not None else ""
-    return tag(
-        "tr",
-        tag("th", named(window.name), scope="row"),
+    return [
+        named(window.name),
         sure,
-        _number(f"{count(window.anomalies)}{share}"),
-        _number(percent(found.expected)),
-        _number(percent(found.tolerated)),
-        _number(count(window.scored)),
-        _number(count(window.skipped)),
-    )
+        f"{count(window.anomalies)}{share}",
+        percent(found.expected),
+        percent(found.tolerated),
+        count(window.scored),
+        count(window.skipped),
+    ]
 
 
 def _scores(window: AnomalyWindow) -> Markup:
@@ -79,7 +83,13 @@ def _scores(window: AnomalyWindow) -> Markup:
         _bar(f"{percentile(low)} {EN_DASH} {percentile(high)}", usual, own, scale)
         for (low, high), usual, own in zip(pairwise(edges), expected, now, strict=True)
     ]
-    header = _header("Percentile", "", "Expected", "Now")
+    header = tag(
+        "tr",
+        tag("th", "Percentile", scope="col"),
+        tag("th", "Share of records", scope="col"),
+        tag("th", svg.key("reference"), "exp.", scope="col", class_="number"),
+        tag("th", svg.key("current"), "now", scope="col", class_="number"),
+    )
     title = tag("p", "Percentiles in the window ", named(window.name))
     table = tag("table", tag("thead", header), tag("tbody", *rows), class_="bins")
     return tag("div", title, table, class_="card")
@@ -100,29 +110,24 @@ def _records(found: AnomalySnapshot) -> Markup:
     identified = any(one.id is not None for one in found.records)
     traced = any(one.trace_id is not None for one in found.records)
     names = [
-        *("Time", "Percentile"),
-        *(["Record"] if identified else []),
-        *(["Trace"] if traced else []),
-        "What makes it odd",
+        ("Time", ""),
+        ("Percentile", "number"),
+        *([("Record", "")] if identified else []),
+        *([("Trace", "whole")] if traced else []),
+        ("What makes it odd", "whole"),
     ]
     rows = [_record(one, identified=identified, traced=traced) for one in found.records]
-    table = tag("table", tag("thead", _header(*names)), tag("tbody", *rows), class_="list")
-    title = tag("p", "The most anomalous records of the last 24 hours")
-    return tag("div", title, tag("div", table, class_="scroll"), class_="card")
+    return listing(names, rows, "The most anomalous records of the last 24 hours")
 
 
-def _record(one: AnomalousRecord, *, identified: bool, traced: bool) -> Markup:
-    columns: list[str | Markup] = []
-    for column in one.columns:
-        columns += [", ", _column(column)] if columns else [_column(column)]
-    return tag(
-        "tr",
-        tag("td", moment(one.time)),
-        _number(percentile(one.percentile)),
-        tag("td", _name(one.id)) if identified else None,
-        tag("td", _name(one.trace_id)) if traced else None,
-        tag("td", join(columns) if columns else EN_DASH),
-    )
+def _record(one: AnomalousRecord, *, identified: bool, traced: bool) -> list[str | Markup]:
+    return [
+        moment(one.time),
+        percentile(one.percentile),
+        *([_name(one.id)] if identified else []),
+        *([_name(one.trace_id)] if traced else []),
+        commas([_column(column) for column in one.columns]) or EN_DASH,
+    ]
 
 
 def _column(column: OddColumn) -> Markup:
@@ -141,10 +146,6 @@ def percentile(value: float) -> str:
     if _HIGHEST < value < 1:
         return f">{THIN}99.99{THIN}%"
     return f"{100 * value:.4g}{THIN}%"
-
-
-def _header(*names: str) -> Markup:
-    return tag("tr", *(tag("th", name, scope="col") for name in names))
 
 
 def _number(text: str) -> Markup:

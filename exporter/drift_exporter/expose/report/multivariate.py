@@ -2,7 +2,8 @@
 
 from drift_exporter.expose.report import svg
 from drift_exporter.expose.report.markup import Markup, join, named, tag
-from drift_exporter.expose.report.words import EN_DASH, count, number, percent, score, sureness
+from drift_exporter.expose.report.tables import commas, listing
+from drift_exporter.expose.report.words import EN_DASH, count, number, percent, score
 from drift_exporter.judge.evaluate import DRIFTED_CONFIDENCE
 from drift_exporter.snapshot import CorrelationChange, MultivariateDrift, WindowSnapshot
 
@@ -23,45 +24,38 @@ METHODS = {
 }
 """What each method is called and what its number means."""
 
+_COLUMNS = (
+    ("Method", ""),
+    ("Confidence", "sure"),
+    ("Score", "number"),
+    ("Tolerated", "number"),
+    ("Records", "number"),
+    ("Most of it in", "whole"),
+)
+
 
 def together(window: WindowSnapshot) -> list[Markup]:
     """The section, or nothing where no method has judged the window."""
     if not window.multivariate:
         return []
-    header = tag(
-        "tr",
-        tag("th", "Method", scope="col"),
-        tag("th", "Confidence", scope="col"),
-        tag("th", "Score", scope="col", class_="number"),
-        tag("th", "Tolerated", scope="col", class_="number wide"),
-        tag("th", "Records", scope="col", class_="number wide"),
-        tag("th", "Most of it in", scope="col"),
-    )
     rows = [_row(drift) for drift in window.multivariate]
     used = [METHODS[drift.method] for drift in window.multivariate if drift.method in METHODS]
     return [
         tag("h2", "All columns together", id="together"),
-        tag("div", tag("table", tag("thead", header), tag("tbody", *rows), class_="list"), class_="card"),
+        listing(_COLUMNS, rows),
         tag("ul", *(tag("li", tag("strong", name), f": {meaning}.") for name, meaning in used)),
     ]
 
 
-def _row(drift: MultivariateDrift) -> Markup:
-    sure = sureness(drift.confidence)
-    return tag(
-        "tr",
-        tag("th", METHODS.get(drift.method, (drift.method, ""))[0], scope="row"),
-        tag(
-            "td",
-            tag("span", sure, class_="number"),
-            svg.level(drift.confidence, title=sure, drifted=drift.confidence >= DRIFTED_CONFIDENCE),
-            class_="sure",
-        ),
-        tag("td", score(drift.score), class_="number"),
-        tag("td", number(drift.tolerance, 3), class_="number wide"),
-        tag("td", count(drift.records), class_="number wide"),
-        tag("td", _standing_out(drift)),
-    )
+def _row(drift: MultivariateDrift) -> list[str | Markup]:
+    return [
+        METHODS.get(drift.method, (drift.method, ""))[0],
+        svg.confidence(drift.confidence, drifted=drift.confidence >= DRIFTED_CONFIDENCE),
+        score(drift.score),
+        number(drift.tolerance, 3),
+        count(drift.records),
+        _standing_out(drift),
+    ]
 
 
 def _standing_out(drift: MultivariateDrift) -> Markup:
@@ -69,10 +63,7 @@ def _standing_out(drift: MultivariateDrift) -> Markup:
     parts = [*columns, *(_pair(pair) for pair in drift.pairs)]
     if not parts:
         return tag("span", EN_DASH, class_="quiet")
-    mixed: list[str | Markup] = []
-    for part in parts:
-        mixed += [", ", part] if mixed else [part]
-    return join(mixed)
+    return commas(parts)
 
 
 def _pair(pair: CorrelationChange) -> Markup:

@@ -7,6 +7,7 @@ from drift_exporter import __version__
 from drift_exporter.expose.report.document import document
 from drift_exporter.expose.report.markup import Markup, join, named, tag
 from drift_exporter.expose.report.signals import signals_table
+from drift_exporter.expose.report.tables import listing
 from drift_exporter.expose.report.words import EN_DASH, count, moment, percent, plural, sureness
 from drift_exporter.snapshot import ModelSnapshot, Snapshot, SourceSnapshot, WindowSnapshot
 
@@ -18,7 +19,22 @@ _LINKS = (
     ("-/ready", "whether the first evaluation is done"),
 )
 
-
+_MODEL_COLUMNS = (
+    ("Model", ""),
+    ("State", "whole"),
+    ("Team", ""),
+    ("Impact", ""),
+    ("Records", "number"),
+    ("Newest record", ""),
+)
+_SOURCE_COLUMNS = (
+    ("Source", ""),
+    ("State", "whole"),
+    ("Records", "number"),
+    ("Rejected", "number"),
+    ("Unread bytes", "number"),
+    ("Read up to", ""),
+)
 _NAMED = 5
 
 
@@ -76,32 +92,22 @@ def _state(snapshot: Snapshot, not_ready: str | None) -> list[Markup]:
 def _models(snapshot: Snapshot) -> Markup:
     if not snapshot.models:
         return tag("p", "No model has been evaluated yet.", class_="quiet")
-    header = tag(
-        "tr",
-        tag("th", "Model", scope="col"),
-        tag("th", "State", scope="col"),
-        tag("th", "Team", scope="col", class_="wide"),
-        tag("th", "Impact", scope="col", class_="wide"),
-        tag("th", "Records", scope="col", class_="number"),
-        tag("th", "Newest record", scope="col", class_="wide"),
-    )
-    rows = [_model(model) for model in snapshot.models]
-    return tag("div", tag("table", tag("thead", header), tag("tbody", *rows), class_="list"), class_="card")
+    return listing(_MODEL_COLUMNS, [_model(model) for model in snapshot.models])
 
 
-def _model(model: ModelSnapshot) -> Markup:
+def _model(model: ModelSnapshot) -> list[str | Markup]:
     newest = max((v.last_timestamp for v in model.versions if v.last_timestamp is not None), default=None)
     link = tag("a", named(model.name), href=f"models/{quote(model.name, safe='', errors='replace')}")
-    problem = None if model.problem is None else tag("div", model.problem, class_="quiet")
-    return tag(
-        "tr",
-        tag("th", link, scope="row"),
-        tag("td", _model_state(model), problem, _without_reference(model)),
-        tag("td", named(model.team), class_="wide"),
-        tag("td", model.impact, class_="wide"),
-        tag("td", count(sum(v.predictions for v in model.versions)), class_="number"),
-        tag("td", EN_DASH if newest is None else moment(newest), class_="wide"),
-    )
+    problem = [] if model.problem is None else [tag("div", model.problem, class_="quiet")]
+    without = _without_reference(model)
+    return [
+        link,
+        join([_model_state(model), *problem, *([] if without is None else [without])]),
+        named(model.team),
+        model.impact,
+        count(sum(v.predictions for v in model.versions)),
+        EN_DASH if newest is None else moment(newest),
+    ]
 
 
 def _model_state(model: ModelSnapshot) -> Markup:
@@ -153,17 +159,7 @@ def _how_far(window: WindowSnapshot) -> str:
 def _sources(snapshot: Snapshot) -> Markup:
     if not snapshot.sources:
         return tag("p", "No source has been opened yet.", class_="quiet")
-    header = tag(
-        "tr",
-        tag("th", "Source", scope="col"),
-        tag("th", "State", scope="col"),
-        tag("th", "Records", scope="col", class_="number"),
-        tag("th", "Rejected", scope="col", class_="number"),
-        tag("th", "Unread bytes", scope="col", class_="number wide"),
-        tag("th", "Read up to", scope="col", class_="wide"),
-    )
-    rows = [_source(source) for source in snapshot.sources]
-    return tag("div", tag("table", tag("thead", header), tag("tbody", *rows), class_="list"), class_="card")
+    return listing(_SOURCE_COLUMNS, [_source(source) for source in snapshot.sources])
 
 
 def _signals(snapshot: Snapshot) -> list[Markup]:
@@ -172,18 +168,18 @@ def _signals(snapshot: Snapshot) -> list[Markup]:
     return [tag("h2", "Signals"), signals_table(snapshot.infrastructure)]
 
 
-def _source(source: SourceSnapshot) -> Markup:
+def _source(source: SourceSnapshot) -> list[str | Markup]:
     state = tag("span", "up", class_="badge good") if source.up else tag("span", "down", class_="badge bad")
-    problem = None if source.problem is None else tag("div", source.problem, class_="quiet")
-    return tag(
-        "tr",
-        tag("th", named(source.name), " ", tag("span", source.type, class_="quiet"), scope="row"),
-        tag("td", state, problem, _unconfigured(source.unconfigured)),
-        tag("td", count(source.records), class_="number"),
-        tag("td", count(sum(source.rejected.values())), class_="number"),
-        tag("td", EN_DASH if source.lag_bytes is None else count(source.lag_bytes), class_="number wide"),
-        tag("td", EN_DASH if source.watermark is None else moment(source.watermark), class_="wide"),
-    )
+    problem = [] if source.problem is None else [tag("div", source.problem, class_="quiet")]
+    strangers = _unconfigured(source.unconfigured)
+    return [
+        join([named(source.name), " ", tag("span", source.type, class_="quiet")]),
+        join([state, *problem, *([] if strangers is None else [strangers])]),
+        count(source.records),
+        count(sum(source.rejected.values())),
+        EN_DASH if source.lag_bytes is None else count(source.lag_bytes),
+        EN_DASH if source.watermark is None else moment(source.watermark),
+    ]
 
 
 def _unconfigured(counts: Mapping[str, int]) -> Markup | None:

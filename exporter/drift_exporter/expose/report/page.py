@@ -1,16 +1,21 @@
 """The drift report of one model: what an alert's link opens."""
 
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from drift_exporter.expose.report import svg
 from drift_exporter.expose.report.anomalies import anomaly_section
 from drift_exporter.expose.report.columns import METHODS, badness, by_share, card, state
 from drift_exporter.expose.report.document import document
+from drift_exporter.expose.report.findings import findings
 from drift_exporter.expose.report.markup import Markup, join, named, tag
 from drift_exporter.expose.report.multivariate import together
 from drift_exporter.expose.report.performance import performance_section
+from drift_exporter.expose.report.steps import steps_section
 from drift_exporter.expose.report.streams import stream_facts
+from drift_exporter.expose.report.tables import listing
 from drift_exporter.expose.report.verdict import verdict
+from drift_exporter.expose.report.windows import since, windows_section
 from drift_exporter.expose.report.words import (
     EN_DASH,
     count,
@@ -37,37 +42,52 @@ def report_page(  # noqa: PLR0913 (what is shown, and how)
     window: str | None = None,
     order: str | None = None,
     alone: bool = False,
+    runbooks: str | None = None,
 ) -> str:
     """The report as one HTML document.
 
     ``version`` and ``window`` choose what is shown; without them (or with ones that do not exist, which is
     then said) it is the version with the newest record and the shortest window that has scores. Columns come
     worst first; ``order`` ``share`` puts those first that explain most of the model's drift. With ``alone``
-    the page stands for itself, as a file: no links to other pages.
+    the page stands for itself, as a file: no links to other pages but those below ``runbooks``, the URL of
+    the folder with the alerts' runbooks.
     """
     shown = _pick_version(model, version)
     window_shown = None if shown is None else _pick_window(shown, window)
+    found = [] if shown is None else findings(model, shown, window_shown)
     body = [
         tag("h1", "Drift of ", named(model.name, 120)),
         *_notices(model, shown, window_shown, version, window),
-        verdict(model, shown, window_shown),
+        verdict(model, shown, window_shown, calm=not found),
     ]
     if shown is not None:
         if not alone:
             body += _choices(model, shown, window_shown)
-        body.append(_facts(model, shown, window_shown, created))
-        if window_shown is not None:
-            body += performance_section(shown, window_shown.name)
-            body += together(window_shown)
-        body += anomaly_section(shown, None if window_shown is None else window_shown.name)
-        if window_shown is not None and window_shown.columns:
-            shared = any(column.contribution is not None for column in window_shown.columns)
-            by_drift = shared and order == SHARE
-            if shared and not alone:
-                body.append(_orders(shown, window_shown, by_drift=by_drift))
-            body += _columns(window_shown, shared=shared, by_drift=by_drift)
+        body += steps_section(found, runbooks, judged=window_shown is not None and bool(window_shown.columns))
+        body += _sections(shown, window_shown, order=order, alone=alone)
+        body += [tag("h2", "Details", id="details"), _facts(model, shown, window_shown, created)]
     title = f"Drift of {model.name}" + ("" if window_shown is None else f", {window_shown.name}")
     return document(title, *body, root=None if alone else "../")
+
+
+def _sections(
+    version: VersionSnapshot, window: WindowSnapshot | None, *, order: str | None, alone: bool
+) -> list[Markup]:
+    """What there is of the window, after a list of it."""
+    body: list[Markup] = []
+    legend: list[Markup] = []
+    if window is not None and window.columns:
+        shared = any(column.contribution is not None for column in window.columns)
+        by_drift = shared and order == SHARE
+        body += windows_section(version.windows, window)
+        orders = _orders(version, window, by_drift=by_drift) if shared and not alone else None
+        body += _columns(window, orders, shared=shared, by_drift=by_drift)
+        legend = [tag("h2", "How to read this", id="legend"), _legend(window.columns)]
+    if window is not None:
+        body += performance_section(version, window)
+        body += together(window)
+    body += anomaly_section(version, None if window is None else window.name)
+    return body + legend
 
 
 def _pick_version(model: ModelSnapshot, wanted: str | None) -> VersionSnapshot | None:
@@ -208,57 +228,49 @@ def _errors(errors: int, predictions: int) -> str:
     return f"{count(errors)} ({percent(errors / predictions)})" if predictions else count(errors)
 
 
-def _columns(window: WindowSnapshot, *, shared: bool, by_drift: bool) -> list[Markup]:
+def _columns(window: WindowSnapshot, orders: Markup | None, *, shared: bool, by_drift: bool) -> list[Markup]:
     columns = sorted(window.columns, key=by_share if by_drift else badness)
     drifted = sum(column.drifted for column in columns)
-    rows = [_summary_row(column, f"column-{i}", shared=shared) for i, column in enumerate(columns)]
-    header = tag(
-        "tr",
-        tag("th", "Column", scope="col"),
-        tag("th", "Confidence", scope="col"),
-        tag("th", "PSI", scope="col", class_="number"),
-        tag("th", "Tolerated", scope="col", class_="number wide"),
-        tag("th", "Share of drift", scope="col", class_="number") if shared else None,
-        tag("th", "State", scope="col"),
-    )
-    table = tag("table", tag("thead", header), tag("tbody", *rows), class_="list")
+    dated = any(column.since is not None for column in columns)
+    rows = [
+        _summary_row(column, f"column-{i}", shared=shared, dated=dated) for i, column in enumerate(columns)
+    ]
+    names = [
+        *(("Column", ""), ("Confidence", "sure"), ("PSI", "number"), ("Tolerated", "number")),
+        *([("Share of drift", "number")] if shared else []),
+        *([("Likely since", "")] if dated else []),
+        ("State", ""),
+    ]
     unfolded = max(drifted, _UNFOLDED_AT_LEAST)
     cards = [card(column, f"column-{i}", unfolded=i < unfolded) for i, column in enumerate(columns)]
     heading = "Columns, by share of the drift" if by_drift else "Columns, worst first"
     return [
         tag("h2", heading, id="columns"),
-        tag("div", table, class_="card"),
-        tag("h2", "Reference against now"),
+        *([] if orders is None else [orders]),
+        listing(names, rows),
+        tag("h2", "Reference against now", id="distributions"),
         tag("div", *cards, class_="cards"),
-        tag("h2", "How to read this"),
-        _legend(columns),
     ]
 
 
-def _summary_row(drift: ColumnDrift, anchor: str, *, shared: bool) -> Markup:
+def _summary_row(drift: ColumnDrift, anchor: str, *, shared: bool, dated: bool) -> list[str | Markup]:
     psi = drift.scores.get("psi")
-    sure = sureness(drift.adjusted_confidence)
-    return tag(
-        "tr",
-        tag("th", tag("a", named(drift.column.name), href=f"#{anchor}"), scope="row"),
-        tag(
-            "td",
-            tag("span", sure, class_="number"),
-            svg.level(drift.adjusted_confidence, title=sure, drifted=drift.drifted),
-            class_="sure",
-        ),
-        tag("td", EN_DASH if psi is None else score(psi), class_="number"),
-        tag("td", number(drift.tolerance, 3), class_="number wide"),
-        tag("td", _share(drift), class_="number") if shared else None,
-        tag("td", state(drift)),
-    )
+    return [
+        tag("a", named(drift.column.name), href=f"#{anchor}"),
+        svg.confidence(drift.adjusted_confidence, drifted=drift.drifted),
+        EN_DASH if psi is None else score(psi),
+        number(drift.tolerance, 3),
+        *([_share(drift)] if shared else []),
+        *([since([drift]) or EN_DASH] if dated else []),
+        state(drift),
+    ]
 
 
 def _share(drift: ColumnDrift) -> str:
     return EN_DASH if drift.contribution is None else percent(drift.contribution)
 
 
-def _legend(columns: list[ColumnDrift]) -> Markup:
+def _legend(columns: Sequence[ColumnDrift]) -> Markup:
     used = dict.fromkeys(method for column in columns for method in column.scores)
     methods = [tag("li", tag("strong", METHODS[m][0]), f": {METHODS[m][1]}.") for m in used if m in METHODS]
     return join(

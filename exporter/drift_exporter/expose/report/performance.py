@@ -2,21 +2,29 @@
 
 from collections.abc import Sequence
 
+from drift_exporter.expose.report import svg
+from drift_exporter.expose.report.findings import KINDS, kind_of, performance_of
 from drift_exporter.expose.report.markup import Markup, join, named, tag
+from drift_exporter.expose.report.tables import listing
 from drift_exporter.expose.report.words import EN_DASH, count, number, percent, span, sureness
-from drift_exporter.judge.estimation.validity import kind_of_drift
-from drift_exporter.snapshot import Estimate, FairnessValue, PerformanceWindow, VersionSnapshot
+from drift_exporter.snapshot import (
+    Estimate,
+    FairnessValue,
+    PerformanceWindow,
+    VersionSnapshot,
+    WindowSnapshot,
+)
 
 LESS = "\N{MINUS SIGN}"
 
-KINDS = {
-    "concept": "Concept drift: what is right has changed; the model has to be learned anew.",
-    "data": "Data drift: the inputs have moved, and that explains the loss of performance.",
-    "loss": "Performance has fallen; neither inputs nor scores have moved.",
-    "early warning": "The scores have moved, and labels are not there yet to tell what that costs.",
-    "harmless": "The inputs have moved; as far as labels tell, that costs no performance.",
-}
-"""What is said of each kind of drift."""
+_COLUMNS = (
+    ("Metric", ""),
+    ("Beside the reference", "spread"),
+    ("Realised", "number"),
+    ("Reference", "number"),
+    ("Estimated", "number"),
+    ("Estimate off by", "number"),
+)
 
 ATTRIBUTE_METRICS = {
     "demographic_parity_ratio": "smallest share of favourable answers over the largest; below 0.8 the "
@@ -30,22 +38,12 @@ ATTRIBUTE_METRICS = {
 """What metrics of an attribute as a whole mean."""
 
 
-def performance_section(version: VersionSnapshot, window: str) -> list[Markup]:
-    """The sections of the window of that name, or nothing where nothing is known of it."""
-    if version.outcomes is None:
-        return []
-    shown = next((one for one in version.outcomes.windows if one.name == window), None)
+def performance_section(version: VersionSnapshot, window: WindowSnapshot) -> list[Markup]:
+    """The sections of a window, or nothing where nothing is known of it."""
+    shown = performance_of(version, window.name)
     if shown is None:
         return []
-    drift = next((one for one in version.windows if one.name == window), None)
-    kind = None
-    if drift is not None:
-        scores = max(
-            (one.adjusted_confidence for one in drift.columns if one.column.kind == "score"), default=None
-        )
-        drop = max(shown.drops.values(), default=None)
-        kind = kind_of_drift(drift.dataset_confidence, scores, shown.concept_confidence, drop)
-    return [*_performance(shown, kind), *_fairness(shown)]
+    return [*_performance(shown, kind_of(version, window)), *_fairness(shown)]
 
 
 def _performance(window: PerformanceWindow, kind: str | None) -> list[Markup]:
@@ -61,9 +59,8 @@ def _performance(window: PerformanceWindow, kind: str | None) -> list[Markup]:
         text = f"Labels go with scores otherwise than in the reference: confidence {sure}."
         found.append(tag("p", text))
     if metrics:
-        header = _header("Metric", "Realised", "95 % interval", "Reference", "Estimated", "Estimate off by")
         rows = [_metric(window, metric, realised.get(metric)) for metric in metrics]
-        found.append(_table(header, rows))
+        found += [listing(_COLUMNS, rows), _legend(window, metrics)]
     return found
 
 
@@ -75,7 +72,7 @@ def _labels(window: PerformanceWindow) -> Markup:
     return join([*parts, "."])
 
 
-def _metric(window: PerformanceWindow, metric: str, realised: Estimate | None) -> Markup:
+def _metric(window: PerformanceWindow, metric: str, realised: Estimate | None) -> list[str | Markup]:
     estimated, error = window.estimated.get(metric), window.errors.get(metric)
     off: str | Markup = EN_DASH
     if error is not None:
@@ -84,19 +81,52 @@ def _metric(window: PerformanceWindow, metric: str, realised: Estimate | None) -
         if error.confidence is not None and error.confidence >= 0.95:
             off = join([off, f" (confidence {sureness(error.confidence)})"])
     reference = window.reference.get(metric)
-    return tag(
-        "tr",
-        tag("th", metric.replace("_", " "), scope="row"),
-        tag("td", EN_DASH if realised is None else number(realised.value, 4), class_="number"),
-        tag("td", _interval(realised), class_="number wide"),
-        tag("td", EN_DASH if reference is None else number(reference, 4), class_="number"),
-        tag("td", EN_DASH if estimated is None else number(estimated.value, 4), class_="number"),
-        tag("td", off, class_="number wide"),
-    )
+    return [
+        metric.replace("_", " "),
+        _drawing(metric, realised or estimated, reference, estimated if realised else None),
+        _value(realised),
+        EN_DASH if reference is None else number(reference, 4),
+        _value(estimated),
+        off,
+    ]
 
 
-def _interval(estimate: Estimate | None) -> str:
-    if estimate is None or estimate.lower is None or estimate.upper is None:
+def _drawing(
+    metric: str, drawn: Estimate | None, reference: float | None, estimated: Estimate | None
+) -> str | Markup:
+    """The realised value with its interval beside the reference's and the estimated one."""
+    if drawn is None or drawn.lower is None or drawn.upper is None:
+        return EN_DASH
+    others = {} if reference is None else {"reference": reference}
+    others |= {} if estimated is None else {"estimated": estimated.value}
+    beside = "".join(f", {name} {number(value, 4)}" for name, value in others.items())
+    title = f"{metric.replace('_', ' ')} {number(drawn.value, 4)}, {_interval(drawn)}{beside}"
+    return svg.spread(drawn.value, (drawn.lower, drawn.upper), others, title=title)
+
+
+def _value(estimate: Estimate | None) -> str | Markup:
+    if estimate is None:
+        return EN_DASH
+    value = number(estimate.value, 4)
+    if estimate.lower is None or estimate.upper is None:
+        return value
+    return join([value, tag("div", _interval(estimate), class_="quiet interval")])
+
+
+def _legend(window: PerformanceWindow, metrics: Sequence[str]) -> Markup:
+    parts: list[str | Markup] = [
+        svg.key("current"),
+        "realised (without labels: estimated) with its 95 % interval ",
+    ]
+    if any(metric in window.reference for metric in metrics):
+        parts += [svg.key("reference"), "reference "]
+    if window.estimated:
+        parts += [svg.key("estimated"), "estimated"]
+    return tag("p", *parts, class_="quiet")
+
+
+def _interval(estimate: Estimate) -> str:
+    if estimate.lower is None or estimate.upper is None:
         return EN_DASH
     return f"{number(estimate.lower, 4)} to {number(estimate.upper, 4)}"
 
@@ -116,22 +146,19 @@ def _groups(values: Sequence[FairnessValue]) -> list[Markup]:
     if not metrics:
         return []
     known = {(one.group, one.metric): one.estimate for one in values if one.group}
+    groups = dict.fromkeys(one.group for one in values if one.group)
     rows = [
-        tag(
-            "tr",
-            tag("th", named(group), scope="row"),
+        [
+            named(group),
             *(
-                tag(
-                    "td",
-                    number(known[group, metric].value, 3) if (group, metric) in known else EN_DASH,
-                    class_="number",
-                )
+                number(known[group, metric].value, 3) if (group, metric) in known else EN_DASH
                 for metric in metrics
             ),
-        )
-        for group in dict.fromkeys(one.group for one in values if one.group)
+        ]
+        for group in groups
     ]
-    return [_table(_header("Group", *(metric.replace("_", " ") for metric in metrics)), rows)]
+    columns = [("Group", ""), *((metric.replace("_", " "), "number") for metric in metrics)]
+    return [listing(columns, rows)]
 
 
 def _attribute(values: Sequence[FairnessValue]) -> list[Markup]:
@@ -154,23 +181,3 @@ def _attribute(values: Sequence[FairnessValue]) -> list[Markup]:
             ),
         )
     ]
-
-
-def _header(first: str, *others: str) -> Markup:
-    wide = {"95 % interval", "Estimate off by"}
-    return tag(
-        "tr",
-        tag("th", first, scope="col"),
-        *(
-            tag("th", name, scope="col", class_="number wide" if name in wide else "number")
-            for name in others
-        ),
-    )
-
-
-def _table(header: Markup, rows: Sequence[Markup]) -> Markup:
-    return tag(
-        "div",
-        tag("table", tag("thead", header), tag("tbody", *rows), class_="list"),
-        class_="card",
-    )

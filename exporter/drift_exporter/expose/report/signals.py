@@ -1,29 +1,29 @@
 """Signals of the infrastructure on the landing page: how each stands, and which cannot be asked for."""
 
-from drift_exporter.expose.report.markup import Markup, named, tag
+from drift_exporter.expose.report.markup import Markup, join, named, tag
+from drift_exporter.expose.report.tables import listing
 from drift_exporter.expose.report.words import EN_DASH, moment, plural
 from drift_exporter.infrastructure.snapshot import InfrastructureSnapshot, QuerySnapshot, Standing
 
 _MOST = 200
+_COLUMNS = (
+    ("Signal", ""),
+    ("State", "whole"),
+    ("Value", "number"),
+    ("Expected", "number"),
+    ("Newest value", ""),
+)
 
 
 def signals_table(snapshot: InfrastructureSnapshot) -> Markup:
     """A row for each query, those that failed or stand out first."""
     standings = {signal.name: signal.standing for signal in snapshot.signals}
     ordered = sorted(snapshot.queries, key=lambda query: _place(query, standings.get(query.name)))
-    header = tag(
-        "tr",
-        tag("th", "Signal", scope="col"),
-        tag("th", "State", scope="col"),
-        tag("th", "Value", scope="col", class_="number"),
-        tag("th", "Expected", scope="col", class_="number"),
-        tag("th", "Newest value", scope="col", class_="wide"),
-    )
     rows = [_row(query, standings.get(query.name)) for query in ordered[:_MOST]]
-    table = tag("table", tag("thead", header), tag("tbody", *rows), class_="list")
+    table = listing(_COLUMNS, rows)
     more = len(ordered) - _MOST
     left = tag("p", plural(more, "more", "more"), class_="quiet") if more > 0 else None
-    return tag("div", table, left, class_="card")
+    return table if left is None else join([table, left])
 
 
 def _place(query: QuerySnapshot, standing: Standing | None) -> int:
@@ -32,17 +32,16 @@ def _place(query: QuerySnapshot, standing: Standing | None) -> int:
     return 1 if standing is not None and standing.anomalous else 2
 
 
-def _row(query: QuerySnapshot, standing: Standing | None) -> Markup:
-    problem = None if query.problem is None else tag("div", query.problem, class_="quiet")
+def _row(query: QuerySnapshot, standing: Standing | None) -> list[str | Markup]:
+    problem = [] if query.problem is None else [tag("div", query.problem, class_="quiet")]
     newest = None if standing is None else standing.timestamp
-    return tag(
-        "tr",
-        tag("th", named(query.name), scope="row"),
-        tag("td", _state(query, standing), problem),
-        tag("td", _number(None if standing is None else standing.value), class_="number"),
-        tag("td", _band(standing), class_="number"),
-        tag("td", EN_DASH if newest is None else moment(newest), class_="wide"),
-    )
+    return [
+        named(query.name),
+        join([_state(query, standing), *problem]),
+        _number(None if standing is None else standing.value),
+        _band(standing),
+        EN_DASH if newest is None else moment(newest),
+    ]
 
 
 def _state(query: QuerySnapshot, standing: Standing | None) -> Markup:

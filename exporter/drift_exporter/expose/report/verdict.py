@@ -2,16 +2,23 @@
 
 from collections.abc import Sequence
 
-from drift_exporter.expose.report.columns import badness, uncertain
+from drift_exporter.expose.report.columns import badness
+from drift_exporter.expose.report.findings import KINDS, kind_of, perhaps
 from drift_exporter.expose.report.markup import Markup, join, named, tag
+from drift_exporter.expose.report.windows import UNKNOWN, since
 from drift_exporter.expose.report.words import count, moment, plural, sureness
 from drift_exporter.snapshot import ColumnDrift, ModelSnapshot, VersionSnapshot, WindowSnapshot
 
 _NAMED_COLUMNS = 3
 
 
-def verdict(model: ModelSnapshot, version: VersionSnapshot | None, window: WindowSnapshot | None) -> Markup:
-    """A sentence with the answer, and one with what it rests on."""
+def verdict(
+    model: ModelSnapshot, version: VersionSnapshot | None, window: WindowSnapshot | None, *, calm: bool
+) -> Markup:
+    """A sentence with the answer, and one with what it rests on. ``calm`` where nothing else stands out.
+
+    Where performance has fallen or what is right has changed, that is the answer.
+    """
     if version is None:
         return _box("", "No records yet.", f"Nothing has been read from the log of {model.name}.")
     reference = version.reference
@@ -24,7 +31,7 @@ def verdict(model: ModelSnapshot, version: VersionSnapshot | None, window: Windo
         return _box("", "Not evaluated yet.", f"{so_far} so far.")
     if not window.columns:
         return _no_scores(version, window)
-    return _compared(reference.rows, window)
+    return _compared(reference.rows, window, lost=_lost(version, window), calm=calm)
 
 
 def _no_reference(model: ModelSnapshot, version: VersionSnapshot) -> Markup:
@@ -65,25 +72,39 @@ def _no_scores(version: VersionSnapshot, window: WindowSnapshot) -> Markup:
     )
 
 
-def _compared(rows: int, window: WindowSnapshot) -> Markup:
-    basis = (
+def _lost(version: VersionSnapshot, window: WindowSnapshot) -> str | None:
+    kind = kind_of(version, window)
+    return KINDS[kind] if kind in {"concept", "data", "loss"} else None
+
+
+def _compared(rows: int, window: WindowSnapshot, *, lost: str | None, calm: bool) -> Markup:
+    basis: list[str | Markup] = [
         f"Compared: {plural(window.samples, 'record', 'records')} in the {window.name} window up to ",
         moment(window.end),
         f" with {plural(rows, 'row', 'rows')} of the reference.",
-    )
+    ]
+    began = since(window.columns)
+    if began is not None and began != UNKNOWN:
+        basis += [" Likely since ", began, "."]
+    tone, answer = _drift(window)
+    if lost is not None:
+        return _box("bad", lost, answer, " ", *basis)
+    return _box("" if tone == "good" and not calm else tone, answer, *basis)
+
+
+def _drift(window: WindowSnapshot) -> tuple[str, Markup]:
+    """How it looks, and a sentence on which columns have drifted."""
     columns = sorted(window.columns, key=badness)
     total = plural(len(columns), "column", "columns")
     drifted = [column for column in columns if column.drifted]
     if drifted:
         have = "has" if len(drifted) == 1 else "have"
-        return _box("bad", join([f"{len(drifted)} of {total} {have} drifted: ", *_listed(drifted)]), *basis)
-    unsure = [column for column in columns if uncertain(column)]
+        return "bad", join([f"{len(drifted)} of {total} {have} drifted: ", *_listed(drifted)])
+    unsure = perhaps(columns)
     if unsure:
-        return _box("", join([f"{len(unsure)} of {total} may have drifted: ", *_listed(unsure)]), *basis)
+        return "", join([f"{len(unsure)} of {total} may have drifted: ", *_listed(unsure)])
     sure = sureness(max(column.adjusted_confidence for column in columns))
-    return _box(
-        "good", f"No drift beyond what is tolerated in {total} ({sure} sure that there is any).", *basis
-    )
+    return "good", join([f"No drift beyond what is tolerated in {total} ({sure} sure that there is any)."])
 
 
 def _listed(columns: Sequence[ColumnDrift]) -> list[str | Markup]:
