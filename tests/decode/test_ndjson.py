@@ -427,7 +427,7 @@ KNOWN = st.sampled_from(['"a"', '"1"', "1", "1.0", "true", '"True"', '"{}"', '"Ã
 UNSEEN = st.sampled_from(['"b"', "{}", "[]", '{"a": 1}', "2", '"{"'])
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(known=st.lists(KNOWN, min_size=1, max_size=6), unseen=st.lists(UNSEEN, min_size=1, max_size=2))
 def test_categories_are_the_same_however_they_are_found(known: list[str | None], unseen: list[str]) -> None:
     leaf = CategoricalLeaf(("c",), "c", "feature", SPELLED)

@@ -167,7 +167,7 @@ LINES = st.lists(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(lines=LINES, ended=st.booleans())
 def test_against_python(decoder: TextDecoder, lines: list[bytes], *, ended: bool) -> None:
     records = decode(decoder, b"\n".join(lines) + b"\n" * ended, offset=5)

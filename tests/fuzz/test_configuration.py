@@ -303,7 +303,7 @@ def places_without_loops(data: Any, deep: int = 0) -> Iterator[tuple[Any, ...]]:
             yield from places_without_loops(value, deep + 1)
 
 
-@examples(300)
+@examples(150)
 @given(text=changed_data())
 def test_changed_data_loads_or_is_refused(tmp_path: Path, text: str) -> None:
     event("refused" if load(tmp_path, text) is None else "loaded")

@@ -63,7 +63,7 @@ def readings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Rea
         reading.close()
 
 
-@examples(100)
+@examples(60)
 @given(data=st.data(), size=st.integers(1, 700))
 @pytest.mark.parametrize("kind", WRITERS)
 def test_every_record_counts_or_is_rejected(

@@ -215,7 +215,7 @@ def readings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Rea
         reading.close()
 
 
-@examples(150)
+@examples(90)
 @given(content=NDJSON, size=st.integers(1, 700))
 def test_every_line_of_ndjson_counts_or_is_rejected(
     readings: dict[str, Reading], content: bytes, size: int
