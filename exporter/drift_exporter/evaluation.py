@@ -9,6 +9,7 @@ from drift_exporter.anomalies.judging import CapturedAnomalies, capture_anomalie
 from drift_exporter.comparison import Choice, current_reference, reference_for
 from drift_exporter.config.references import RollingReference, VersionReference
 from drift_exporter.config.values import format_duration
+from drift_exporter.dating import date_columns
 from drift_exporter.ingest import ModelIngest
 from drift_exporter.judge.evaluate import confidences_of, judge_window
 from drift_exporter.outcomes.judging import (
@@ -95,14 +96,15 @@ def _outcomes(
 def _judge(ingest: ModelIngest, version: str, window: WindowSum, choice: Choice) -> WindowSnapshot:
     name, step = window.window.name, window.end // window.window.slice
     start, end = window.start / MICROSECONDS, window.end / MICROSECONDS
-    if choice.reference is None:
-        nothing = WindowSnapshot(name, start, end, window.rows, (), None, None)
-        return ingest.onsets.follow(version, replace(nothing, absent=choice.absent))
+    reference = choice.reference
+    if reference is None:
+        nothing = WindowSnapshot(name, start, end, window.rows, (), None, None, absent=choice.absent)
+        return ingest.onsets.follow(version, nothing, 0.0, lambda columns: [None] * len(columns))
     judged = judge_window(
         name,
         start,
         end,
-        choice.reference,
+        reference,
         window.counts,
         window.sums,
         window.rows,
@@ -111,7 +113,12 @@ def _judge(ingest: ModelIngest, version: str, window: WindowSum, choice: Choice)
         (window.end - window.oldest) / MICROSECONDS,
     )
     ingest.history.note(version, name, step, confidences_of(judged))
-    return ingest.onsets.follow(version, replace(judged, reference=choice.reference))
+    return ingest.onsets.follow(
+        version,
+        replace(judged, reference=reference),
+        window.window.slice / MICROSECONDS,
+        lambda columns: date_columns(ingest, version, window, reference, columns),
+    )
 
 
 def capture(ingest: ModelIngest, durations: Durations) -> Captured:

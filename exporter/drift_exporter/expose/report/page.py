@@ -15,9 +15,10 @@ from drift_exporter.expose.report.steps import steps_section
 from drift_exporter.expose.report.streams import stream_facts
 from drift_exporter.expose.report.tables import listing
 from drift_exporter.expose.report.verdict import verdict
-from drift_exporter.expose.report.windows import since, windows_section
+from drift_exporter.expose.report.windows import windows_section
 from drift_exporter.expose.report.words import (
     EN_DASH,
+    began,
     count,
     moment,
     number,
@@ -261,7 +262,7 @@ def _summary_row(drift: ColumnDrift, anchor: str, *, shared: bool, dated: bool) 
         EN_DASH if psi is None else score(psi),
         number(drift.tolerance, 3),
         *([_share(drift)] if shared else []),
-        *([since([drift]) or EN_DASH] if dated else []),
+        *([EN_DASH if drift.since is None else began(drift.since)] if dated else []),
         state(drift),
     ]
 

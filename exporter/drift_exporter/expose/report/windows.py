@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from drift_exporter.expose.report.markup import Markup, named, tag
 from drift_exporter.expose.report.tables import listing
-from drift_exporter.expose.report.words import EN_DASH, count, moment, span, sureness
+from drift_exporter.expose.report.words import EN_DASH, began_between, count, span, sureness
 from drift_exporter.judge.onset import LIKELY_CONFIDENCE
-from drift_exporter.snapshot import ColumnDrift, WindowSnapshot
+from drift_exporter.snapshot import ColumnDrift, Onset, WindowSnapshot
 
 _COLUMNS = (
     ("Window", ""),
@@ -16,17 +16,19 @@ _COLUMNS = (
     ("Confidence", "number"),
     ("Likely since", ""),
 )
-UNKNOWN = "not known"
-"""What is said where drift was there already at the first evaluation."""
 
 
-def since(columns: Sequence[ColumnDrift]) -> str | Markup | None:
-    """From when on any of the columns has been likely off; None where none is."""
-    likely = [one.since for one in columns if one.adjusted_confidence >= LIKELY_CONFIDENCE]
-    known = [onset for onset in likely if onset is not None]
-    if not likely:
-        return None
-    return moment(min(known)) if len(known) == len(likely) else UNKNOWN
+def first(columns: Sequence[ColumnDrift]) -> tuple[ColumnDrift, Onset] | None:
+    """Which of the columns that are likely off began first, and when; None where none is, or is dated."""
+    likely = [one for one in columns if one.adjusted_confidence >= LIKELY_CONFIDENCE]
+    dated = [(one, one.since) for one in likely if one.since is not None]
+    return min(dated, key=lambda pair: (pair[1].time, not pair[1].before), default=None)
+
+
+def since(columns: Sequence[ColumnDrift]) -> Markup | None:
+    """From when on any of the columns has been likely off; None where none is, or that is not known."""
+    found = first(columns)
+    return None if found is None else began_between(found[1])
 
 
 def windows_section(windows: Sequence[WindowSnapshot], shown: WindowSnapshot | None) -> list[Markup]:
@@ -40,8 +42,10 @@ def windows_section(windows: Sequence[WindowSnapshot], shown: WindowSnapshot | N
         tag(
             "p",
             "What only a short window shows is young; what only a long one shows is over, or so small that "
-            "fewer records cannot tell. Confidence is that of any column's drift. Since when is not known "
-            "where drift was there already when this exporter first looked.",
+            "fewer records cannot tell. Confidence is that of any column's drift, and the time that of the "
+            "column that began first. A time alone is when it became likely while the exporter looked on. "
+            "About a time is what the records counted before that say; it lies between the two others 95 "
+            "times in 100. A time or earlier is as far back as they reach.",
         ),
     ]
 
