@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drift_exporter.dating import onset_of
 from drift_exporter.judge.change_point import Change
+from drift_exporter.judge.onset import onset_of
 from drift_exporter.reference.bins import categorical_column, numeric_column
 from drift_exporter.runtime import ModelRuntime
 from drift_exporter.setting_up import make_model

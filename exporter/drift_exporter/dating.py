@@ -7,7 +7,8 @@ import numpy as np
 
 from drift_exporter.ingest import ModelIngest
 from drift_exporter.judge.calibration import effects_in_window
-from drift_exporter.judge.change_point import Change, change_point
+from drift_exporter.judge.change_point import Part, change_point
+from drift_exporter.judge.onset import onset_of
 from drift_exporter.reference.model import IntArray, Reference
 from drift_exporter.snapshot import ColumnDrift, Onset
 from drift_exporter.window.ring import Ring, WindowSum
@@ -48,25 +49,13 @@ def date_columns(
             one = columns[i]
             place = places[one.column.kind, one.column.name]
             counts = held.counts[:, bounds[place] : bounds[place + 1]]
-            change = change_point(counts, one.column.exported_counts, one.tolerance, float(effects[place]))
+            part = Part(counts, one.column.exported_counts, one.tolerance)
+            change = change_point([part], float(effects[place]))
             found[i] = onset_of(held.starts, held.length, held.end, change)
-        left = [i for i in left if (onset := found[i]) is not None and onset.before]
+        left = [i for i in left if (onset := found[i]) is not None and onset.earliest is None]
         if not left:
             break
     return found
-
-
-def onset_of(starts: IntArray, length: int, end: int, change: Change) -> Onset:
-    """The time of a change between slices that begin at ``starts`` (S,), of a ``length``, up to ``end``.
-
-    All in microseconds. A change within a slice shows before it or after it, wherever more of it lies.
-    """
-    earliest = latest = None
-    if change.first:
-        earliest = (int(starts[change.first - 1]) + length // 2) / MICROSECONDS
-    if change.last:
-        latest = min(int(starts[change.last]) + length // 2, end) / MICROSECONDS
-    return Onset(int(starts[change.place]) / MICROSECONDS, not change.place, earliest, latest)
 
 
 def _levels(ingest: ModelIngest, version: str, window: WindowSum, reference: Reference) -> Iterator[Held]:

@@ -12,6 +12,7 @@ from drift_exporter.config.values import format_duration
 from drift_exporter.dating import date_columns
 from drift_exporter.ingest import ModelIngest
 from drift_exporter.judge.evaluate import confidences_of, judge_window
+from drift_exporter.outcomes.dating import with_onsets
 from drift_exporter.outcomes.judging import (
     CapturedOutcomes,
     capture_labels,
@@ -90,7 +91,8 @@ def _outcomes(
     captured = outcomes.get(version.version)
     if captured is None:
         return None
-    return judge_outcomes(ingest.model, captured, ingest.reference(version.version))
+    judged = judge_outcomes(ingest.model, captured, ingest.reference(version.version))
+    return with_onsets(ingest.onsets, ingest.model, version.version, captured, judged)
 
 
 def _judge(ingest: ModelIngest, version: str, window: WindowSum, choice: Choice) -> WindowSnapshot:

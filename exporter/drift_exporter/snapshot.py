@@ -219,7 +219,8 @@ class PerformanceWindow:
     value (two empty texts: all records) to metrics; classes are values of the segment ``class``.
     ``estimated`` is of all predictions, ``errors`` of the labelled ones. ``concept_confidence`` is how sure
     it is that labels go with scores otherwise than in the reference, ``drops`` by metric that performance
-    fell below the reference's by more than tolerated.
+    fell below the reference's by more than tolerated. ``since`` is when either began, None where neither is
+    likely, or that cannot be told.
     """
 
     name: str
@@ -234,6 +235,7 @@ class PerformanceWindow:
     concept_confidence: float | None = None
     drops: Mapping[str, float] = field(default_factory=dict)
     fairness: tuple[FairnessValue, ...] = ()
+    since: Onset | None = None
 
 
 @dataclass(frozen=True)

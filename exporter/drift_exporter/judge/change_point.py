@@ -9,6 +9,7 @@ Review 56(1).
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +30,6 @@ _FILLED = 20.0
 """Bins with fewer records than these, in the window and as expected there, are taken as one."""
 
 _FEWEST_BLOCKS = 4
-_SMALLEST = 1e-9
 
 
 class Change(NamedTuple):
@@ -40,12 +40,20 @@ class Change(NamedTuple):
     last: int
 
 
-def change_point(
-    counts: IntArray, reference: IntArray, tolerance: float, design_effect: float = 1.0
-) -> Change:
-    """The most likely change in ``counts`` (slices, B), oldest first, beside a ``reference`` (B,), B > 1.
+class Part(NamedTuple):
+    """Counts (slices, B), oldest first, beside a reference (B,), and what PSI is tolerated; B > 1."""
 
-    Each slice has to hold a record. ``tolerance`` is the PSI up to which records are like the reference.
+    counts: IntArray
+    reference: IntArray
+    tolerance: float
+
+
+def change_point(parts: Sequence[Part], design_effect: float = 1.0) -> Change:
+    """The most likely change, all parts at once: of the same slices, and independent of each other.
+
+    Each slice should hold a record. Before the change records are within the part's tolerance of the
+    reference, and within what chance has made of that: the expected PSI of a sample of its size.
+
     Records count as so many independent ones as ``design_effect`` says or, if that is fewer, as the slices
     on both sides of the change vary: the largest ratio of Pearson's statistic to its degrees of freedom over
     blocks of 1, 2, 4, ... slices (McCullagh and Nelder, Generalized Linear Models, 2nd edition (1989),
@@ -53,17 +61,31 @@ def change_point(
 
     Raises ValueError without a slice.
     """
-    if not len(counts):
+    if not parts or not len(parts[0].counts):
         raise ValueError("there is no slice to look for a change in")
-    known, seen = _pooled(reference, counts, design_effect)
-    shares = (known + 0.5) / (known.sum() + 0.5 * len(known))
-    tolerated = max(tolerance, _SMALLEST)
-    place = int(np.argmax(_log_likelihood(seen / design_effect, shares, tolerated)))
-    effect = max(design_effect, _dispersion(seen, place, shares, tolerated))
-    likelihood = _log_likelihood(seen / effect, shares, tolerated)
+    used = [_prepared(part, design_effect) for part in parts]
+    place = int(np.argmax(_log_likelihood(used, design_effect)))
+    effect = max(design_effect, _dispersion(used, place))
+    likelihood = _log_likelihood(used, effect)
     place = int(np.argmax(likelihood))
     likely = np.flatnonzero(likelihood >= likelihood[place] - _LESS_LIKELY)
     return Change(place, int(likely[0]), int(likely[-1]))
+
+
+class _Prepared(NamedTuple):
+    """Counts (slices, B), the shares of the reference (B,), and what is tolerated."""
+
+    counts: IntArray
+    shares: FloatArray
+    tolerance: float
+
+
+def _prepared(part: Part, design_effect: float) -> _Prepared:
+    reference, counts = _pooled(part.reference, part.counts, design_effect)
+    bins, rows = len(reference), float(reference.sum())
+    shares = _smoothed(reference.astype(np.float64))
+    chance = (bins - 1) * design_effect / (rows + 0.5 * bins)
+    return _Prepared(counts, shares, max(part.tolerance, 0.0) + chance)
 
 
 def _pooled(reference: IntArray, counts: IntArray, design_effect: float) -> tuple[IntArray, IntArray]:
@@ -77,12 +99,15 @@ def _pooled(reference: IntArray, counts: IntArray, design_effect: float) -> tupl
     return np.append(reference[~few], reference[few].sum()), rest
 
 
-def _log_likelihood(counts: FloatArray, shares: FloatArray, tolerance: float) -> FloatArray:
-    """Of a change before each slice (slices,), less that of no change at all; ``shares`` (B,)."""
-    after = np.cumsum(counts[::-1], axis=0)[::-1]
-    before = counts.sum(axis=0) - after
-    found = _likely_before(before, shares, tolerance)
-    found += (after * (np.log(_smoothed(after)) - np.log(shares))).sum(axis=1)
+def _log_likelihood(parts: Sequence[_Prepared], effect: float) -> FloatArray:
+    """Of a change before each slice (slices,), less that of no change at all."""
+    found = np.zeros(len(parts[0].counts))
+    for part in parts:
+        counts, shares = part.counts / effect, part.shares
+        after = np.cumsum(counts[::-1], axis=0)[::-1]
+        before = counts.sum(axis=0) - after
+        found += _likely_before(before, shares, part.tolerance)
+        found += (after * (np.log(_smoothed(after)) - np.log(shares))).sum(axis=1)
     return found
 
 
@@ -121,21 +146,34 @@ def _tolerated(before: FloatArray, shares: FloatArray, tolerance: float) -> Floa
     return nearest
 
 
-def _dispersion(counts: IntArray, place: int, shares: FloatArray, tolerance: float) -> float:
-    """How much more slices (slices, B) vary about what is expected before and after ``place`` than by chance.
+def _dispersion(parts: Sequence[_Prepared], place: int) -> float:
+    """How much more slices vary about what is expected before and after ``place`` than by chance.
 
     The largest over blocks of slices, of which there are at least ``_FEWEST_BLOCKS``; 0 where there are none.
     """
-    rows = counts.sum(axis=1, keepdims=True)
-    expected = rows * _smoothed(counts[place:].sum(axis=0).astype(np.float64))
-    if place:
-        before = counts[:place].sum(axis=0, keepdims=True).astype(np.float64)
-        expected[:place] = rows[:place] * _tolerated(before, shares, tolerance)
+    expected = [_expected(part, place) for part in parts]
+    slices = len(parts[0].counts)
     largest, block = 0.0, 1
-    while len(counts) // block >= _FEWEST_BLOCKS:
-        starts = np.arange(0, len(counts), block)
-        own, theirs = np.add.reduceat(counts, starts), np.add.reduceat(expected, starts)
-        freedom = (len(starts) - 2) * (counts.shape[1] - 1)
-        largest = max(largest, float((np.square(own - theirs) / theirs).sum()) / freedom)
+    while slices // block >= _FEWEST_BLOCKS:
+        starts = np.arange(0, slices, block)
+        statistic, freedom = 0.0, 0
+        for part, usual in zip(parts, expected, strict=True):
+            own, theirs = np.add.reduceat(part.counts, starts), np.add.reduceat(usual, starts)
+            filled = theirs.sum(axis=1) > 0
+            statistic += float((np.square(own - theirs)[filled] / theirs[filled]).sum())
+            freedom += max(int(filled.sum()) - 2, 0) * (len(part.shares) - 1)
+        if freedom:
+            largest = max(largest, statistic / freedom)
         block *= 2
     return largest
+
+
+def _expected(part: _Prepared, place: int) -> FloatArray:
+    """Counts (slices, B) as they are expected, given how many records each slice has."""
+    counts = part.counts
+    rows = counts.sum(axis=1, keepdims=True)
+    expected: FloatArray = rows * _smoothed(counts[place:].sum(axis=0).astype(np.float64))
+    if place:
+        before = counts[:place].sum(axis=0, keepdims=True).astype(np.float64)
+        expected[:place] = rows[:place] * _tolerated(before, part.shares, part.tolerance)
+    return expected

@@ -39,7 +39,12 @@ def everything() -> str:
     onsets = itertools.cycle(build.onsets())
     columns = tuple(replace(c, since=next(onsets) if c.drifted else None) for c in day.columns)
     windows = (drifted.windows[0], replace(day, columns=columns), drifted.windows[2])
-    version = replace(drifted, outcomes=labelled.versions[0].outcomes, windows=windows)
+    outcomes = labelled.versions[0].outcomes
+    assert outcomes is not None
+    losses = tuple(
+        replace(one, since=onset) for one, onset in zip(outcomes.windows, build.onsets(), strict=False)
+    )
+    version = replace(drifted, outcomes=replace(outcomes, windows=losses), windows=windows)
     return report_page(
         *(replace(fraud, versions=(fraud.versions[0], version)), build.NOW),
         window="24h",

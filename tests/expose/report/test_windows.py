@@ -12,6 +12,7 @@ from drift_exporter.expose.report.windows import windows_section
 from drift_exporter.expose.report.words import began_between
 from drift_exporter.snapshot import ModelSnapshot, Onset
 from support import snapshots as build
+from support.performance_feed import labelled_snapshot
 
 
 def dated(onsets: Sequence[Onset | None]) -> ModelSnapshot:
@@ -110,6 +111,23 @@ def test_one_column_alone_is_no_first() -> None:
     version = replace(version, windows=(one, replace(day, columns=alone), week))
     page = words(report_page(replace(model, versions=(older, version)), build.NOW, window="24h"))
     assert "country has been off, likely since 2025-12-31" in page
+
+
+def test_where_performance_is_off_each_window_says_since_when() -> None:
+    model = dated(ago(3, 2, 5, 1))
+    older, version = model.versions
+    (labelled,) = labelled_snapshot().models
+    outcomes = labelled.versions[0].outcomes
+    assert outcomes is not None
+    found = Onset(build.NOW - 26 * build.HOUR, earliest=build.NOW - 27 * build.HOUR, latest=build.NOW)
+    windows = tuple(replace(one, since=found if one.name == "24h" else None) for one in outcomes.windows)
+    version = replace(version, outcomes=replace(outcomes, windows=windows))
+    page = words(report_page(replace(model, versions=(older, version)), build.NOW, window="24h"))
+    assert "Confidence Likely since Performance off since 1h" in page
+    assert "> 99.9 % 2025-12-31 19:00 UTC about 2025-12-30 22:00 UTC 7d" in page
+    between = "(between 2025-12-30 21:00 and 2026-01-01 00:00 )"
+    assert f"Likely off since about 2025-12-30 22:00 UTC {between}." in page
+    assert "Performance off since" not in section(model)
 
 
 def test_there_is_no_such_section_where_nothing_was_judged() -> None:

@@ -80,7 +80,8 @@ def _sections(
     if window is not None and window.columns:
         shared = any(column.contribution is not None for column in window.columns)
         by_drift = shared and order == SHARE
-        body += windows_section(version.windows, window)
+        outcomes = () if version.outcomes is None else version.outcomes.windows
+        body += windows_section(version.windows, window, outcomes)
         orders = _orders(version, window, by_drift=by_drift) if shared and not alone else None
         body += _columns(window, orders, shared=shared, by_drift=by_drift)
         legend = [tag("h2", "How to read this", id="legend"), _legend(window.columns)]

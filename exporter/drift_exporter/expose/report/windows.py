@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from drift_exporter.expose.report.markup import Markup, named, tag
 from drift_exporter.expose.report.tables import listing
-from drift_exporter.expose.report.words import EN_DASH, began_between, count, span, sureness
+from drift_exporter.expose.report.words import EN_DASH, began, began_between, count, span, sureness
 from drift_exporter.judge.onset import LIKELY_CONFIDENCE
-from drift_exporter.snapshot import ColumnDrift, Onset, WindowSnapshot
+from drift_exporter.snapshot import ColumnDrift, Onset, PerformanceWindow, WindowSnapshot
 
 _COLUMNS = (
     ("Window", ""),
@@ -16,6 +16,7 @@ _COLUMNS = (
     ("Confidence", "number"),
     ("Likely since", ""),
 )
+_PERFORMANCE = ("Performance off since", "")
 
 
 def first(columns: Sequence[ColumnDrift]) -> tuple[ColumnDrift, Onset] | None:
@@ -31,14 +32,25 @@ def since(columns: Sequence[ColumnDrift]) -> Markup | None:
     return None if found is None else began_between(found[1])
 
 
-def windows_section(windows: Sequence[WindowSnapshot], shown: WindowSnapshot | None) -> list[Markup]:
-    """The section, or nothing where no window is judged."""
+def windows_section(
+    windows: Sequence[WindowSnapshot],
+    shown: WindowSnapshot | None,
+    outcomes: Sequence[PerformanceWindow] = (),
+) -> list[Markup]:
+    """The section, or nothing where no window is judged.
+
+    ``outcomes`` are windows of the same names; where performance is off in any of them, since when is said.
+    """
     if not any(window.columns for window in windows):
         return []
-    rows = [_row(window, shown=window is shown) for window in windows]
+    off = {one.name: began(one.since) for one in outcomes if one.since is not None}
+    rows = [
+        [*_row(window, shown=window is shown), *([off.get(window.name, EN_DASH)] if off else [])]
+        for window in windows
+    ]
     return [
         tag("h2", "Since when", id="when"),
-        listing(_COLUMNS, rows),
+        listing([*_COLUMNS, *([_PERFORMANCE] if off else [])], rows),
         tag(
             "p",
             "What only a short window shows is young; what only a long one shows is over, or so small that "
