@@ -167,10 +167,10 @@ def test_a_rolling_reference_dates_its_windows_as_well(tmp_path: Path) -> None:
     ("change", "onset"),
     [
         (Change(0, 0, 0), Onset(10.0, before=True)),
-        (Change(0, 0, 1), Onset(10.0, before=True, latest=25.0)),
-        (Change(1, 0, 1), Onset(20.0, latest=25.0)),
-        (Change(2, 1, 2), Onset(50.0, earliest=15.0, latest=52.0)),
-        (Change(2, 2, 2), Onset(50.0, earliest=25.0, latest=52.0)),
+        (Change(0, 0, 1), Onset(10.0, before=True, latest=30.0)),
+        (Change(1, 0, 1), Onset(20.0, latest=30.0)),
+        (Change(2, 1, 2), Onset(50.0, earliest=10.0, latest=52.0)),
+        (Change(2, 2, 2), Onset(50.0, earliest=20.0, latest=52.0)),
     ],
 )
 def test_times_of_places_between_slices(change: Change, onset: Onset) -> None:

@@ -112,11 +112,11 @@ def _name(drift: ColumnDrift) -> Name:
 def onset_of(starts: IntArray, length: int, end: int, change: Change) -> Onset:
     """The time of a change between slices that begin at ``starts`` (S,), of a ``length``, up to ``end``.
 
-    All in microseconds. A change within a slice shows before it or after it, wherever more of it lies.
+    All in microseconds. The ends are whole slices, since a change within one shows before or after it.
     """
     earliest = latest = None
     if change.first:
-        earliest = (int(starts[change.first - 1]) + length // 2) / MICROSECONDS
+        earliest = int(starts[change.first - 1]) / MICROSECONDS
     if change.last:
-        latest = min(int(starts[change.last]) + length // 2, end) / MICROSECONDS
+        latest = min(int(starts[change.last]) + length, end) / MICROSECONDS
     return Onset(int(starts[change.place]) / MICROSECONDS, not change.place, earliest, latest)

@@ -56,7 +56,7 @@ def test_a_time_that_is_not_known_is_not_told() -> None:
     assert f"4,000 4 of 7 > 99.9 % {dash} " in section(dated([None] * 4))
     page = words(report_page(dated([None] * 4), build.NOW, window="24h"))
     assert "Likely since 20" not in page
-    assert "was the first" not in page
+    assert "been off since" not in page
 
 
 @pytest.mark.parametrize(
@@ -99,18 +99,8 @@ def test_the_verdict_the_columns_and_the_findings_say_since_when() -> None:
     # In the verdict and in the column's card; in the table of columns without the end.
     assert 2 == page.count(told)
     assert "about 2025-12-31 19:00 UTC drifted" in page
-    drifted = [column.column.name for column in model.versions[1].windows[1].columns if column.drifted]
-    assert f"{drifted[2]} was the first, likely since about 2025-12-31 19:00 UTC ." in page
-
-
-def test_one_column_alone_is_no_first() -> None:
-    model = dated(ago(3, 2, 5, 1))
-    older, version = model.versions
-    one, day, week = version.windows
-    alone = tuple(column for column in day.columns if column.column.name == "country")
-    version = replace(version, windows=(one, replace(day, columns=alone), week))
-    page = words(report_page(replace(model, versions=(older, version)), build.NOW, window="24h"))
-    assert "country has been off, likely since 2025-12-31" in page
+    # The worst one is told of.
+    assert "country has likely been off since about 2025-12-31 19:00 UTC ." in page
 
 
 def test_where_performance_is_off_each_window_says_since_when() -> None:

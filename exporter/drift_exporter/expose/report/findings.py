@@ -9,7 +9,6 @@ import numpy as np
 from drift_exporter.config.values import format_duration
 from drift_exporter.expose.report.columns import badness, bins, uncertain
 from drift_exporter.expose.report.markup import Markup, join, named
-from drift_exporter.expose.report.windows import first
 from drift_exporter.expose.report.words import began, count, number, percent, plural, sureness
 from drift_exporter.judge.estimation.validity import kind_of_drift
 from drift_exporter.judge.onset import LIKELY_CONFIDENCE
@@ -172,13 +171,11 @@ def _drift(window: WindowSnapshot, kind: str | None) -> Iterator[Finding]:
 
 
 def _began(drifted: list[ColumnDrift]) -> list[str | Markup]:
-    """Which column was the first, and since when, as a sentence; nothing where that is not known."""
-    found = first(drifted)
-    if found is None:
+    """Since when the first of the columns is off, as a sentence; nothing where that is not known."""
+    worst = drifted[0]
+    if worst.since is None:
         return []
-    column, onset = found
-    said = " was the first, likely since " if len(drifted) > 1 else " has been off, likely since "
-    return [" ", named(column.column.name, 40), said, began(onset), "."]
+    return [" ", named(worst.column.name, 40), " has likely been off since ", began(worst.since), "."]
 
 
 def _pipeline(drifted: list[ColumnDrift]) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from drift_exporter.expose.report.markup import Markup, named, tag
 from drift_exporter.expose.report.tables import listing
 from drift_exporter.expose.report.words import EN_DASH, began, began_between, count, span, sureness
 from drift_exporter.judge.onset import LIKELY_CONFIDENCE
-from drift_exporter.snapshot import ColumnDrift, Onset, PerformanceWindow, WindowSnapshot
+from drift_exporter.snapshot import ColumnDrift, PerformanceWindow, WindowSnapshot
 
 _COLUMNS = (
     ("Window", ""),
@@ -19,17 +19,13 @@ _COLUMNS = (
 _PERFORMANCE = ("Performance off since", "")
 
 
-def first(columns: Sequence[ColumnDrift]) -> tuple[ColumnDrift, Onset] | None:
-    """Which of the columns that are likely off began first, and when; None where none is, or is dated."""
-    likely = [one for one in columns if one.adjusted_confidence >= LIKELY_CONFIDENCE]
-    dated = [(one, one.since) for one in likely if one.since is not None]
-    return min(dated, key=lambda pair: (pair[1].time, not pair[1].before), default=None)
-
-
 def since(columns: Sequence[ColumnDrift]) -> Markup | None:
     """From when on any of the columns has been likely off; None where none is, or that is not known."""
-    found = first(columns)
-    return None if found is None else began_between(found[1])
+    likely = [one.since for one in columns if one.adjusted_confidence >= LIKELY_CONFIDENCE]
+    dated = [onset for onset in likely if onset is not None]
+    if not dated:
+        return None
+    return began_between(min(dated, key=lambda onset: (onset.time, not onset.before)))
 
 
 def windows_section(
@@ -56,8 +52,8 @@ def windows_section(
             "What only a short window shows is young; what only a long one shows is over, or so small that "
             "fewer records cannot tell. Confidence is that of any column's drift, and the time that of the "
             "column that began first. A time alone is when it became likely while the exporter looked on. "
-            "About a time is what the records counted before that say; it lies between the two others 95 "
-            "times in 100. A time or earlier is as far back as they reach.",
+            "About a time is what the records counted by then say; unless it came slowly, it began "
+            "between the two others, 95 times in 100. A time or earlier is as far back as they reach.",
         ),
     ]
 
