@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from drift_exporter.dating import date_columns
+from drift_exporter.evaluation import Durations, capture
 from drift_exporter.judge.change_point import Change
 from drift_exporter.judge.onset import onset_of
 from drift_exporter.reference.bins import categorical_column, numeric_column
@@ -176,3 +178,16 @@ def test_a_rolling_reference_dates_its_windows_as_well(tmp_path: Path) -> None:
 def test_times_of_places_between_slices(change: Change, onset: Onset) -> None:
     starts = np.array([10, 20, 50]) * 1_000_000
     assert onset == onset_of(starts, 10_000_000, 52_000_000, change)
+
+
+def test_slices_of_other_bins_tell_nothing(tmp_path: Path) -> None:
+    made = setup(tmp_path, "24h")
+    write(made, "a.ndjson", hours(23, 0), "a")
+    model = made.model()
+    assert since(model) is not None
+    ((window, _),) = capture(model.ingest, Durations(()))[1]["v1"]
+    (version,) = model.evaluate()[0].versions
+    columns = [one for one in version.windows[0].columns if one.column.name == "country"]
+    other = reference(columns[0].column)
+    assert [None] == date_columns(model.ingest, "v1", window, other, columns)
+    model.close()
