@@ -22,8 +22,8 @@ _LESS_LIKELY = -math.log(1 - math.sqrt(_LEVEL))
 """How far below its maximum, 3.68, the log-likelihood at the true place lies with that probability at most.
 
 On either side of it the log-likelihood ratio falls like a random walk whose exponential is a martingale of
-mean 1, which ever exceeds c with a probability of e^-c at most (Ville's inequality); both sides do not with
-(1 - e^-c)^2.
+mean 1 where the shares are known, which ever exceeds e^c with a probability of e^-c at most (Ville's
+inequality); on neither side it does with (1 - e^-c)^2.
 """
 
 _FILLED = 20.0
