@@ -8,6 +8,7 @@ from drift_exporter.cli import main
 from drift_exporter.expose.report.document import POLICY
 from drift_exporter.runtime import ModelRuntime
 from drift_exporter.setting_up import make_model
+from drift_exporter.snapshot import Onset
 from support.records import NOW, Setup, ndjson, record
 
 
@@ -40,8 +41,8 @@ def test_it_is_the_page_of_the_model_and_stands_for_itself(
     assert POLICY.removesuffix("; frame-ancestors 'none'").replace("'", "&#x27;") in page
     assert 'href="http' not in page
     assert "<script" not in page
-    # There is one evaluation only: since when cannot be told.
-    assert "not known" in page
+    # There is one evaluation only, and all records are of one time.
+    assert ">2026-01-02 03:04 UTC</time> or earlier" in page
 
 
 def test_version_and_window_can_be_chosen(made: Setup) -> None:
@@ -111,7 +112,7 @@ def test_a_shift_that_is_followed_has_its_onset(tmp_path: Path) -> None:
         lines = (record(at, features=one, prediction=answers[i % 5]) for i, one in enumerate(features))
         (setup.logs / name).write_bytes(ndjson(*lines))
 
-    def since(model: ModelRuntime) -> dict[str, float | None]:
+    def since(model: ModelRuntime) -> dict[str, Onset | None]:
         model.read()
         (version,) = model.evaluate()[0].versions
         return {one.column.name: one.since for one in version.windows[0].columns}
@@ -120,11 +121,14 @@ def test_a_shift_that_is_followed_has_its_onset(tmp_path: Path) -> None:
     try:
         log("a.ndjson", NOW - 3600, "", 400)
         assert {"amount": None, "country": None, "prediction": None} == since(model)
-        log("b.ndjson", NOW - 600, "a", 2000)
+        # Seen to begin: it was not there an evaluation before, hardly any time ago.
+        log("b.ndjson", NOW - 3570, "a", 2000)
         first = since(model)
         assert {"amount": None, "prediction": None} == {k: v for k, v in first.items() if k != "country"}
-        assert first["country"] is not None
-        assert 0 <= first["country"] - (NOW - 600) <= 60
+        seen = first["country"]
+        assert seen is not None
+        assert seen == Onset(seen.time)
+        assert 0 <= seen.time - (NOW - 3570) <= 60
         log("c.ndjson", NOW, "a", 2000)
         assert first == since(model)
     finally:

@@ -9,8 +9,10 @@ from drift_exporter.anomalies.judging import CapturedAnomalies, capture_anomalie
 from drift_exporter.comparison import Choice, current_reference, reference_for
 from drift_exporter.config.references import RollingReference, VersionReference
 from drift_exporter.config.values import format_duration
+from drift_exporter.dating import date_columns
 from drift_exporter.ingest import ModelIngest
 from drift_exporter.judge.evaluate import confidences_of, judge_window
+from drift_exporter.outcomes.dating import with_onsets
 from drift_exporter.outcomes.judging import (
     CapturedOutcomes,
     capture_labels,
@@ -89,20 +91,22 @@ def _outcomes(
     captured = outcomes.get(version.version)
     if captured is None:
         return None
-    return judge_outcomes(ingest.model, captured, ingest.reference(version.version))
+    judged = judge_outcomes(ingest.model, captured, ingest.reference(version.version))
+    return with_onsets(ingest.onsets, ingest.model, version.version, captured, judged)
 
 
 def _judge(ingest: ModelIngest, version: str, window: WindowSum, choice: Choice) -> WindowSnapshot:
     name, step = window.window.name, window.end // window.window.slice
     start, end = window.start / MICROSECONDS, window.end / MICROSECONDS
-    if choice.reference is None:
-        nothing = WindowSnapshot(name, start, end, window.rows, (), None, None)
-        return ingest.onsets.follow(version, replace(nothing, absent=choice.absent))
+    reference = choice.reference
+    if reference is None:
+        nothing = WindowSnapshot(name, start, end, window.rows, (), None, None, absent=choice.absent)
+        return ingest.onsets.follow(version, nothing, 0.0, lambda columns: [None] * len(columns))
     judged = judge_window(
         name,
         start,
         end,
-        choice.reference,
+        reference,
         window.counts,
         window.sums,
         window.rows,
@@ -111,7 +115,12 @@ def _judge(ingest: ModelIngest, version: str, window: WindowSum, choice: Choice)
         (window.end - window.oldest) / MICROSECONDS,
     )
     ingest.history.note(version, name, step, confidences_of(judged))
-    return ingest.onsets.follow(version, replace(judged, reference=choice.reference))
+    return ingest.onsets.follow(
+        version,
+        replace(judged, reference=reference),
+        window.window.slice / MICROSECONDS,
+        lambda columns: date_columns(ingest, version, window, reference, columns),
+    )
 
 
 def capture(ingest: ModelIngest, durations: Durations) -> Captured:

@@ -63,6 +63,22 @@ class Histogram:
 
 
 @dataclass(frozen=True)
+class Onset:
+    """When something began to be off, in event time (seconds since the epoch).
+
+    ``time`` alone is that of the evaluation at which it became likely. Where it was found afterwards, from
+    what slices of time hold, it is the most likely one, between ``earliest`` and ``latest`` with a
+    probability of about 95 %; either is None where it has no such end. With ``before`` it was there in the
+    oldest slice that is kept, which starts at ``time``.
+    """
+
+    time: float
+    before: bool = False
+    earliest: float | None = None
+    latest: float | None = None
+
+
+@dataclass(frozen=True)
 class ColumnDrift:
     """One column in one window, compared to its reference.
 
@@ -70,9 +86,8 @@ class ColumnDrift:
     ``scores`` maps a method's name to its value; a method that does not apply is left out. ``intervals``
     maps it to the lower and the upper end of the score's 95 % confidence interval. ``contribution`` is the
     column's share of the model's drift, None where it has none.
-    ``effective_samples`` is how many independent records the window's records are worth. ``since`` is the
-    event time (seconds since the epoch) from which on its confidence has been likely, None where it is not,
-    or where that began before it was followed.
+    ``effective_samples`` is how many independent records the window's records are worth. ``since`` is when
+    it began to be off, None where that is not likely, or cannot be told.
     """
 
     column: Column
@@ -86,7 +101,7 @@ class ColumnDrift:
     effective_samples: float
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     contribution: float | None = None
-    since: float | None = None
+    since: Onset | None = None
 
 
 @dataclass(frozen=True)
@@ -204,7 +219,8 @@ class PerformanceWindow:
     value (two empty texts: all records) to metrics; classes are values of the segment ``class``.
     ``estimated`` is of all predictions, ``errors`` of the labelled ones. ``concept_confidence`` is how sure
     it is that labels go with scores otherwise than in the reference, ``drops`` by metric that performance
-    fell below the reference's by more than tolerated.
+    fell below the reference's by more than tolerated. ``since`` is when either began, None where neither is
+    likely, or that cannot be told.
     """
 
     name: str
@@ -219,6 +235,7 @@ class PerformanceWindow:
     concept_confidence: float | None = None
     drops: Mapping[str, float] = field(default_factory=dict)
     fairness: tuple[FairnessValue, ...] = ()
+    since: Onset | None = None
 
 
 @dataclass(frozen=True)
@@ -460,6 +477,7 @@ __all__ = [
     "ModelSnapshot",
     "MultivariateDrift",
     "OddColumn",
+    "Onset",
     "OutcomeCount",
     "OutcomesSnapshot",
     "PerformanceWindow",

@@ -28,6 +28,7 @@ from drift_exporter.snapshot import (
     ModelSnapshot,
     MultivariateDrift,
     OddColumn,
+    Onset,
     Snapshot,
     StreamSnapshot,
     VersionSnapshot,
@@ -55,6 +56,7 @@ __all__ = [
     "histogram",
     "model",
     "numeric_column",
+    "onsets",
     "reference",
     "rich_snapshot",
     "small_snapshot",
@@ -63,6 +65,16 @@ __all__ = [
     "version",
     "window",
 ]
+
+
+def onsets() -> tuple[Onset, ...]:
+    """One of each sort: found, with one end, older than what is kept, and seen to begin."""
+    return (
+        Onset(NOW - 30 * HOUR, earliest=NOW - 31 * HOUR, latest=NOW - 20 * HOUR),
+        Onset(NOW - 5 * HOUR, latest=NOW - 3 * HOUR),
+        Onset(NOW - 24 * HOUR, before=True, latest=NOW - 2 * HOUR),
+        Onset(NOW - HOUR),
+    )
 
 
 def fraud_columns() -> tuple[Column, ...]:

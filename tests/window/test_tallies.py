@@ -18,7 +18,7 @@ def ring(offset: int) -> TallyRing:
 
 def counted(made: TallyRing, watermark: int) -> list[int]:
     return [
-        sum(int(tally.counts.sum()) for tally in made.window(level, watermark))
+        sum(int(tally.counts.sum()) for tally in made.window(level, watermark).values())
         for level in range(len(made.levels))
     ]
 

@@ -38,11 +38,12 @@ CLASS = "class"
 
 @dataclass(frozen=True)
 class CapturedWindow:
-    """One window's tallies, and where it ends (microseconds)."""
+    """One window's tallies, where it ends and where the slices of the tallies start (microseconds)."""
 
     window: Window
     end: int
     tallies: tuple[Tally, ...]
+    starts: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,13 @@ def capture_outcomes(outcomes: ModelOutcomes, watermark: int | None) -> Mapping[
         if watermark is not None:
             windows = tuple(
                 CapturedWindow(
-                    told_of(level, ring.offset), watermark - ring.offset, ring.window(number, watermark)
+                    told_of(level, ring.offset),
+                    watermark - ring.offset,
+                    tuple(slices.values()),
+                    tuple(slices),
                 )
                 for number, level in enumerate(ring.levels)
+                for slices in (ring.window(number, watermark),)
             )
         known = outcomes.labelled.get(version, Labelled())
         labelled = Labelled(known.count, known.delays.copy(), known.delay_sum)

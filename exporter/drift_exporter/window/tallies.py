@@ -46,12 +46,12 @@ class TallyRing:
                 self.changed.discard((level, start))
                 self.evicted[level] = first
 
-    def window(self, level: int, watermark: int) -> tuple[Tally, ...]:
-        """The tallies of the window of ``level`` that ends ``offset`` before ``watermark``."""
+    def window(self, level: int, watermark: int) -> dict[int, Tally]:
+        """The tallies, by start, of the window of ``level`` that ends ``offset`` before ``watermark``."""
         end = watermark - self.offset
         window = told_of(self.levels[level], self.offset)
         first = window.first_slice(end) * window.slice
-        return tuple(tally for start, tally in self.slices[level].items() if first <= start <= end)
+        return {start: tally for start, tally in self.slices[level].items() if first <= start <= end}
 
     def adopt(self, old: "TallyRing") -> None:
         """Take over the slices of the levels that are as before; none of them counts as changed."""

@@ -1,5 +1,6 @@
 """The pages in a browser: accessible, legible at any width, light, dark and on paper."""
 
+import itertools
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
@@ -35,9 +36,15 @@ def everything() -> str:
     (labelled,) = labelled_snapshot().models
     _, drifted = fraud.versions
     day = drifted.windows[1]
-    columns = tuple(replace(c, since=build.NOW - build.HOUR if c.drifted else None) for c in day.columns)
+    onsets = itertools.cycle(build.onsets())
+    columns = tuple(replace(c, since=next(onsets) if c.drifted else None) for c in day.columns)
     windows = (drifted.windows[0], replace(day, columns=columns), drifted.windows[2])
-    version = replace(drifted, outcomes=labelled.versions[0].outcomes, windows=windows)
+    outcomes = labelled.versions[0].outcomes
+    assert outcomes is not None
+    losses = tuple(
+        replace(one, since=onset) for one, onset in zip(outcomes.windows, build.onsets(), strict=False)
+    )
+    version = replace(drifted, outcomes=replace(outcomes, windows=losses), windows=windows)
     return report_page(
         *(replace(fraud, versions=(fraud.versions[0], version)), build.NOW),
         window="24h",

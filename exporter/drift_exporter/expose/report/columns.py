@@ -10,6 +10,7 @@ from drift_exporter.expose.report.words import (
     ARROW,
     EN_DASH,
     THIN,
+    began_between,
     bin_labels,
     count,
     is_special,
@@ -136,10 +137,16 @@ def card(drift: ColumnDrift, anchor: str, *, unfolded: bool) -> Markup:
         "details",
         tag("summary", tag("h3", named(column.name)), kind, state(drift)),
         # A link to something inside unfolds the card; one to the card itself would not.
-        tag("div", what_changed(drift), _chart(drift), _scores(drift), id=anchor),
+        tag("div", what_changed(drift), _began(drift), _chart(drift), _scores(drift), id=anchor),
         class_="card",
         open=unfolded,
     )
+
+
+def _began(drift: ColumnDrift) -> Markup | None:
+    if drift.since is None:
+        return None
+    return tag("p", "Likely since ", began_between(drift.since), ".", class_="change")
 
 
 def _chart(drift: ColumnDrift) -> Markup:

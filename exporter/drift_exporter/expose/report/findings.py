@@ -9,7 +9,7 @@ import numpy as np
 from drift_exporter.config.values import format_duration
 from drift_exporter.expose.report.columns import badness, bins, uncertain
 from drift_exporter.expose.report.markup import Markup, join, named
-from drift_exporter.expose.report.words import count, number, percent, plural, sureness
+from drift_exporter.expose.report.words import began, count, number, percent, plural, sureness
 from drift_exporter.judge.estimation.validity import kind_of_drift
 from drift_exporter.judge.onset import LIKELY_CONFIDENCE
 from drift_exporter.snapshot import (
@@ -142,7 +142,13 @@ def _drift(window: WindowSnapshot, kind: str | None) -> Iterator[Finding]:
     elif drifted and kind is None:
         one = inputs or drifted
         yield Finding(
-            f"{plural(len(drifted), 'column has', 'columns have')} drifted; what that costs is not known.",
+            join(
+                [
+                    plural(len(drifted), "column has", "columns have"),
+                    " drifted; what that costs is not known.",
+                    *_began(drifted),
+                ]
+            ),
             join(
                 [
                     "Ask what changed where ",
@@ -162,6 +168,14 @@ def _drift(window: WindowSnapshot, kind: str | None) -> Iterator[Finding]:
             "ModelDrift",
             "columns",
         )
+
+
+def _began(drifted: list[ColumnDrift]) -> list[str | Markup]:
+    """Since when the first of the columns is off, as a sentence; nothing where that is not known."""
+    worst = drifted[0]
+    if worst.since is None:
+        return []
+    return [" ", named(worst.column.name, 40), " has likely been off since ", began(worst.since), "."]
 
 
 def _pipeline(drifted: list[ColumnDrift]) -> Iterator[Finding]:

@@ -15,9 +15,10 @@ from drift_exporter.expose.report.steps import steps_section
 from drift_exporter.expose.report.streams import stream_facts
 from drift_exporter.expose.report.tables import listing
 from drift_exporter.expose.report.verdict import verdict
-from drift_exporter.expose.report.windows import since, windows_section
+from drift_exporter.expose.report.windows import windows_section
 from drift_exporter.expose.report.words import (
     EN_DASH,
+    began,
     count,
     moment,
     number,
@@ -79,7 +80,8 @@ def _sections(
     if window is not None and window.columns:
         shared = any(column.contribution is not None for column in window.columns)
         by_drift = shared and order == SHARE
-        body += windows_section(version.windows, window)
+        outcomes = () if version.outcomes is None else version.outcomes.windows
+        body += windows_section(version.windows, window, outcomes)
         orders = _orders(version, window, by_drift=by_drift) if shared and not alone else None
         body += _columns(window, orders, shared=shared, by_drift=by_drift)
         legend = [tag("h2", "How to read this", id="legend"), _legend(window.columns)]
@@ -261,7 +263,7 @@ def _summary_row(drift: ColumnDrift, anchor: str, *, shared: bool, dated: bool) 
         EN_DASH if psi is None else score(psi),
         number(drift.tolerance, 3),
         *([_share(drift)] if shared else []),
-        *([since([drift]) or EN_DASH] if dated else []),
+        *([EN_DASH if drift.since is None else began(drift.since)] if dated else []),
         state(drift),
     ]
 

@@ -6,7 +6,7 @@ from drift_exporter.expose.report import svg
 from drift_exporter.expose.report.findings import KINDS, kind_of, performance_of
 from drift_exporter.expose.report.markup import Markup, join, named, tag
 from drift_exporter.expose.report.tables import listing
-from drift_exporter.expose.report.words import EN_DASH, count, number, percent, span, sureness
+from drift_exporter.expose.report.words import EN_DASH, began_between, count, number, percent, span, sureness
 from drift_exporter.snapshot import (
     Estimate,
     FairnessValue,
@@ -58,6 +58,8 @@ def _performance(window: PerformanceWindow, kind: str | None) -> list[Markup]:
         sure = sureness(window.concept_confidence)
         text = f"Labels go with scores otherwise than in the reference: confidence {sure}."
         found.append(tag("p", text))
+    if window.since is not None:
+        found.append(tag("p", "Likely off since ", began_between(window.since), "."))
     if metrics:
         rows = [_metric(window, metric, realised.get(metric)) for metric in metrics]
         found += [listing(_COLUMNS, rows), _legend(window, metrics)]

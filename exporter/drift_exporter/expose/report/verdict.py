@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from drift_exporter.expose.report.columns import badness
 from drift_exporter.expose.report.findings import KINDS, kind_of, perhaps
 from drift_exporter.expose.report.markup import Markup, join, named, tag
-from drift_exporter.expose.report.windows import UNKNOWN, since
+from drift_exporter.expose.report.windows import since
 from drift_exporter.expose.report.words import count, moment, plural, sureness
 from drift_exporter.snapshot import ColumnDrift, ModelSnapshot, VersionSnapshot, WindowSnapshot
 
@@ -84,7 +84,7 @@ def _compared(rows: int, window: WindowSnapshot, *, lost: str | None, calm: bool
         f" with {plural(rows, 'row', 'rows')} of the reference.",
     ]
     began = since(window.columns)
-    if began is not None and began != UNKNOWN:
+    if began is not None:
         basis += [" Likely since ", began, "."]
     tone, answer = _drift(window)
     if lost is not None:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from drift_exporter.expose.report.markup import Markup, named, tag
 from drift_exporter.expose.report.tables import listing
-from drift_exporter.expose.report.words import EN_DASH, count, moment, span, sureness
+from drift_exporter.expose.report.words import EN_DASH, began, began_between, count, span, sureness
 from drift_exporter.judge.onset import LIKELY_CONFIDENCE
-from drift_exporter.snapshot import ColumnDrift, WindowSnapshot
+from drift_exporter.snapshot import ColumnDrift, PerformanceWindow, WindowSnapshot
 
 _COLUMNS = (
     ("Window", ""),
@@ -16,32 +16,44 @@ _COLUMNS = (
     ("Confidence", "number"),
     ("Likely since", ""),
 )
-UNKNOWN = "not known"
-"""What is said where drift was there already at the first evaluation."""
+_PERFORMANCE = ("Performance off since", "")
 
 
-def since(columns: Sequence[ColumnDrift]) -> str | Markup | None:
-    """From when on any of the columns has been likely off; None where none is."""
+def since(columns: Sequence[ColumnDrift]) -> Markup | None:
+    """From when on any of the columns has been likely off; None where none is, or that is not known."""
     likely = [one.since for one in columns if one.adjusted_confidence >= LIKELY_CONFIDENCE]
-    known = [onset for onset in likely if onset is not None]
-    if not likely:
+    dated = [onset for onset in likely if onset is not None]
+    if not dated:
         return None
-    return moment(min(known)) if len(known) == len(likely) else UNKNOWN
+    return began_between(min(dated, key=lambda onset: (onset.time, not onset.before)))
 
 
-def windows_section(windows: Sequence[WindowSnapshot], shown: WindowSnapshot | None) -> list[Markup]:
-    """The section, or nothing where no window is judged."""
+def windows_section(
+    windows: Sequence[WindowSnapshot],
+    shown: WindowSnapshot | None,
+    outcomes: Sequence[PerformanceWindow] = (),
+) -> list[Markup]:
+    """The section, or nothing where no window is judged.
+
+    ``outcomes`` are windows of the same names; where performance is off in any of them, since when is said.
+    """
     if not any(window.columns for window in windows):
         return []
-    rows = [_row(window, shown=window is shown) for window in windows]
+    off = {one.name: began(one.since) for one in outcomes if one.since is not None}
+    rows = [
+        [*_row(window, shown=window is shown), *([off.get(window.name, EN_DASH)] if off else [])]
+        for window in windows
+    ]
     return [
         tag("h2", "Since when", id="when"),
-        listing(_COLUMNS, rows),
+        listing([*_COLUMNS, *([_PERFORMANCE] if off else [])], rows),
         tag(
             "p",
             "What only a short window shows is young; what only a long one shows is over, or so small that "
-            "fewer records cannot tell. Confidence is that of any column's drift. Since when is not known "
-            "where drift was there already when this exporter first looked.",
+            "fewer records cannot tell. Confidence is that of any column's drift, and the time that of the "
+            "column that began first. A time alone is when it became likely while the exporter looked on. "
+            "About a time is what the records counted by then say; unless it came slowly, it began "
+            "between the two others, 95 times in 100. A time or earlier is as far back as they reach.",
         ),
     ]
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from drift_exporter.expose.report.markup import Markup, join, tag
 from drift_exporter.reference.model import MISSING, OTHER, Column, FloatArray, NumericColumn
+from drift_exporter.snapshot import Onset
 
 THIN = "\N{NARROW NO-BREAK SPACE}"
 EN_DASH = "\N{EN DASH}"
@@ -72,6 +73,37 @@ def moment(seconds: float) -> Markup:
 def span(start: float, end: float) -> Markup:
     """From one time to another, in UTC."""
     return join([moment(start), f" {EN_DASH} ", moment(end)])
+
+
+def began(onset: Onset) -> Markup:
+    """When something began, without how sure that is: a time, "about" one, or one "or earlier"."""
+    if onset.before:
+        return join([moment(onset.time), " or earlier"])
+    if onset.latest is not None:
+        return join(["about ", moment(onset.time)])
+    return moment(onset.time)
+
+
+def began_between(onset: Onset) -> Markup:
+    """When something began, and between when and when that most likely was."""
+    if onset.latest is None or (onset.before and onset.latest <= onset.time):
+        return began(onset)
+    ends = (onset.latest,) if onset.earliest is None else (onset.earliest, onset.latest)
+    *earliest, latest = _briefly(ends, onset.time)
+    if not earliest:
+        return join([began(onset), " (", latest, " at the latest)"])
+    return join([began(onset), " (between ", *earliest, " and ", latest, ")"])
+
+
+def _briefly(ends: Sequence[float], beside: float) -> list[Markup]:
+    """Times in UTC after another one, without the date where that is the same for all."""
+    try:
+        times = [datetime.fromtimestamp(seconds, UTC) for seconds in ends]
+        same = {time.date() for time in times} == {datetime.fromtimestamp(beside, UTC).date()}
+    except (ValueError, OverflowError, OSError):
+        return [moment(seconds) for seconds in ends]
+    shown = "%H:%M" if same else "%Y-%m-%d %H:%M"
+    return [tag("time", time.strftime(shown), datetime=time.strftime("%Y-%m-%dT%H:%M:%SZ")) for time in times]
 
 
 def plural(amount: int, one: str, many: str) -> str:
