@@ -17,7 +17,8 @@ RULE_TESTS = sorted((ALERTING / "tests").glob("*.yml"))
 RUNBOOKS = ALERTING / "runbooks"
 # What Prometheus itself adds, and what users record.
 BUILT_IN = {"up", "ALERTS", "infra:signal:value"}
-LABELS = {"severity", "concern", "team", "impact", "model"}
+# Alerts about an exporter, and not about one of its models.
+OF_EXPORTERS = {"DriftExporterDown", "DriftExporterGone", "DriftExporterConfigReloadFailed"}
 
 
 def ids(paths: list[Path]) -> list[str]:
@@ -94,6 +95,7 @@ def test_every_alert_is_tested_silent_pending_and_firing_with_its_annotations(na
     ("file", "name"),
     [
         ("drift", "ModelDrift"),
+        ("concept", "ModelConceptDriftDetected"),
         ("performance", "ModelPerformanceDropped"),
         ("drift_kind", "ModelConceptDrift"),
         ("drift_kind", "ModelDataDriftCostsPerformance"),
@@ -151,8 +153,10 @@ def test_no_runbook_is_left_over() -> None:
 
 def test_every_alert_links_to_its_runbook_and_says_who_is_concerned() -> None:
     for rule in (r for r in rules() if "alert" in r):
-        # Alerts that are not about a model alone are for who runs what is below it.
-        team = {"team": "sre"} if rule["labels"]["concern"] in {"infrastructure", "kubernetes"} else {}
+        # Alerts that are not about a model alone are for who runs what is below it; the others join its team.
+        below = rule["labels"]["concern"] in {"infrastructure", "kubernetes"} or rule["alert"] in OF_EXPORTERS
+        assert below != ("team, impact" in rule["expr"]), rule["alert"]
+        team = {"team": "sre"} if below else {}
         assert {"severity", "concern", *team} == {*rule["labels"]}
         assert team.items() <= rule["labels"].items()
         assert rule["annotations"]["runbook_url"].endswith(f"/{rule['alert']}.md")
