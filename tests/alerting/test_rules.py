@@ -6,12 +6,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import promql_parser
 import pytest
 import yaml
 
 from drift_exporter.expose import catalogue
 from support.alerting import ALERTING, CLUSTER_METRICS, RULE_FILES, alert_names, recorded_names, rules
+from support.promql import selectors
 
 RULE_TESTS = sorted((ALERTING / "tests").glob("*.yml"))
 RUNBOOKS = ALERTING / "runbooks"
@@ -41,14 +41,6 @@ def exposed_names() -> set[str]:
         histogram = metric.type == "histogram"
         names |= {metric.name + s for s in ("_bucket", "_sum", "_count")} if histogram else {metric.name}
     return names
-
-
-def selectors(node: object) -> list[promql_parser.VectorSelector]:
-    """All vector selectors of a parsed expression."""
-    if isinstance(node, promql_parser.VectorSelector):
-        return [node]
-    inner = [getattr(node, name, None) for name in ("expr", "lhs", "rhs", "vector_selector", "param")]
-    return [s for part in [*inner, *getattr(node, "args", [])] if part is not None for s in selectors(part)]
 
 
 def annotation_queries() -> list[str]:
@@ -122,7 +114,7 @@ def test_every_metric_that_rules_use_is_exposed_or_recorded() -> None:
     known = exposed_names() | BUILT_IN | CLUSTER_METRICS | set(recorded_names())
     expressions = [rule["expr"] for rule in rules()] + annotation_queries()
     assert len(expressions) > 60
-    used = {s.name for e in expressions for s in selectors(promql_parser.parse(e))}
+    used = {s.name for e in expressions for s in selectors(e)}
     assert len(used) > 25
     assert used - known == set()
 
@@ -130,7 +122,7 @@ def test_every_metric_that_rules_use_is_exposed_or_recorded() -> None:
 def test_every_label_that_rules_select_by_is_one_the_metric_has() -> None:
     has = {m.name: {*m.labels, "job", "instance"} for m in catalogue.METRICS}
     for rule in rules():
-        for selector in selectors(promql_parser.parse(rule["expr"])):
+        for selector in selectors(rule["expr"]):
             for matcher in selector.matchers.matchers:
                 assert matcher.name in has.get(selector.name, {matcher.name}), rule
 
@@ -144,7 +136,7 @@ def test_every_alert_has_a_runbook_with_its_four_parts(name: str) -> None:
     assert queries
     known = exposed_names() | BUILT_IN | CLUSTER_METRICS | set(recorded_names())
     for query in queries:
-        assert {s.name for s in selectors(promql_parser.parse(query))} <= known
+        assert {s.name for s in selectors(query)} <= known
 
 
 def test_no_runbook_is_left_over() -> None:
