@@ -12,6 +12,7 @@ import yaml
 from drift_exporter.expose import catalogue
 from support.alerting import ALERTING, CLUSTER_METRICS, RULE_FILES, alert_names, recorded_names, rules
 from support.promql import selectors
+from support.short_rules import seconds
 
 RULE_TESTS = sorted((ALERTING / "tests").glob("*.yml"))
 RUNBOOKS = ALERTING / "runbooks"
@@ -79,6 +80,23 @@ def test_every_alert_is_tested_silent_pending_and_firing_with_its_annotations(na
     for rule in rules():
         if rule.get("alert") == name:
             assert {*rule["annotations"]} == {*fired[0]["exp_annotations"]}
+
+
+def times(test: dict[str, Any], name: str) -> tuple[list[float], list[float]]:
+    """Seconds at which a test has the alert firing, and at which it has none."""
+    cases = [
+        (c["eval_time"], c["exp_alerts"]) for c in test.get("alert_rule_test", []) if c["alertname"] == name
+    ]
+    moments = [e for e in test.get("promql_expr_test", []) if re.search(r"\bALERTS\b(?!.*\[)", e["expr"])]
+    told = [e for e in moments if f'"{name}"' in e["expr"] and "pending" not in e["expr"]]
+    cases += [(e["eval_time"], e["exp_samples"]) for e in told if "severity=" not in e["expr"]]
+    return [seconds(t) for t, a in cases if a], [seconds(t) for t, a in cases if not a]
+
+
+@pytest.mark.parametrize("name", alert_names())
+def test_every_alert_is_tested_to_end(name: str) -> None:
+    spans = [times(t, name) for own in rule_tests().values() for t in own]
+    assert any(firing and silent and max(silent) > min(firing) for firing, silent in spans)
 
 
 @pytest.mark.parametrize("severity", ["page", "ticket", "info"])
@@ -162,6 +180,16 @@ def test_every_rule_has_a_comment_above_it() -> None:
         starts = [i for i, line in enumerate(lines) if re.match(r"\s+- (record|alert):", line)]
         assert starts
         assert [lines[i] for i in starts if not lines[i - 1].lstrip().startswith("#")] == []
+
+
+@pytest.mark.parametrize("name", alert_names())
+def test_why_an_alert_waits_as_long_is_said_where_it_does(name: str) -> None:
+    lines = [line for path in RULE_FILES for line in path.read_text(encoding="utf-8").splitlines()]
+    first = next(i for i, line in enumerate(lines) if line == f"      - alert: {name}")
+    wait = next(i for i, line in enumerate(lines) if i > first and line.startswith("        for: "))
+    assert re.match(r" {8}# .{15,}\.$", lines[wait - 1])
+    own = {r["for"] for r in rules() if r.get("alert") == name}
+    assert len(own) == 1
 
 
 def test_thresholds_are_recorded_constants_of_their_own_file() -> None:
