@@ -6,18 +6,20 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import promql_parser
 import pytest
 import yaml
 
 from drift_exporter.expose import catalogue
 from support.alerting import ALERTING, CLUSTER_METRICS, RULE_FILES, alert_names, recorded_names, rules
+from support.promql import selectors
+from support.short_rules import seconds
 
 RULE_TESTS = sorted((ALERTING / "tests").glob("*.yml"))
 RUNBOOKS = ALERTING / "runbooks"
 # What Prometheus itself adds, and what users record.
 BUILT_IN = {"up", "ALERTS", "infra:signal:value"}
-LABELS = {"severity", "concern", "team", "impact", "model"}
+# Alerts about an exporter, and not about one of its models.
+OF_EXPORTERS = {"DriftExporterDown", "DriftExporterGone", "DriftExporterConfigReloadFailed"}
 
 
 def ids(paths: list[Path]) -> list[str]:
@@ -40,14 +42,6 @@ def exposed_names() -> set[str]:
         histogram = metric.type == "histogram"
         names |= {metric.name + s for s in ("_bucket", "_sum", "_count")} if histogram else {metric.name}
     return names
-
-
-def selectors(node: object) -> list[promql_parser.VectorSelector]:
-    """All vector selectors of a parsed expression."""
-    if isinstance(node, promql_parser.VectorSelector):
-        return [node]
-    inner = [getattr(node, name, None) for name in ("expr", "lhs", "rhs", "vector_selector", "param")]
-    return [s for part in [*inner, *getattr(node, "args", [])] if part is not None for s in selectors(part)]
 
 
 def annotation_queries() -> list[str]:
@@ -88,12 +82,30 @@ def test_every_alert_is_tested_silent_pending_and_firing_with_its_annotations(na
             assert {*rule["annotations"]} == {*fired[0]["exp_annotations"]}
 
 
+def times(test: dict[str, Any], name: str) -> tuple[list[float], list[float]]:
+    """Seconds at which a test has the alert firing, and at which it has none."""
+    cases = [
+        (c["eval_time"], c["exp_alerts"]) for c in test.get("alert_rule_test", []) if c["alertname"] == name
+    ]
+    moments = [e for e in test.get("promql_expr_test", []) if re.search(r"\bALERTS\b(?!.*\[)", e["expr"])]
+    told = [e for e in moments if f'"{name}"' in e["expr"] and "pending" not in e["expr"]]
+    cases += [(e["eval_time"], e["exp_samples"]) for e in told if "severity=" not in e["expr"]]
+    return [seconds(t) for t, a in cases if a], [seconds(t) for t, a in cases if not a]
+
+
+@pytest.mark.parametrize("name", alert_names())
+def test_every_alert_is_tested_to_end(name: str) -> None:
+    spans = [times(t, name) for own in rule_tests().values() for t in own]
+    assert any(firing and silent and max(silent) > min(firing) for firing, silent in spans)
+
+
 @pytest.mark.parametrize("severity", ["page", "ticket", "info"])
 @pytest.mark.parametrize("impact", ["high", "low"])
 @pytest.mark.parametrize(
     ("file", "name"),
     [
         ("drift", "ModelDrift"),
+        ("concept", "ModelConceptDriftDetected"),
         ("performance", "ModelPerformanceDropped"),
         ("drift_kind", "ModelConceptDrift"),
         ("drift_kind", "ModelDataDriftCostsPerformance"),
@@ -120,7 +132,7 @@ def test_every_metric_that_rules_use_is_exposed_or_recorded() -> None:
     known = exposed_names() | BUILT_IN | CLUSTER_METRICS | set(recorded_names())
     expressions = [rule["expr"] for rule in rules()] + annotation_queries()
     assert len(expressions) > 60
-    used = {s.name for e in expressions for s in selectors(promql_parser.parse(e))}
+    used = {s.name for e in expressions for s in selectors(e)}
     assert len(used) > 25
     assert used - known == set()
 
@@ -128,7 +140,7 @@ def test_every_metric_that_rules_use_is_exposed_or_recorded() -> None:
 def test_every_label_that_rules_select_by_is_one_the_metric_has() -> None:
     has = {m.name: {*m.labels, "job", "instance"} for m in catalogue.METRICS}
     for rule in rules():
-        for selector in selectors(promql_parser.parse(rule["expr"])):
+        for selector in selectors(rule["expr"]):
             for matcher in selector.matchers.matchers:
                 assert matcher.name in has.get(selector.name, {matcher.name}), rule
 
@@ -142,7 +154,7 @@ def test_every_alert_has_a_runbook_with_its_four_parts(name: str) -> None:
     assert queries
     known = exposed_names() | BUILT_IN | CLUSTER_METRICS | set(recorded_names())
     for query in queries:
-        assert {s.name for s in selectors(promql_parser.parse(query))} <= known
+        assert {s.name for s in selectors(query)} <= known
 
 
 def test_no_runbook_is_left_over() -> None:
@@ -151,8 +163,10 @@ def test_no_runbook_is_left_over() -> None:
 
 def test_every_alert_links_to_its_runbook_and_says_who_is_concerned() -> None:
     for rule in (r for r in rules() if "alert" in r):
-        # Alerts that are not about a model alone are for who runs what is below it.
-        team = {"team": "sre"} if rule["labels"]["concern"] in {"infrastructure", "kubernetes"} else {}
+        # Alerts that are not about a model alone are for who runs what is below it; the others join its team.
+        below = rule["labels"]["concern"] in {"infrastructure", "kubernetes"} or rule["alert"] in OF_EXPORTERS
+        assert below != ("team, impact" in rule["expr"]), rule["alert"]
+        team = {"team": "sre"} if below else {}
         assert {"severity", "concern", *team} == {*rule["labels"]}
         assert team.items() <= rule["labels"].items()
         assert rule["annotations"]["runbook_url"].endswith(f"/{rule['alert']}.md")
@@ -166,6 +180,16 @@ def test_every_rule_has_a_comment_above_it() -> None:
         starts = [i for i, line in enumerate(lines) if re.match(r"\s+- (record|alert):", line)]
         assert starts
         assert [lines[i] for i in starts if not lines[i - 1].lstrip().startswith("#")] == []
+
+
+@pytest.mark.parametrize("name", alert_names())
+def test_why_an_alert_waits_as_long_is_said_where_it_does(name: str) -> None:
+    lines = [line for path in RULE_FILES for line in path.read_text(encoding="utf-8").splitlines()]
+    first = next(i for i, line in enumerate(lines) if line == f"      - alert: {name}")
+    wait = next(i for i, line in enumerate(lines) if i > first and line.startswith("        for: "))
+    assert re.match(r" {8}# .{15,}\.$", lines[wait - 1])
+    own = {r["for"] for r in rules() if r.get("alert") == name}
+    assert len(own) == 1
 
 
 def test_thresholds_are_recorded_constants_of_their_own_file() -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from support.short_rules import seconds
+
 ROOT = Path(__file__).resolve().parents[2]
 ALERTING = ROOT / "alerting"
 RULES = ALERTING / "rules"
@@ -34,6 +36,22 @@ def rules() -> list[dict[str, Any]]:
     """All rules of all files, in order; not to be changed."""
     files = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in RULE_FILES)
     return [rule for file in files for group in file["groups"] for rule in group["rules"]]
+
+
+def groups_of(path: Path) -> list[dict[str, Any]]:
+    """The groups of a rule file, in order."""
+    return list(yaml.safe_load(path.read_text(encoding="utf-8"))["groups"])
+
+
+@functools.cache
+def intervals() -> list[tuple[float, dict[str, Any]]]:
+    """Seconds between evaluations, a minute where none are named, and rule; not to be changed."""
+    return [
+        (seconds(group.get("interval", "1m")), rule)
+        for path in RULE_FILES
+        for group in groups_of(path)
+        for rule in group["rules"]
+    ]
 
 
 def alert_names() -> list[str]:

@@ -60,12 +60,12 @@ def snapshot_after(n: int) -> Snapshot:
     )
 
 
-def _rich(n: int) -> str:
+def rich(n: int) -> str:
     return render(snapshot_after(n), series_limit=50_000, process=False).body("text").decode()
 
 
 @contextlib.contextmanager
-def advancing_target(text: Callable[[int], str] = _rich) -> Iterator[StaticTarget]:
+def advancing_target(text: Callable[[int], str] = rich) -> Iterator[StaticTarget]:
     """A scrape target whose counters advance twice a second; it exposes ``text`` of 1, 2, and so on."""
     ended = threading.Event()
 
