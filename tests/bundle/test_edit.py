@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from drift_exporter.bundle.edit import compose, find, last_line, set_values
@@ -50,6 +50,7 @@ def test_a_merged_value_is_set_where_it_stands() -> None:
 
 
 @given(st.text(max_size=30), st.sampled_from([("a", "b"), ("d", 0, "e"), ("d", 0, "f"), ("d", 1, "g")]))
+@example("\x85", ("a", "b"))
 def test_any_text_comes_back_and_nothing_else_changes(value: str, place: tuple[str | int, ...]) -> None:
     expected = yaml.safe_load(TEXT)
     at = expected

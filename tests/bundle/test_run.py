@@ -116,11 +116,15 @@ def test_without_addresses_rules_and_dashboards_are_the_shipped_ones(tmp_path: P
         }
         shipped = {p.relative_to(ROOT): p.read_bytes() for p in (ROOT / name).rglob("*") if p.is_file()}
         assert shipped.keys() == there.keys()
-        assert [p for p, raw in shipped.items() if p.name != "links.yml" and raw != there[p]] == []
+        edited = {"links.yml", "windows.yml"}
+        assert [p for p, raw in shipped.items() if p.name not in edited and raw != there[p]] == []
     loaded = [
         yaml.safe_load((base / "alerting/rules/links.yml").read_text()) for base in (ROOT, tmp_path / "out")
     ]
     assert loaded[0] == loaded[1]
+    windows = yaml.safe_load((tmp_path / "out/alerting/rules/windows.yml").read_text())["groups"][0]["rules"]
+    pairs = [rule["labels"] for rule in windows if rule["record"] == "drift_exporter:window_pair"]
+    assert [{"long": "24h", "short": "1h"}] == pairs
 
 
 def test_the_configuration_of_the_pods_is_the_same_with_their_paths(made: Path) -> None:

@@ -13,6 +13,8 @@ from drift_exporter.bundle.edit import Place, set_values
 from drift_exporter.bundle.overlay import FOLDER, Overlay, overlay
 from drift_exporter.bundle.readme import readme
 from drift_exporter.bundle.routing import with_teams
+from drift_exporter.bundle.window_pairs import PATH as WINDOWS
+from drift_exporter.bundle.window_pairs import with_windows
 from drift_exporter.config import Config
 from drift_exporter.errors import BundleError
 
@@ -45,6 +47,7 @@ def contents(
     files = {path: raw for path, raw in shipped(assets, *AS_THEY_ARE) if path not in FROM_OTHERS}
     for path, raw in shipped(assets, RULE_FILES):
         files[path] = _with_links(path, raw.decode(), addresses).encode()
+    files[WINDOWS] = with_windows(files[WINDOWS].decode(), config.windows).encode()
     for path, raw in shipped(assets, "dashboards/json/*.json"):
         files[path] = _with_exporter(raw.decode(), addresses).encode()
     teams = list(dict.fromkeys(model.team for model in config.models if model.team))

@@ -69,7 +69,15 @@ def set_values(text: str, values: Mapping[Place, Any], name: str) -> str:
 
 def inline(value: Any) -> str:  # noqa: ANN401  # plain data of any shape
     """YAML of one line that may stand anywhere, also within brackets."""
-    shown = yaml.safe_dump([value], default_flow_style=True, width=10**6, allow_unicode=True, sort_keys=False)
+    shown = _dumped(value, allow_unicode=True)
+    # Some characters that end a line (U+0085) come back as spaces unless they are escaped.
+    return shown if yaml.safe_load(f"[{shown}]") == [value] else _dumped(value, allow_unicode=False)
+
+
+def _dumped(value: Any, *, allow_unicode: bool) -> str:  # noqa: ANN401  # plain data of any shape
+    shown = yaml.safe_dump(
+        [value], default_flow_style=True, width=10**6, allow_unicode=allow_unicode, sort_keys=False
+    )
     return shown.strip()[1:-1]
 
 
