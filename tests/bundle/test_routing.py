@@ -65,8 +65,8 @@ def test_receivers_of_teams_are_those_of_all_but_for_channels() -> None:
         k: v for k, v in shipped.items() if k not in {"route", "receivers"}
     }
     # Only what a team is told is put in between: waiting and grouping are inherited.
-    before = [child for r in shipped["route"]["routes"] for child in r.get("routes", [])]
-    below = [child for r in made["route"]["routes"] for child in r.get("routes", [])]
+    before = [child for r in shipped["route"]["routes"] for child in r.get("routes") or []]
+    below = [child for r in made["route"]["routes"] for child in r.get("routes") or []]
     added = [child for child in below if child not in before]
     assert {tuple(sorted(child)) for child in added} == {("matchers", "receiver")}
 
