@@ -4,10 +4,12 @@ import functools
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -26,6 +28,8 @@ NEEDS_0_28 = "msteams"
 """The block that Alertmanager before 0.28 does not know."""
 LONGER = {NEEDS_0_28: (0, 28)}
 """Blocks that need more than the oldest Alertmanager, and what they need."""
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+AT_ANY_TIME = MappingProxyType({"digest": True, "retraining": False})
 LINKS = ("runbook", "dashboard", "report")
 
 
@@ -107,27 +111,53 @@ def inbox() -> Iterator[Inbox]:
         yield Inbox(hook, mail)
 
 
-def locally(config: dict[str, Any], folder: Path, hook: Webhook, mail: Mailbox | None = None) -> None:
+def locally(
+    config: dict[str, Any],
+    folder: Path,
+    hook: Webhook,
+    mail: Mailbox | None = None,
+    now: Mapping[str, bool] = AT_ANY_TIME,
+) -> None:
     """Make a configuration wait a second only, and send to local receivers.
 
     Slack, Opsgenie and Teams come to ``/KIND/RECEIVER``, PagerDuty to ``/pagerduty`` (its routing key is
-    ``the-FILE``), webhooks to the path that they have. The digest comes at any time.
+    ``the-FILE``), webhooks to the path that they have. Where Alertmanager does not know Teams its texts come
+    in the form of Slack. ``now`` says of each time interval whether it is now.
     """
     config["templates"] = [str(TEMPLATES / "*.tmpl")]
     config["global"]["pagerduty_url"] = f"{hook.url}/pagerduty"
     for route in routes_of(config["route"]):
         route |= {"group_wait": "1s", "group_interval": "1s"}
-        route.pop("active_time_intervals", None)
+    for interval in config["time_intervals"]:
+        interval["time_intervals"] = [{"weekdays": weekdays(now=now[interval["name"]])}]
     for receiver in config["receivers"]:
         for kind, items in kinds_of(receiver).items():
+            path = kind.partition("_")[0].removesuffix("v2")
             for item in items:
-                _item(item, f"{hook.url}/{kind.partition('_')[0]}/{receiver['name']}", folder)
+                _item(item, f"{hook.url}/{path}/{receiver['name']}", folder)
                 if kind == "webhook_configs":
                     item["url"] = item["url"].replace("http://localhost:9095", hook.url)
                 if kind == "opsgenie_configs":
                     item["api_url"] = f"{hook.url}/opsgenie/{receiver['name']}/"
                 if kind == "email_configs" and mail is not None:
                     item |= {"smarthost": mail.address, "require_tls": False}
+        if version() < LONGER[NEEDS_0_28] and "msteamsv2_configs" in receiver:
+            receiver.setdefault("slack_configs", []).extend(
+                map(_text_of_card, receiver.pop("msteamsv2_configs"))
+            )
+
+
+def _text_of_card(item: dict[str, Any]) -> dict[str, Any]:
+    """Slack with the texts for Teams, which an older Alertmanager does not know."""
+    own = {key: item[key] for key in ("title", "text", "send_resolved")}
+    return {**own, "api_url_file": item["webhook_url_file"]}
+
+
+def weekdays(*, now: bool) -> list[str]:
+    """The days around this moment in UTC, which it is one of for a while; or all others."""
+    today = datetime.now(UTC)
+    around = {(today + timedelta(days=days)).strftime("%A").lower() for days in (-1, 0, 1)}
+    return [day for day in DAYS if (day in around) == now]
 
 
 def _item(item: dict[str, Any], own: str, folder: Path) -> None:
@@ -144,12 +174,16 @@ def _item(item: dict[str, Any], own: str, folder: Path) -> None:
 
 @contextmanager
 def running(
-    folder: Path, hook: Webhook, mail: Mailbox | None = None, config: Path = SHIPPED
+    folder: Path,
+    hook: Webhook,
+    mail: Mailbox | None = None,
+    config: Path = SHIPPED,
+    now: Mapping[str, bool] = AT_ANY_TIME,
 ) -> Iterator[Alertmanager]:
-    """The configuration but for waiting times, addresses and where secrets lie."""
+    """The configuration but for waiting times, time intervals, addresses and where secrets lie."""
     made = loaded(config)
     folder.mkdir(parents=True, exist_ok=True)
-    locally(made, folder, hook, mail)
+    locally(made, folder, hook, mail, now)
     with alertmanager(folder / "alertmanager", made) as server:
         yield server
 
