@@ -48,8 +48,12 @@ def stable(payload: Any) -> Any:  # noqa: ANN401  # plain data of any shape
 
 
 def sent(note: Notification) -> dict[str, Any]:
-    """A request to a receiver."""
-    return {"path": note.path, "body": stable(dict(note.payload))}
+    """A request to a receiver, without what newer Alertmanagers say otherwise or add."""
+    body = stable(dict(note.payload))
+    body.pop("notification_reason", None)
+    details = body.get("payload", {}).get("custom_details", {})
+    details |= {key: str(value) for key, value in details.items() if isinstance(value, int)}
+    return {"path": note.path, "body": body}
 
 
 def part(message: email.message.EmailMessage, kind: str) -> str:

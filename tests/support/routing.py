@@ -80,7 +80,7 @@ def loaded(path: Path) -> dict[str, Any]:
 
 def routed(path: Path, **labels: str) -> list[str]:
     """Names of the receivers that get an alert with these labels, by amtool."""
-    matchers = [f"{name}={value}" for name, value in labels.items()]
+    matchers = [f'{name}="{value}"' for name, value in labels.items()]
     return amtool("config", "routes", "test", f"--config.file={path}", *matchers).strip().split(",")
 
 

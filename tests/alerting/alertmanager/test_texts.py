@@ -98,7 +98,7 @@ def test_two_hundred_columns_are_one_message_with_ten_of_them_and_their_number(
         assert "200 alerts are firing in all; the first ten are shown." in text, kind
     titles = [told.slack[0], told.teams[0], told.subject, told.payloads["pagerduty"]["payload"]["summary"]]
     assert [title.split("]")[0] for title in titles] == ["[200 firing"] * 4
-    assert told.details["firing"] == told.payloads["opsgenie"]["details"]["firing"] == "200"
+    assert str(told.details["firing"]) == told.payloads["opsgenie"]["details"]["firing"] == "200"
     assert len(told.payloads["webhook"]["alerts"]) == COLUMNS
 
     # Some of them end: one message again, with both numbers and what still fires first.
@@ -108,6 +108,16 @@ def test_two_hundred_columns_are_one_message_with_ten_of_them_and_their_number(
         assert named == [f"c{n:03}" for n in (*range(150, 160), *range(10))]
         assert "50 alerts are firing in all; the first ten are shown." in text
         assert "150 alerts are resolved in all; the first ten are shown." in text
+
+
+@pytest.mark.parametrize("name", ["a: b", "- x", "007"])
+def test_details_are_a_text_also_where_it_looks_like_data(box: tuple[Inbox, Any], name: str) -> None:
+    """Alertmanager from 0.30 on parses what details say."""
+    about = drift("24h", name)
+    about["annotations"] |= {"summary": name, "description": "c: d"}
+    told = texts(box, [about])
+    assert told.details["alerts"].startswith(f"1 firing, 0 resolved\n\n{name}\nmodel {name}, version 3")
+    assert told.payloads["pagerduty"]["payload"]["component"] == name
 
 
 class Visible(HTMLParser):
