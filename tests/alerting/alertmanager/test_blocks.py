@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import jsonschema
@@ -21,6 +22,7 @@ from support.routing import (
     SHIPPED,
     TEMPLATES,
     amtool,
+    commands,
     commented,
     kinds_of,
     loaded,
@@ -137,3 +139,35 @@ def test_the_page_tells_which_secrets_each_kind_reads() -> None:
         read = {*re.findall(r"/run/secrets/(\w+)", "".join(blocks))}
         assert read
         assert read == {*re.findall(r"`(\w+)`", row)} - {kind}
+
+
+@pytest.mark.parametrize("section", ["Choose receivers", "Teams", "Retraining"])
+def test_the_commands_of_the_page_work_one_after_the_other(section: str, tmp_path: Path) -> None:
+    (own,) = re.findall(rf"^## {section}$(.+?)^## ", PAGE, re.MULTILINE | re.DOTALL)
+    blocks = [b for b in re.findall(r"```sh\n(.+?)```", own, re.DOTALL) if "silence" not in b]
+    assert blocks
+    commented(tmp_path)
+    script = "\n".join([commands(), *blocks])
+    result = subprocess.run(
+        ["sh", "-eu"], input=script, capture_output=True, text=True, check=True, cwd=tmp_path, timeout=60
+    )
+    assert result.stdout.strip().endswith("pages-risk-ml" if section == "Teams" else "SUCCESS")
+
+
+def test_teams_of_the_page_are_routed_as_in_the_block() -> None:
+    (own,) = (
+        b
+        for b in re.findall(r"```yaml\n(.+?)```", PAGE, re.DOTALL)
+        if b.count("team=") == 1 and "continue" not in b
+    )
+    text = SHIPPED.read_text(encoding="utf-8")
+    assert re.sub(r"(?m)^        ", "        # ", own) in text
+
+
+def test_the_commands_in_the_file_do_what_those_of_the_page_do(tmp_path: Path) -> None:
+    shown = re.findall(r"^#   (sed .+)$", SHIPPED.read_text(encoding="utf-8"), re.MULTILINE)
+    by_file, by_page = commented(tmp_path / "file"), commented(tmp_path / "page", ["email"], ["slack"])
+    for command in shown:
+        subprocess.run(["sh", "-eu", "-c", command], check=True, cwd=by_file.parent, timeout=60)
+    assert by_page.read_text() == by_file.read_text()
+    assert {"pagerduty_configs", "email_configs"} == told(by_file)["pages"]
