@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,15 @@ def told(hook: Webhook, path: str) -> list[str]:
 
 def after_what_was_due(server: Alertmanager, hook: Webhook, name: str) -> None:
     """Wait until a later alert has come through: whatever was to be sent before it has been sent."""
-    server.post([alert("ModelLabelsLate", "ticket", model=name, concern="labels")])
+    server.post(lasting([alert("ModelLabelsLate", "ticket", model=name, concern="labels")]))
     until(lambda: any(n.payload["groupLabels"] == {"model": name} for n in hook.to("/tickets")))
+
+
+def lasting(alerts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Alerts that are new to an Alertmanager that is reloaded: of older ones it tells at once, one by one."""
+    now = datetime.now(UTC)
+    begin, end = ((now + timedelta(minutes=m)).isoformat() for m in (30, 60))
+    return [about | {"startsAt": begin, "endsAt": end} for about in alerts]
 
 
 def reloaded(
@@ -66,18 +74,20 @@ def test_retraining_mutes_drift_and_performance_but_nothing_that_users_or_the_ex
     path = commented(tmp_path / "config", ["retraining"])
     with Webhook() as hook, running(tmp_path, hook, config=path, now=TRAINING) as server:
         server.post(
-            [
-                page_of("ModelDrift", "fraud", "drift", window="24h"),
-                page_of("ModelPerformanceDropped", "fraud", "performance", window="24h"),
-                page_of("ModelFourFifthsRuleBroken", "credit", "fairness"),
-                page_of("ModelAnomalyRatioHigh", "ads", "anomalies", window="1h"),
-                alert("ModelDrift", "ticket", model="news", concern="drift", window="24h"),
-                page_of("ModelLatencyHigh", "fraud", "latency"),
-                page_of("ModelErrorRatioHigh", "fraud", "errors"),
-                page_of("ModelPredictionsAbsent", "shop", "traffic"),
-                alert("DriftExporterDown", "page", job="ml", instance="a", concern="exporter"),
-                alert("DriftExporterConfigReloadFailed", "ticket", job="ml", concern="exporter"),
-            ]
+            lasting(
+                [
+                    page_of("ModelDrift", "fraud", "drift", window="24h"),
+                    page_of("ModelPerformanceDropped", "fraud", "performance", window="24h"),
+                    page_of("ModelFourFifthsRuleBroken", "credit", "fairness"),
+                    page_of("ModelAnomalyRatioHigh", "ads", "anomalies", window="1h"),
+                    alert("ModelDrift", "ticket", model="news", concern="drift", window="24h"),
+                    page_of("ModelLatencyHigh", "fraud", "latency"),
+                    page_of("ModelErrorRatioHigh", "fraud", "errors"),
+                    page_of("ModelPredictionsAbsent", "shop", "traffic"),
+                    alert("DriftExporterDown", "page", job="ml", instance="a", concern="exporter"),
+                    alert("DriftExporterConfigReloadFailed", "ticket", job="ml", concern="exporter"),
+                ]
+            )
         )
         until(lambda: len(hook.to("/pagerduty")) >= 3 and hook.to("/tickets"))
         after_what_was_due(server, hook, "sentinel")
@@ -165,7 +175,7 @@ def often(config: dict[str, Any]) -> None:
 
 def test_the_digest_comes_once_in_its_hours_of_each_week_and_never_outside_of_them(tmp_path: Path) -> None:
     def infos(*models: str) -> list[dict[str, Any]]:
-        return [alert("ModelDrift", "info", model=m, window="24h", concern="drift") for m in models]
+        return lasting([alert("ModelDrift", "info", model=m, window="24h", concern="drift") for m in models])
 
     def digests(hook: Webhook, receiver: str = "digest") -> list[str]:
         found = hook.to(f"/slack/{receiver}")
@@ -174,7 +184,7 @@ def test_the_digest_comes_once_in_its_hours_of_each_week_and_never_outside_of_th
     cluster = alert("KubernetesModelOOMKilled", "info", model="low-1", concern="kubernetes", team="sre")
     with Webhook() as hook, running(tmp_path, hook, now=NEITHER) as server:
         # Thursday: nothing, and it is not taken as sent.
-        server.post([*infos("low-1", "low-2"), cluster])
+        server.post([*infos("low-1", "low-2"), *lasting([cluster])])
         after_what_was_due(server, hook, "thursday")
         assert (digests(hook), digests(hook, "sre")) == ([], [])
 
