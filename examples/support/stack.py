@@ -113,14 +113,15 @@ def routing(
         {"name": receiver["name"], "webhook_configs": [{"url": f"{hook}/{receiver['name']}"}]}
         for receiver in shipped["receivers"]
     ]
-    return {"route": route, "inhibit_rules": shipped["inhibit_rules"], "receivers": receivers}
+    kept = {key: shipped[key] for key in ("time_intervals", "inhibit_rules")}
+    return {"route": route, **kept, "receivers": receivers}
 
 
 def _shorten_waits(route: dict[str, Any], factor: float) -> None:
     for key in ("group_wait", "group_interval"):
         if key in route:
             route[key] = f"{max(1000, round(1000 * factor * seconds(route[key])))}ms"
-    for part in route.get("routes", ()):
+    for part in route.get("routes") or ():
         _shorten_waits(part, factor)
 
 

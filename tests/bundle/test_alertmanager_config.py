@@ -232,6 +232,11 @@ def test_times_become_times_in_which_routes_are_mute() -> None:
     ]
 
 
+def test_routes_that_are_all_commented_out_are_none() -> None:
+    route = {"receiver": "a", "routes": [{"receiver": "a", "routes": None}]}
+    assert convert(route=route)["route"]["routes"] == [{"receiver": "a"}]
+
+
 @pytest.mark.parametrize(
     ("part", "named"),
     [

@@ -8,6 +8,7 @@ import yaml
 
 from drift_exporter.bundle.routing import slugs, with_teams
 from support.alerting import ALERTING
+from support.routing import amtool, commented, loaded, routed, routes_of
 
 pytestmark = pytest.mark.servers
 SHIPPED = (ALERTING / "alertmanager" / "alertmanager.yml").read_text(encoding="utf-8")
@@ -65,8 +66,8 @@ def test_receivers_of_teams_are_those_of_all_but_for_channels() -> None:
         k: v for k, v in shipped.items() if k not in {"route", "receivers"}
     }
     # Only what a team is told is put in between: waiting and grouping are inherited.
-    before = [child for r in shipped["route"]["routes"] for child in r.get("routes", [])]
-    below = [child for r in made["route"]["routes"] for child in r.get("routes", [])]
+    before = [child for r in shipped["route"]["routes"] for child in r.get("routes") or []]
+    below = [child for r in made["route"]["routes"] for child in r.get("routes") or []]
     added = [child for child in below if child not in before]
     assert {tuple(sorted(child)) for child in added} == {("matchers", "receiver")}
 
@@ -101,3 +102,53 @@ def test_names_of_teams_are_told_apart() -> None:
         "a b": "a-b-3",
         "日本": "team",
     }
+
+
+def test_blocks_of_receivers_and_of_retraining_are_commented_in_for_all_teams_at_once(tmp_path: Path) -> None:
+    text = with_teams(SHIPPED, TEAMS, "alertmanager.yml")
+    assert "team: begin" not in text
+    assert "team-retraining: begin" not in text
+    folder = tmp_path / "alertmanager"
+    commented(folder)
+    (folder / "alertmanager.yml").write_text(text, encoding="utf-8")
+    path = commented(folder, ["email", "opsgenie", "webhook", "retraining"], ["slack"])
+    assert "SUCCESS" in amtool("check-config", path)
+    made = loaded(path)
+    by_name = {r["name"]: r for r in made["receivers"]}
+    for kind in ("pages", "tickets"):
+        for slug in slugs(TEAMS).values():
+            own, common = by_name[f"{kind}-{slug}"], by_name[kind]
+            assert {**own, "name": kind} == common
+            assert {"email_configs", "opsgenie_configs", "webhook_configs"} < {*own}
+            assert "slack_configs" not in own
+    mute = [r for r in routes_of(made["route"]) if "mute_time_intervals" in r]
+    assert len(mute) == 2 * (len(TEAMS) + 1)
+    assert {tuple(r["matchers"]) for r in mute} == {
+        ('concern=~"drift|performance|fairness|anomalies"',),
+    }
+    labels = {"severity": "page", "concern": "drift", "model": "m"}
+    assert ["pages-risk-ml"] == routed(path, team="Risk ML", **labels)
+    assert ["pages"] == routed(path, team="another", **labels)
+    # The last receiver's own blocks are still its own.
+    assert {"email_configs", "webhook_configs"} == {*by_name["digest"]} - {"name"}
+
+
+def test_a_configuration_without_blocks_gets_no_block() -> None:
+    text = """\
+route:
+  receiver: all
+  routes:
+    - matchers: ['severity="page"']
+      receiver: all
+receivers:
+  - name: all
+    # Nobody is told.
+  # The end.
+"""
+    made = with_teams(text, ["a"], "x")
+    assert "begin" not in made
+    assert yaml.safe_load(made)["route"]["routes"][0]["routes"] == [
+        {"matchers": ['team="a"'], "receiver": "all-a"}
+    ]
+    before = made.index("# Nobody"), made.index("all-a\n    # Nobody"), made.index("# The end")
+    assert sorted(before) == list(before)

@@ -41,7 +41,10 @@ def alertmanager_configuration(resource: dict[str, Json], secrets: Mapping[str, 
 
 
 def _route(given: Json, prefix: str) -> Json:
-    made = {_key(k): v for k, v in given.items()} | {"receiver": prefix + given["receiver"]}
+    made = {_key(k): v for k, v in given.items()}
+    # Without one it is that of the route above, as in Alertmanager.
+    if "receiver" in given:
+        made["receiver"] = prefix + given["receiver"]
     if "matchers" in given:
         made["matchers"] = [_matcher(m) for m in given["matchers"]]
     if "routes" in given:

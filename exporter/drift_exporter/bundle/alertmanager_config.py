@@ -1,7 +1,7 @@
 """The shipped Alertmanager configuration as an AlertmanagerConfig of the Prometheus Operator.
 
-What that resource has no place for is an error here, but for two things that an Alertmanager has once:
-``global.resolve_timeout`` and the flag ``--data.retention`` (docs/provisioning.md says where they go).
+What that resource has no place for is an error here, but for one thing that an Alertmanager has once:
+``global.resolve_timeout`` (docs/provisioning.md says where it goes).
 """
 
 import re
@@ -94,7 +94,7 @@ def route(given: Mapping[str, Json]) -> dict[str, Json]:
         made["groupBy"] = list(given["group_by"])
     if "matchers" in given:
         made["matchers"] = [matcher(text) for text in given["matchers"]]
-    if "routes" in given:
+    if given.get("routes"):
         made["routes"] = [route(below) for below in given["routes"]]
     return made
 
