@@ -121,6 +121,7 @@ def score_panels(matchers: str) -> list[core.Panel]:
             "between 0.9 and 1, a hundredth between 0.99 and 1.",
             rate(f"{SCORE}_bucket", matchers, "le"),
             unit="none",
+            size=(8, 8),
         ),
         timeseries(
             "Records beyond a percentile",
@@ -129,6 +130,7 @@ def score_panels(matchers: str) -> list[core.Panel]:
             "little.",
             query(beyond, "{{detector}} beyond {{le}}"),
             unit="percentunit",
+            size=(8, 8),
         ),
         timeseries(
             "Score of the oddest records",
@@ -139,6 +141,7 @@ def score_panels(matchers: str) -> list[core.Panel]:
             decimals=4,
             minimum=None,
             maximum=1,
+            size=(8, 8),
         ),
     ]
 

@@ -124,7 +124,10 @@ def annotations(model: str, alerts: str) -> list[Json]:
 
 
 def sections(*parts: tuple[str, Sequence[core.Panel]]) -> list[core.Panel]:
-    """Title rows with their panels below, left to right, in lines of 24 columns."""
+    """Title rows with their panels below, left to right, in lines of 24 columns.
+
+    A panel that is repeated has lines of its own: Grafana fills them.
+    """
     placed: list[core.Panel] = []
     y = 0
     for title, panels in parts:
@@ -133,10 +136,10 @@ def sections(*parts: tuple[str, Sequence[core.Panel]]) -> list[core.Panel]:
         x, y, height = 0, y + 1, 0
         for panel in panels:
             size = panel.gridPos
-            if x + size.w > WIDTH:
+            if x + size.w > WIDTH or (x and panel.repeat.variable):
                 x, y, height = 0, y + height, 0
             placed.append(attr.evolve(panel, gridPos=core.GridPos(h=size.h, w=size.w, x=x, y=y)))
-            x, height = x + size.w, max(height, size.h)
+            x, height = WIDTH if panel.repeat.variable else x + size.w, max(height, size.h)
         y += height
     return placed
 

@@ -204,14 +204,14 @@ def process_panels(exporter: str) -> list[core.Panel]:
             each(f"rate(process_cpu_seconds_total{{{exporter}}}[$__rate_interval])"),
             unit="none",
             decimals=2,
-            size=(8, 8),
+            size=(6, 8),
         ),
         timeseries(
             "Memory",
             "What each exporter's process has in memory. limits.memory bounds what it uses for records.",
             each(f"process_resident_memory_bytes{{{exporter}}}"),
             unit="bytes",
-            size=(8, 8),
+            size=(6, 8),
         ),
         timeseries(
             "Open files",
@@ -221,13 +221,13 @@ def process_panels(exporter: str) -> list[core.Panel]:
             unit="short",
             decimals=0,
             dashed="limit",
-            size=(8, 8),
+            size=(6, 8),
         ),
         timeseries(
             "Running for",
             "Time since each exporter was started.",
             each(f"time() - process_start_time_seconds{{{exporter}}}"),
             unit="s",
-            size=(8, 8),
+            size=(6, 8),
         ),
     ]

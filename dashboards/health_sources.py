@@ -102,7 +102,7 @@ def loss_panels(models: str, sources: str) -> list[core.Panel]:
             "was in them.",
             query(rate("drift_exporter_source_lost_bytes_total", sources, SOURCE), LEGEND),
             unit="Bps",
-            size=(8, 8),
+            size=(6, 8),
         ),
         timeseries(
             "Lost records and events alone",
@@ -117,7 +117,7 @@ def loss_panels(models: str, sources: str) -> list[core.Panel]:
                 f"{LEGEND} alone: {{{{event}}}}",
             ),
             unit="cps",
-            size=(8, 8),
+            size=(6, 8),
         ),
         timeseries(
             "Duplicates and forgotten ids",
@@ -132,7 +132,7 @@ def loss_panels(models: str, sources: str) -> list[core.Panel]:
                 "{{model}} {{instance}} forgotten",
             ),
             unit="cps",
-            size=(8, 8),
+            size=(6, 8),
         ),
         timeseries(
             "Records of models that are not configured",
@@ -143,6 +143,6 @@ def loss_panels(models: str, sources: str) -> list[core.Panel]:
                 "{{model}}",
             ),
             unit="cps",
-            size=(8, 8),
+            size=(6, 8),
         ),
     ]

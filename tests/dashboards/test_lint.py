@@ -191,11 +191,15 @@ def test_no_panel_needs_a_wide_screen(path: Path) -> None:
 
 @every_dashboard
 def test_lines_of_panels_are_full(path: Path) -> None:
-    """Panels beside each other are equally high, so that nothing between them is empty."""
-    lines: dict[int, set[int]] = {}
+    """Panels beside each other take the whole width and are equally high; Grafana fits repeated ones in."""
+    lines: dict[int, list[dict[str, Any]]] = {}
     for panel in dashboard(path)["panels"]:
-        lines.setdefault(panel["gridPos"]["y"], set()).add(panel["gridPos"]["h"])
-    assert [y for y, heights in lines.items() if len(heights) > 1] == []
+        lines.setdefault(panel["gridPos"]["y"], []).append(panel)
+    for line in lines.values():
+        titles = [panel["title"] for panel in line]
+        assert len({panel["gridPos"]["h"] for panel in line}) == 1, titles
+        repeated = [panel["title"] for panel in line if "repeat" in panel]
+        assert repeated == titles or sum(panel["gridPos"]["w"] for panel in line) == 24, titles
 
 
 @every_dashboard
