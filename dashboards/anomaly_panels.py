@@ -3,7 +3,8 @@
 from grafanalib import core
 
 from alert_panels import firing_stat
-from panels import CONFIDENCE_STEPS, heatmap, query, stat, timeseries
+from distributions import heatmap
+from panels import CONFIDENCE_STEPS, query, stat, timeseries
 from queries import highest, quantile, rate, threshold
 from tables import column, joined, table
 

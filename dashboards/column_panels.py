@@ -2,16 +2,8 @@
 
 from grafanalib import core
 
-from panels import (
-    CONFIDENCE_STEPS,
-    TIMES_TOLERANCE_STEPS,
-    Json,
-    band,
-    bar_chart,
-    query,
-    stat,
-    timeseries,
-)
+from distributions import bins_chart
+from panels import CONFIDENCE_STEPS, TIMES_TOLERANCE_STEPS, Json, band, query, stat, timeseries
 from queries import (
     bin_quantile,
     highest,
@@ -82,19 +74,11 @@ def distribution_panels(c: str) -> list[core.Panel]:
     """Which values there are, and which there were."""
     current, reference = of_bins(c), of_reference_bins(c)
     return [
-        bar_chart(
+        bins_chart(
             "Reference and current",
             "Share of each bin in the reference and in the records of the last window. Bins of numbers hold "
-            "the values up to and with the bound that they are named after.",
-            query(named_bins(reference, c), table=True),
-            query(named_bins(current, c), table=True),
-            transformations=joined(
-                {"values": "Values", "Value #A": "Reference", "Value #B": "Current"},
-                hide=["bin", "le"],
-                sort="bin",
-            ),
-            unit="percentunit",
-            x="Values",
+            "the values up to and with the bound that they are named after, and above the bin before.",
+            c,
             size=(14, 10),
         ),
         table(

@@ -2,7 +2,8 @@
 
 from grafanalib import core
 
-from panels import CONFIDENCE_STEPS, Json, bar_chart, query, stat, timeseries
+from distributions import bar_chart
+from panels import CONFIDENCE_STEPS, Json, query, stat, timeseries
 from queries import highest, recorded_rate, threshold
 from tables import column, joined, table
 

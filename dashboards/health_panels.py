@@ -3,7 +3,8 @@
 from grafanalib import core
 
 from alert_panels import alerts_over_time, firing_stat, firing_table
-from panels import SOME_ARE_BAD, ZERO_IS_BAD, heatmap, query, stat, state_timeline, timeseries
+from distributions import heatmap
+from panels import SOME_ARE_BAD, ZERO_IS_BAD, query, stat, state_timeline, timeseries
 from queries import highest, quantile, rate
 
 EVALUATION = "drift_exporter_evaluation_duration_seconds"

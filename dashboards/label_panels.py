@@ -2,7 +2,8 @@
 
 from grafanalib import core
 
-from panels import Json, bar_chart, heatmap, query, timeseries
+from distributions import bar_chart, heatmap
+from panels import Json, query, timeseries
 from queries import highest, quantile, rate, recorded_rate
 from tables import column, joined, table
 

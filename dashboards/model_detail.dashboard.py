@@ -6,18 +6,12 @@ from alert_panels import alert_panels, firing_stat
 from detail_columns import drift_panels, quality_panels
 from detail_streams import stream_panels
 from detail_together import together_panels
+from distributions import bins_chart, heatmap
 from frame import ALERTS, sections, variable
 from frame import dashboard as framed
 from links import DETAIL_UID, report_page
-from panels import (
-    CONFIDENCE_STEPS,
-    bar_chart,
-    heatmap,
-    query,
-    stat,
-    timeseries,
-)
-from queries import errors, highest, named_bins, of_bins, of_reference_bins, quantile, rate, threshold
+from panels import CONFIDENCE_STEPS, query, stat, timeseries
+from queries import errors, highest, quantile, rate, threshold
 from tables import column, joined, table
 
 MODEL = 'model="$model"'
@@ -158,20 +152,11 @@ def output_panels() -> list[core.Panel]:
 
 
 def _against_reference(title: str, kind: str, more: str) -> core.BarChart:
-    c = f'{M}, kind="{kind}"'
-    return bar_chart(
+    return bins_chart(
         title,
         "Share of each bin in the reference and in the records of the last window, over the chosen versions. "
         f"{more}",
-        query(named_bins(of_reference_bins(c), c), table=True),
-        query(named_bins(of_bins(c), c), table=True),
-        transformations=joined(
-            {"values": "Values", "Value #A": "Reference", "Value #B": "Current"},
-            hide=["bin", "le"],
-            sort="bin",
-        ),
-        unit="percentunit",
-        x="Values",
+        f'{M}, kind="{kind}"',
         size=(12, 8),
     )
 

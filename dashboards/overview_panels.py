@@ -4,15 +4,7 @@ from grafanalib import core
 
 from alert_panels import alerts_over_time, firing_stat, firing_table
 from links import HEALTH_UID, board_link, column_link, detail_link, report_link
-from panels import (
-    CONFIDENCE_STEPS,
-    SOME_ARE_BAD,
-    TIMES_TOLERANCE_STEPS,
-    Json,
-    query,
-    stat,
-    timeseries,
-)
+from panels import CONFIDENCE_STEPS, SOME_ARE_BAD, TIMES_TOLERANCE_STEPS, Json, query, stat, timeseries
 from queries import errors, highest, quantile, rate, threshold
 from tables import column, joined, table
 

@@ -71,7 +71,8 @@ def common(title: str, description: str, queries: Sequence[Json], size: tuple[in
     }
 
 
-def _repeated(variable: str | None, size: tuple[int, int]) -> core.Repeat:
+def repeated(variable: str | None, size: tuple[int, int]) -> core.Repeat:
+    """One panel for each value of a variable, beside each other."""
     if variable is None:
         return core.Repeat()
     return core.Repeat(direction="h", variable=variable, maxPerRow=24 // size[0])
@@ -118,7 +119,7 @@ def timeseries(  # noqa: PLR0913
         tooltipMode="multi",
         tooltipSort="desc",
         overrides=[*overrides, *([_dashed(dashed)] if dashed else [])],
-        repeat=_repeated(repeat, size),
+        repeat=repeated(repeat, size),
         extraJson={
             "fieldConfig": {
                 "defaults": {"links": list(links), "custom": {"scaleDistribution": {"log": None}}},
@@ -224,76 +225,5 @@ def state_timeline(  # noqa: PLR0913
                 "legend": {"showLegend": True, "calcs": []},
                 "tooltip": {"mode": "multi", "sort": "none"},
             },
-        },
-    )
-
-
-def heatmap(
-    title: str,
-    description: str,
-    expr: str,
-    *,
-    unit: str,
-    size: tuple[int, int] = (12, 8),
-) -> core.Heatmap:
-    """Buckets of a Prometheus histogram over time. grafanalib's own options are of an older panel."""
-    return core.Heatmap(
-        **common(title, description, [query(expr, "{{le}}", heatmap=True)], size),
-        options={
-            "calculate": False,
-            "cellGap": 1,
-            "cellValues": {"unit": "short"},
-            "color": {
-                "exponent": 0.5,
-                "fill": "dark-orange",
-                "mode": "scheme",
-                "reverse": False,
-                "scale": "exponential",
-                "scheme": "Oranges",
-                "steps": 64,
-            },
-            "exemplars": {"color": "rgba(255,0,255,0.7)"},
-            "filterValues": {"le": 1e-9},
-            "legend": {"show": True},
-            "rowsFrame": {"layout": "auto"},
-            "showValue": "never",
-            "tooltip": {"mode": "single", "showColorScale": False, "yHistogram": True},
-            "yAxis": {"axisPlacement": "left", "reverse": False, "unit": unit},
-        },
-        extraJson={
-            "fieldConfig": {
-                "defaults": {
-                    "unit": "short",
-                    "custom": {
-                        "hideFrom": {"legend": False, "tooltip": False, "viz": False},
-                        "scaleDistribution": {"type": "linear"},
-                    },
-                },
-            },
-        },
-    )
-
-
-def bar_chart(  # noqa: PLR0913
-    title: str,
-    description: str,
-    *queries: Json,
-    transformations: Sequence[Json],
-    unit: str,
-    x: str,
-    repeat: str | None = None,
-    size: tuple[int, int] = (8, 8),
-) -> core.BarChart:
-    """Bars side by side for each value of field ``x``. ``repeat`` is a variable: one panel for each value."""
-    return core.BarChart(
-        **common(title, description, queries, size),
-        transformations=list(transformations),
-        repeat=_repeated(repeat, size),
-        thresholdSteps=[],
-        showValue="never",
-        tooltipMode="multi",
-        extraJson={
-            "fieldConfig": {"defaults": {"unit": unit, "min": 0, "color": {"fixedColor": None}}},
-            "options": {"fullHighlight": False, "xField": x, "xTickLabelMaxLength": 12},
         },
     )
