@@ -63,6 +63,7 @@ def bar_chart(  # noqa: PLR0913
     unit: str,
     x: str,
     repeat: str | None = None,
+    links: Sequence[Json] = (),
     size: tuple[int, int] = (8, 8),
 ) -> core.BarChart:
     """Bars side by side for each value of field ``x``. ``repeat`` is a variable: one panel for each value."""
@@ -74,7 +75,9 @@ def bar_chart(  # noqa: PLR0913
         showValue="never",
         tooltipMode="multi",
         extraJson={
-            "fieldConfig": {"defaults": {"unit": unit, "min": 0, "color": {"fixedColor": None}}},
+            "fieldConfig": {
+                "defaults": {"unit": unit, "min": 0, "color": {"fixedColor": None}, "links": list(links)}
+            },
             "options": {
                 "fullHighlight": False,
                 "xField": x,
@@ -85,7 +88,9 @@ def bar_chart(  # noqa: PLR0913
     )
 
 
-def bins_chart(title: str, description: str, matchers: str, size: tuple[int, int]) -> core.BarChart:
+def bins_chart(
+    title: str, description: str, matchers: str, size: tuple[int, int], links: Sequence[Json] = ()
+) -> core.BarChart:
     """Share of each bin of the chosen column in the reference and in the chosen window, by the bin's name."""
     return bar_chart(
         title,
@@ -99,5 +104,6 @@ def bins_chart(title: str, description: str, matchers: str, size: tuple[int, int
         ),
         unit="percentunit",
         x="Values",
+        links=links,
         size=size,
     )

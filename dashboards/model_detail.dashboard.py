@@ -9,7 +9,7 @@ from detail_together import together_panels
 from distributions import bins_chart, heatmap
 from frame import ALERTS, sections, variable
 from frame import dashboard as framed
-from links import DETAIL_UID, report_page
+from links import DETAIL_UID, report_page, role_link
 from panels import CONFIDENCE_STEPS, query, stat, timeseries
 from queries import errors, highest, quantile, rate, threshold
 from tables import column, joined, table
@@ -142,11 +142,12 @@ def output_panels() -> list[core.Panel]:
             query(f"{part} / on (version, column) group_left () ({whole} > 0)", "{{bin}} {{version}}"),
             unit="percentunit",
             maximum=1,
+            links=[role_link("prediction")],
         ),
         _against_reference(
             "Predictions, reference and current",
             "prediction",
-            "More of each is in the dashboard of the column.",
+            "Click a bar for more of it.",
         ),
     ]
 
@@ -158,6 +159,7 @@ def _against_reference(title: str, kind: str, more: str) -> core.BarChart:
         f"{more}",
         f'{M}, kind="{kind}"',
         size=(12, 8),
+        links=[role_link(kind)],
     )
 
 

@@ -3,6 +3,7 @@
 from grafanalib import core
 
 from alert_panels import firing_stat
+from links import role_link
 from panels import CONFIDENCE_STEPS, Json, band, query, stat, timeseries
 from queries import highest, threshold
 from tables import column, joined, table
@@ -171,5 +172,6 @@ def drift_panels(matchers: str) -> list[core.Panel]:
             unit="none",
             decimals=3,
             minimum=None,
+            links=[role_link("score")],
         ),
     ]
