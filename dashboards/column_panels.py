@@ -214,23 +214,15 @@ def quality_panels(c: str) -> list[core.Panel]:
     """Values that are not there, that nobody has seen before, or that are none."""
     return [
         timeseries(
-            "Missing values",
-            "Share of records without a usable value; dashed is the reference's.",
+            "Missing and unseen values",
+            "Share of records without a usable value, and of those whose category the reference does not "
+            "have (bin other; numbers have none); dashed is the reference's own.",
             query(share_of_bin("missing", c, "column"), "missing"),
-            query(f'max(model_column_reference_ratio{{{c}, bin="missing"}})', "reference"),
-            unit="percentunit",
-            dashed="reference",
-            size=(8, 8),
-        ),
-        timeseries(
-            "Unseen categories",
-            "Share of values that are none of the reference's categories (bin other); dashed is the "
-            "reference's own. Empty for numbers.",
             query(share_of_bin("other", c, "column"), "unseen"),
-            query(f'max(model_column_reference_ratio{{{c}, bin="other"}})', "reference"),
+            query(f'max(model_column_reference_ratio{{{c}, bin="missing"}})', "reference missing"),
+            query(f'max(model_column_reference_ratio{{{c}, bin="other"}})', "reference unseen"),
             unit="percentunit",
-            dashed="reference",
-            size=(8, 8),
+            dashed="reference .*",
         ),
         timeseries(
             "Values of the wrong type",
@@ -240,6 +232,5 @@ def quality_panels(c: str) -> list[core.Panel]:
                 "{{column}}",
             ),
             unit="cps",
-            size=(8, 8),
         ),
     ]

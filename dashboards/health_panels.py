@@ -88,7 +88,7 @@ def now_panels(exporter: str, models: str, sources: str, alerts: str) -> list[co
         ),
         firing_stat(alerts, size=(3, 4)),
         firing_table(alerts, {"instance": "Exporter", "model": "Model", "source": "Source", "team": "Owner"}),
-        alerts_over_time(alerts, ["instance", "source", "model"]),
+        alerts_over_time(alerts),
         state_timeline(
             "Sources and evaluations",
             "Whether each source could be read and each model be evaluated.",

@@ -57,7 +57,7 @@ def now_panels(models: str, window: str, alerts: str) -> list[core.Panel]:
         ),
         _status(models, window, alerts),
         firing_table(alerts),
-        alerts_over_time(alerts, ["model"]),
+        alerts_over_time(alerts, "model"),
         _numbers(models, window),
     ]
 

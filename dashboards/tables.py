@@ -26,7 +26,13 @@ def table(  # noqa: PLR0913
         extraJson={
             "fieldConfig": {
                 "defaults": {
-                    "custom": {"cellOptions": {"type": "auto"}, "displayMode": None, "inspect": False}
+                    # Grafana's own least width is 150: so wide, few columns fit beside each other.
+                    "custom": {
+                        "cellOptions": {"type": "auto"},
+                        "displayMode": None,
+                        "inspect": False,
+                        "minWidth": 80,
+                    }
                 }
             },
             "options": {
@@ -65,15 +71,20 @@ def column(  # noqa: PLR0913
     unit: str | None = None,
     decimals: int | None = None,
     width: int | None = None,
+    minimum_width: int | None = None,
     steps: Sequence[Json] = (),
     texts: Json | None = None,
     links: Sequence[Json] = (),
 ) -> Json:
     """How a table's column looks; ``steps`` (from a number on) or ``texts`` (a value's) colour its cells."""
     properties: list[Json] = []
-    for key, value in (("unit", unit), ("decimals", decimals), ("custom.width", width)):
-        if value is not None:
-            properties.append({"id": key, "value": value})
+    said = {
+        "unit": unit,
+        "decimals": decimals,
+        "custom.width": width,
+        "custom.minWidth": minimum_width,
+    }
+    properties += [{"id": key, "value": value} for key, value in said.items() if value is not None]
     if steps:
         properties += [
             {"id": "thresholds", "value": {"mode": "absolute", "steps": list(steps)}},
