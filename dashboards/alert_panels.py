@@ -60,7 +60,7 @@ def firing_table(
 
 
 def _severity() -> Json:
-    return column("Severity", texts=SEVERITY_TEXTS, width=80)
+    return column("Severity", unit="none", decimals=0, texts=SEVERITY_TEXTS, width=80)
 
 
 def alerts_over_time(alerts: str, *labels: str, size: tuple[int, int] = (12, 8)) -> core.StateTimeline:

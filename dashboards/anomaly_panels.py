@@ -74,7 +74,7 @@ def now_panels(window: str, matchers: str, alerts: str) -> list[core.Panel]:
                 column("Confidence", unit="percentunit", decimals=1, steps=CONFIDENCE_STEPS),
                 column("Anomalies", unit="percentunit", decimals=3),
                 column("Expected", unit="percentunit", decimals=3),
-                column("Scored", unit="short", decimals=0),
+                column("Scored", unit="short"),
                 column("Skipped", unit="percentunit", decimals=1),
             ],
             sort=["-Confidence"],

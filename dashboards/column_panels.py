@@ -19,7 +19,7 @@ from tables import column, joined, table
 STAT = (4, 4)
 # Rates by bin need many records: points are this far apart at least.
 POINTS = "5m"
-QUARTILES = {"0.25": "lower quartile", "0.5": "median", "0.75": "upper quartile"}
+QUARTILES = {"lower quartile": (0.25, "green"), "median": (0.5, "blue"), "upper quartile": (0.75, "orange")}
 
 
 def now_panels(c: str) -> list[core.Panel]:
@@ -64,7 +64,6 @@ def now_panels(c: str) -> list[core.Panel]:
             "How many independent records the window's records are worth to the confidence.",
             f"max(model_drift_effective_samples{{{w}}})",
             unit="short",
-            decimals=0,
             size=STAT,
         ),
     ]
@@ -124,7 +123,7 @@ def distribution_panels(c: str) -> list[core.Panel]:
             *_quartiles(c),
             unit="short",
             minimum=None,
-            dashed="reference .*",
+            overrides=_pairs(),
             interval=POINTS,
             size=(12, 9),
         ),
@@ -140,9 +139,22 @@ def _quartiles(c: str) -> list[Json]:
     counted = f'rate(model_column_bin_total{{{c}, bin=~"BINS"}}[$__rate_interval])'
     reference = f'max by (bin) (model_column_reference_ratio{{{c}, bin=~"BINS"}})'
     return [
-        query(bin_quantile(float(q), by_bin, c), f"{whose}{name}")
-        for q, name in QUARTILES.items()
+        query(bin_quantile(q, by_bin, c), f"{whose}{name}")
+        for name, (q, _) in QUARTILES.items()
         for whose, by_bin in (("", counted), ("reference ", reference))
+    ]
+
+
+def _pairs() -> list[Json]:
+    """A quartile and the reference's in one colour, the reference's dashed."""
+    dashes = {"id": "custom.lineStyle", "value": {"fill": "dash", "dash": [10, 10]}}
+    return [
+        {
+            "matcher": {"id": "byName", "options": f"{whose}{name}"},
+            "properties": [{"id": "color", "value": {"mode": "fixed", "fixedColor": colour}}, *styles],
+        }
+        for name, (_, colour) in QUARTILES.items()
+        for whose, styles in (("", []), ("reference ", [dashes]))
     ]
 
 

@@ -8,6 +8,8 @@ from panels import Json, common, query, repeated
 from queries import named_bins, of_bins, of_reference_bins
 from tables import joined
 
+WORDS = {"id": "unit", "value": "string"}
+
 
 def heatmap(
     title: str,
@@ -74,6 +76,8 @@ def bar_chart(  # noqa: PLR0913
         thresholdSteps=[],
         showValue="never",
         tooltipMode="multi",
+        # A name such as 0 is no number, least of all a share.
+        overrides=[{"matcher": {"id": "byName", "options": x}, "properties": [WORDS]}],
         extraJson={
             "fieldConfig": {
                 "defaults": {"unit": unit, "min": 0, "color": {"fixedColor": None}, "links": list(links)}

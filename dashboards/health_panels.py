@@ -55,7 +55,7 @@ def now_panels(exporter: str, models: str, sources: str, alerts: str) -> list[co
             size=(3, 4),
         ),
         stat(
-            "Configuration loaded",
+            "Configured",
             "When the oldest configuration in use was loaded.",
             f"min(drift_exporter_config_last_reload_success_timestamp_seconds{{{exporter}}}) * 1000",
             unit="dateTimeFromNow",
@@ -71,7 +71,7 @@ def now_panels(exporter: str, models: str, sources: str, alerts: str) -> list[co
             size=(3, 4),
         ),
         stat(
-            "Models not evaluated",
+            "Models failing",
             "Models whose last evaluation failed.",
             f"count({evaluated}) - sum({evaluated})",
             unit="short",
@@ -188,7 +188,6 @@ def process_panels(exporter: str) -> list[core.Panel]:
             each(f"scrape_samples_scraped{{{exporter}}}"),
             each(f"scrape_samples_post_metric_relabeling{{{exporter}}}", "{{instance}} kept"),
             unit="short",
-            decimals=0,
             size=(8, 8),
         ),
         timeseries(
@@ -196,7 +195,6 @@ def process_panels(exporter: str) -> list[core.Panel]:
             "Series that were not in the scrape before: many again and again are a burden to Prometheus.",
             each(f"scrape_series_added{{{exporter}}}"),
             unit="short",
-            decimals=0,
             size=(8, 8),
         ),
         timeseries(
@@ -220,7 +218,6 @@ def process_panels(exporter: str) -> list[core.Panel]:
             each(f"process_open_fds{{{exporter}}}"),
             query(f"min(process_max_fds{{{exporter}}})", "limit"),
             unit="short",
-            decimals=0,
             dashed="limit",
             size=(6, 8),
         ),

@@ -53,7 +53,6 @@ def label_panels(matchers: str) -> list[core.Panel]:
             query('sum(model_predictions_pending{model="$model"})', "predictions"),
             query('sum(model_labels_early{model="$model"})', "labels"),
             unit="short",
-            decimals=0,
             size=(8, 8),
         ),
     ]
@@ -95,7 +94,8 @@ def outcome_panels(matchers: str) -> list[core.Panel]:
                     },
                 },
             ],
-            columns=[],
+            columns=[column("Prediction, by label", unit="string")],
+            unit="short",
             sort=["Prediction, by label"],
             size=(12, 9),
         ),

@@ -43,7 +43,7 @@ def now_panels() -> list[core.Panel]:
                 hide=["Value #A"],
             ),
             columns=[
-                column("Reference rows", unit="short", decimals=0),
+                column("Reference rows", unit="short"),
                 column("Last prediction", unit="dateTimeFromNow"),
             ],
             sort=["-Last prediction"],
@@ -96,7 +96,6 @@ def traffic_panels() -> list[core.Panel]:
             "Records of each window; with too few of them there are no scores.",
             query(f"sum by (version, window) (model_window_samples{{{M}}})", "{{version}} {{window}}"),
             unit="short",
-            decimals=0,
             size=(8, 8),
         ),
         timeseries(

@@ -161,7 +161,7 @@ def _numbers(models: str, window: str) -> core.Table:
             column("p95 latency", unit="s", decimals=3),
             column("Drift confidence", unit="percentunit", decimals=1, steps=CONFIDENCE_STEPS),
             column("Drifted columns", unit="percentunit", decimals=0),
-            column("Records", unit="short", decimals=0),
+            column("Records", unit="short"),
             column("Last prediction", unit="dateTimeFromNow"),
         ],
         sort=["-Drift confidence"],
@@ -259,7 +259,7 @@ def exporter_panels(models: str) -> list[core.Panel]:
             size=(6, 4),
         ),
         stat(
-            "Models not evaluated",
+            "Models failing",
             "Models whose last evaluation failed. Click for the exporters' health.",
             f"count({evaluated}) - sum({evaluated})",
             unit="short",

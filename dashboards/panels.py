@@ -32,6 +32,8 @@ TIMES_TOLERANCE_SHADES = [
     {"color": "dark-red", "value": 4},
 ]
 SOME_ARE_BAD = [{"color": "green", "value": 0}, {"color": "red", "value": 1}]
+# An axis from 0 ends here or above: beside nothing but zeros Grafana's would end at 100, whatever the unit.
+SOFT_MAXIMUM = {"percentunit": 0.01, "cps": 0.01, "reqps": 0.01, "short": 1}
 ZERO_IS_BAD = [{"color": "red", "value": 0}, {"color": "green", "value": 1}]
 
 
@@ -104,6 +106,7 @@ def timeseries(  # noqa: PLR0913
     ``dashed`` is a regex of legends to draw as dashed limit lines; ``repeat`` a variable: one panel for each
     value; ``interval`` the shortest time from point to point, for rates that need many records.
     """
+    soft_maximum = SOFT_MAXIMUM.get(unit) if minimum == 0 and maximum is None else None
     return core.TimeSeries(
         **common(title, description, queries, size),
         interval=interval,
@@ -111,7 +114,7 @@ def timeseries(  # noqa: PLR0913
         valueDecimals=decimals,
         valueMax=maximum,
         valueMin=minimum,
-        fillOpacity=40 if stacked else 8,
+        fillOpacity=40 if stacked else 0,
         showPoints="never",
         stacking={"mode": "normal" if stacked else "none", "group": "A"},
         legendDisplayMode="table",
@@ -122,7 +125,10 @@ def timeseries(  # noqa: PLR0913
         repeat=repeated(repeat, size),
         extraJson={
             "fieldConfig": {
-                "defaults": {"links": list(links), "custom": {"scaleDistribution": {"log": None}}},
+                "defaults": {
+                    "links": list(links),
+                    "custom": {"axisSoftMax": soft_maximum, "scaleDistribution": {"log": None}},
+                },
             },
             "options": {"legend": {"showLegend": True, "sortBy": "Last *", "sortDesc": True}},
         },

@@ -15,14 +15,18 @@ def table(  # noqa: PLR0913
     columns: Sequence[Json],
     sort: Sequence[str],
     size: tuple[int, int] = (24, 9),
+    unit: str = "string",
 ) -> core.Table:
-    """Instant queries side by side, sorted by these columns; one with a minus before it descends."""
+    """Instant queries side by side, sorted by these columns; one with a minus before it descends.
+
+    ``unit`` is that of columns that say none: words, as a version such as 2015.1 is no number.
+    """
     return core.Table(
         **common(title, description, queries, size),
         transformations=list(transformations),
         overrides=list(columns),
         filterable=True,
-        unit="short",
+        unit=unit,
         extraJson={
             "fieldConfig": {
                 "defaults": {
