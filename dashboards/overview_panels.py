@@ -99,7 +99,7 @@ def _status(models: str, window: str, alerts: str) -> core.Table:
         columns=[
             column("Model", links=[detail_link("__value.raw"), report_link("__value.raw")]),
             column("Version", links=[detail_link("__data.fields.Model", "__value.raw")]),
-            column("Impact", texts={"high": {"text": "high", "color": "purple", "index": 0}}, width=80),
+            column("Impact", texts={"high": {"text": "high", "color": "purple", "index": 0}}, width=90),
             *(
                 column(
                     heading,
