@@ -54,7 +54,7 @@ def stream_panels(matchers: str) -> list[core.Panel]:
             ),
             columns=[
                 column("Values/s", unit="cps", decimals=2),
-                column("Last change", unit="dateTimeFromNow"),
+                column("Last change", unit="dateTimeFromNow", minimum_width=120),
                 column(
                     "Warning",
                     unit="none",
