@@ -106,7 +106,7 @@ def _status(models: str, window: str, alerts: str) -> core.Table:
                     unit="short",
                     decimals=0,
                     steps=[{"color": "green", "value": 0}, {"color": colour, "value": 1}],
-                    width=80,
+                    width=90,
                 )
                 for heading, colour in severities.values()
             ),
