@@ -2,13 +2,36 @@
 
 from grafanalib import core
 
-from panels import CONFIDENCE_STEPS, Json, bar_chart, query, stat, timeseries
+from distributions import bar_chart
+from panels import CONFIDENCE_STEPS, Json, band, query, stat, timeseries
 from queries import highest, recorded_rate, threshold
 from tables import column, joined, table
 
 FAIRNESS = "model_fairness"
 RATIO = 'metric="demographic_parity_ratio"'
 GROUP = "{{attribute}}: {{group}}"
+RATES = (
+    (
+        "True positive rate",
+        "true_positive_rate",
+        "Share that gets the favourable answer of those who deserve it.",
+    ),
+    (
+        "False positive rate",
+        "false_positive_rate",
+        "Share that gets the favourable answer of those who do not deserve it.",
+    ),
+    (
+        "Precision",
+        "positive_predictive_value",
+        "Share that deserves the favourable answer of those who get it.",
+    ),
+    (
+        "Calibration error",
+        "calibration_error",
+        "Mean score less share of labels, above 0 where more is expected than comes true.",
+    ),
+)
 
 
 def now_panels(window: str) -> list[core.Panel]:
@@ -76,17 +99,16 @@ def now_panels(window: str) -> list[core.Panel]:
                 {
                     "attribute": "Attribute",
                     "group": "Group",
-                    "version": "Version",
                     "Value #H": "Records",
                     "Value #A": "Selected",
                     "Value #B": "Lower",
                     "Value #C": "Upper",
                 }
                 | rates,
-                hide="Value",
+                hide=["Value", "version"],
             ),
             columns=[
-                column("Records", unit="short", decimals=0),
+                column("Records", unit="short"),
                 *(
                     column(name, unit="percentunit", decimals=1)
                     for name in ("Selected", "Lower", "Upper", *rates.values())
@@ -109,7 +131,7 @@ def group_panels(matchers: str, window: str) -> list[core.Panel]:
             query(f'max by (group) ({FAIRNESS}_upper{{{window}, metric="selection_rate"}})', table=True),
             transformations=joined(
                 {"group": "Group", "Value #A": "Lower", "Value #B": "Selected", "Value #C": "Upper"},
-                hide="Value",
+                hide=["Value"],
             ),
             unit="percentunit",
             x="Group",
@@ -117,19 +139,8 @@ def group_panels(matchers: str, window: str) -> list[core.Panel]:
         ),
         timeseries(
             "Selection rate by group",
-            "Share of each group that gets the favourable answer, and the ends of its 95 % interval.",
-            query(
-                highest(FAIRNESS, f'{window}, metric="selection_rate"', "attribute, group"),
-                GROUP,
-            ),
-            query(
-                highest(f"{FAIRNESS}_lower", f'{window}, metric="selection_rate"', "attribute, group"),
-                f"{GROUP} lower",
-            ),
-            query(
-                highest(f"{FAIRNESS}_upper", f'{window}, metric="selection_rate"', "attribute, group"),
-                f"{GROUP} upper",
-            ),
+            "Share of each group that gets the favourable answer.",
+            query(highest(FAIRNESS, f'{window}, metric="selection_rate"', "attribute, group"), GROUP),
             unit="percentunit",
             maximum=1,
         ),
@@ -141,23 +152,19 @@ def group_panels(matchers: str, window: str) -> list[core.Panel]:
                 GROUP,
             ),
             unit="short",
-            decimals=0,
         ),
-        timeseries(
-            "Errors by group",
-            "Of records with a label: true and false positive rate of the favourable answer, its precision, "
-            "and how far scores are from the labels (calibration error).",
-            query(
-                highest(
-                    FAIRNESS,
-                    f'{window}, metric=~"true_positive_rate|false_positive_rate|positive_predictive_value|'
-                    'calibration_error"',
-                    "attribute, group, metric",
-                ),
-                f"{GROUP} {{{{metric}}}}",
-            ),
-            unit="percentunit",
-            maximum=1,
+        *(
+            timeseries(
+                f"{title} by group",
+                f"{description} Of records with a label.",
+                query(highest(FAIRNESS, f'{window}, metric="{metric}"', "attribute, group"), GROUP),
+                unit="percentunit",
+                # This one is below 0 where less is expected than comes true.
+                minimum=None if metric == "calibration_error" else 0,
+                maximum=None if metric == "calibration_error" else 1,
+                size=(6, 8),
+            )
+            for title, metric, description in RATES
         ),
         timeseries(
             "Answers by group over all exporters",
@@ -173,36 +180,39 @@ def group_panels(matchers: str, window: str) -> list[core.Panel]:
             ),
             unit="percentunit",
             maximum=1,
+            size=(24, 8),
         ),
     ]
 
 
 def difference_panels(window: str) -> list[core.Panel]:
     """How groups differ, and how sure it is that the four-fifths rule is broken."""
+    differences = highest(FAIRNESS, f'{window}, metric=~".+_difference"', "attribute, metric")
     return [
         timeseries(
-            "Four-fifths ratio",
-            "The lowest rate of the favourable answer among an attribute's groups over the highest, and the "
-            "ends of its 95 % interval; dashed is what the four-fifths rule wants.",
-            query(highest(FAIRNESS, f"{window}, {RATIO}", "attribute"), "{{attribute}}"),
-            query(highest(f"{FAIRNESS}_lower", f"{window}, {RATIO}", "attribute"), "{{attribute}} lower"),
-            query(highest(f"{FAIRNESS}_upper", f"{window}, {RATIO}", "attribute"), "{{attribute}} upper"),
+            "Four-fifths ratio: $attribute",
+            "The lowest rate of the favourable answer among the attribute's groups over the highest, with "
+            "its 95 % interval; dashed is what the four-fifths rule wants.",
+            query(f"max({FAIRNESS}{{{window}, {RATIO}}})", "ratio"),
+            query(f"max({FAIRNESS}_lower{{{window}, {RATIO}}})", "ratio lower"),
+            query(f"max({FAIRNESS}_upper{{{window}, {RATIO}}})", "ratio upper"),
             query(threshold("four_fifths_ratio"), "four fifths"),
             unit="none",
             decimals=3,
             dashed="four fifths",
-            size=(8, 8),
+            overrides=band("ratio", "blue"),
+            repeat="attribute",
         ),
         timeseries(
-            "Confidence that the four-fifths rule is broken",
-            "How sure it is that the ratio is below 0.8, given how many records there are.",
+            "Four-fifths confidence",
+            "How sure it is that the four-fifths rule is broken: that the ratio is below it, given how many "
+            "records there are.",
             query(highest(f"{FAIRNESS}_confidence", f"{window}, {RATIO}", "attribute"), "{{attribute}}"),
             query(threshold("fairness_confidence_likely"), "likely"),
             query(threshold("fairness_confidence_certain"), "certain"),
             unit="percentunit",
             maximum=1,
             dashed="(likely|certain)",
-            size=(8, 8),
         ),
         timeseries(
             "Differences between groups",
@@ -210,11 +220,10 @@ def difference_panels(window: str) -> list[core.Panel]:
             "positive rates (equal opportunity), true or false positive rates (equalized odds), precision "
             "(predictive parity) and calibration error.",
             query(
-                highest(FAIRNESS, f'{window}, metric=~".+_difference"', "attribute, metric"),
+                f'label_replace({differences}, "metric", "$1", "metric", "(.+)_difference")',
                 "{{attribute}} {{metric}}",
             ),
             unit="none",
             decimals=3,
-            size=(8, 8),
         ),
     ]

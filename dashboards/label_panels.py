@@ -2,7 +2,8 @@
 
 from grafanalib import core
 
-from panels import Json, bar_chart, heatmap, query, timeseries
+from distributions import bar_chart, heatmap
+from panels import Json, query, timeseries
 from queries import highest, quantile, rate, recorded_rate
 from tables import column, joined, table
 
@@ -52,7 +53,6 @@ def label_panels(matchers: str) -> list[core.Panel]:
             query('sum(model_predictions_pending{model="$model"})', "predictions"),
             query('sum(model_labels_early{model="$model"})', "labels"),
             unit="short",
-            decimals=0,
             size=(8, 8),
         ),
     ]
@@ -94,7 +94,8 @@ def outcome_panels(matchers: str) -> list[core.Panel]:
                     },
                 },
             ],
-            columns=[],
+            columns=[column("Prediction, by label", unit="string")],
+            unit="short",
             sort=["Prediction, by label"],
             size=(12, 9),
         ),
@@ -121,7 +122,7 @@ def outcome_panels(matchers: str) -> list[core.Panel]:
 
 def _by_bin(headings: dict[str, str]) -> list[Json]:
     return [
-        *joined({"bin": "Score up to"} | headings, hide="Value"),
+        *joined({"bin": "Score up to"} | headings, hide=["Value"]),
         {"id": "sortBy", "options": {"fields": {}, "sort": [{"field": "Score up to"}]}},
     ]
 
@@ -148,7 +149,7 @@ def segment_panels(window: str) -> list[core.Panel]:
                     "Value #B": "Lower",
                     "Value #C": "Upper",
                 },
-                hide="Value",
+                hide=["Value"],
             ),
             columns=[column(name, unit="none", decimals=4) for name in ("By labels", "Lower", "Upper")],
             sort=["Metric", "Segment", "Value"],

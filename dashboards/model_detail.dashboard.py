@@ -2,31 +2,15 @@
 
 from grafanalib import core
 
-from detail_columns import bins_panels, drift_panels, quality_panels
+from alert_panels import alert_panels, firing_stat
+from detail_columns import drift_panels, quality_panels
 from detail_streams import stream_panels
-from frame import (
-    ALERTS,
-    ANOMALIES_UID,
-    DETAIL_UID,
-    FAIRNESS_UID,
-    INFRASTRUCTURE_UID,
-    OVERVIEW_UID,
-    PERFORMANCE_UID,
-    dashboard_link,
-    page_link,
-    sections,
-    variable,
-)
+from detail_together import together_panels
+from distributions import bins_chart, heatmap
+from frame import ALERTS, sections, variable
 from frame import dashboard as framed
-from panels import (
-    CONFIDENCE_STEPS,
-    SOME_ARE_BAD,
-    heatmap,
-    query,
-    stat,
-    state_timeline,
-    timeseries,
-)
+from links import DETAIL_UID, report_page, role_link
+from panels import CONFIDENCE_STEPS, query, stat, timeseries
 from queries import errors, highest, quantile, rate, threshold
 from tables import column, joined, table
 
@@ -51,16 +35,16 @@ def now_panels() -> list[core.Panel]:
                     "version": "Version",
                     "task": "Task",
                     "impact": "Impact",
-                    "team": "Team",
+                    "team": "Owner",
                     "reference": "Reference",
                     "Value #B": "Reference rows",
                     "Value #C": "Last prediction",
                 },
-                hide="Value #A",
+                hide=["Value #A"],
             ),
             columns=[
-                column("Reference rows", unit="short", decimals=0),
-                column("Last prediction", unit="dateTimeFromNow"),
+                column("Reference rows", unit="short", minimum_width=115),
+                column("Last prediction", unit="dateTimeFromNow", minimum_width=130),
             ],
             sort=["-Last prediction"],
             size=(12, 5),
@@ -82,26 +66,8 @@ def now_panels() -> list[core.Panel]:
             decimals=0,
             size=(4, 5),
         ),
-        stat(
-            "Alerts firing",
-            "Alerts of this model, and those about no single model.",
-            f"count(ALERTS{{{ALERTS}}}) or vector(0)",
-            unit="short",
-            steps=SOME_ARE_BAD,
-            size=(4, 5),
-        ),
-        state_timeline(
-            "Alerts over time",
-            "When which alert fired.",
-            query(
-                f"max by (alertname, severity, version, window) (ALERTS{{{ALERTS}}})",
-                "{{alertname}} {{version}} {{window}} ({{severity}})",
-            ),
-            unit="short",
-            steps=SOME_ARE_BAD,
-            texts={"1": {"text": "firing", "color": "red", "index": 0}},
-            size=(24, 6),
-        ),
+        firing_stat(ALERTS, size=(4, 5)),
+        *alert_panels(ALERTS),
     ]
 
 
@@ -130,7 +96,6 @@ def traffic_panels() -> list[core.Panel]:
             "Records of each window; with too few of them there are no scores.",
             query(f"sum by (version, window) (model_window_samples{{{M}}})", "{{version}} {{window}}"),
             unit="short",
-            decimals=0,
             size=(8, 8),
         ),
         timeseries(
@@ -165,14 +130,36 @@ def output_panels() -> list[core.Panel]:
             f"sum by (le) (increase({SCORE}_bucket{{{M}}}[$__rate_interval]))",
             unit="percentunit",
         ),
+        _against_reference(
+            "Score, reference and current",
+            "score",
+            "The bins hold a tenth of the reference's scores each, where it has enough different ones.",
+        ),
         timeseries(
             "Predictions by value",
             "Share of each class, or of each of the reference's bins where predictions are numbers.",
             query(f"{part} / on (version, column) group_left () ({whole} > 0)", "{{bin}} {{version}}"),
             unit="percentunit",
             maximum=1,
+            links=[role_link("prediction")],
+        ),
+        _against_reference(
+            "Predictions, reference and current",
+            "prediction",
+            "Click a bar for more of it.",
         ),
     ]
+
+
+def _against_reference(title: str, kind: str, more: str) -> core.BarChart:
+    return bins_chart(
+        title,
+        "Share of each bin in the reference and in the records of the last window, over the chosen versions. "
+        f"{more}",
+        f'{M}, kind="{kind}"',
+        size=(12, 8),
+        links=[role_link(kind)],
+    )
 
 
 dashboard = framed(
@@ -205,25 +192,14 @@ dashboard = framed(
             default="psi",
         ),
     ],
-    links=[
-        dashboard_link("Models overview", OVERVIEW_UID),
-        dashboard_link("Model performance", PERFORMANCE_UID, model=True),
-        dashboard_link("Model fairness", FAIRNESS_UID, model=True),
-        dashboard_link("Model anomalies", ANOMALIES_UID, model=True),
-        dashboard_link("Model and infrastructure", INFRASTRUCTURE_UID, model=True, window=False),
-        page_link(
-            "Drift report",
-            "Reference and current distribution of every column, by the exporter",
-            "${exporter_url}/models/${model:percentencode}",
-        ),
-    ],
+    links=[report_page()],
     panels=sections(
         ("$model", now_panels()),
         ("Traffic and latency", traffic_panels()),
         ("Outputs", output_panels()),
         ("Drift", drift_panels(M)),
+        ("All columns together", together_panels(M)),
         ("Streams", stream_panels(M)),
         ("Data quality", quality_panels(M)),
-        ("Distributions, in the last $window", bins_panels(M)),
     ),
 )

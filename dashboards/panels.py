@@ -1,7 +1,7 @@
 """Panels in one style: thin functions around grafanalib's classes.
 
 Widths are in Grafana's grid of 24 columns, heights in its rows of 30 pixels. Where a panel stands is decided
-by ``layout.sections``.
+by ``frame.sections``.
 """
 
 import zlib
@@ -23,7 +23,17 @@ CONFIDENCE_STEPS = [
 ]
 # A score divided by its own tolerance: 1 is the tolerance, whatever the configuration sets it to.
 TIMES_TOLERANCE_STEPS = [{"color": "green", "value": 0}, {"color": "orange", "value": 1}]
+# The same in shades, for a map of many columns.
+TIMES_TOLERANCE_SHADES = [
+    {"color": "green", "value": 0},
+    {"color": "yellow", "value": 0.5},
+    {"color": "orange", "value": 1},
+    {"color": "red", "value": 2},
+    {"color": "dark-red", "value": 4},
+]
 SOME_ARE_BAD = [{"color": "green", "value": 0}, {"color": "red", "value": 1}]
+# An axis from 0 ends here or above: beside nothing but zeros Grafana's would end at 100, whatever the unit.
+SOFT_MAXIMUM = {"percentunit": 0.01, "cps": 0.01, "reqps": 0.01, "short": 1}
 ZERO_IS_BAD = [{"color": "red", "value": 0}, {"color": "green", "value": 1}]
 
 
@@ -63,7 +73,8 @@ def common(title: str, description: str, queries: Sequence[Json], size: tuple[in
     }
 
 
-def _repeated(variable: str | None, size: tuple[int, int]) -> core.Repeat:
+def repeated(variable: str | None, size: tuple[int, int]) -> core.Repeat:
+    """One panel for each value of a variable, beside each other."""
     if variable is None:
         return core.Repeat()
     return core.Repeat(direction="h", variable=variable, maxPerRow=24 // size[0])
@@ -88,19 +99,22 @@ def timeseries(  # noqa: PLR0913
     overrides: Sequence[Json] = (),
     repeat: str | None = None,
     links: Sequence[Json] = (),
+    interval: str | None = None,
 ) -> core.TimeSeries:
     """Lines over time, from 0 on unless there is another ``minimum`` or None.
 
     ``dashed`` is a regex of legends to draw as dashed limit lines; ``repeat`` a variable: one panel for each
-    value.
+    value; ``interval`` the shortest time from point to point, for rates that need many records.
     """
+    soft_maximum = SOFT_MAXIMUM.get(unit) if minimum == 0 and maximum is None else None
     return core.TimeSeries(
         **common(title, description, queries, size),
+        interval=interval,
         unit=unit,
         valueDecimals=decimals,
         valueMax=maximum,
         valueMin=minimum,
-        fillOpacity=40 if stacked else 8,
+        fillOpacity=40 if stacked else 0,
         showPoints="never",
         stacking={"mode": "normal" if stacked else "none", "group": "A"},
         legendDisplayMode="table",
@@ -108,10 +122,13 @@ def timeseries(  # noqa: PLR0913
         tooltipMode="multi",
         tooltipSort="desc",
         overrides=[*overrides, *([_dashed(dashed)] if dashed else [])],
-        repeat=_repeated(repeat, size),
+        repeat=repeated(repeat, size),
         extraJson={
             "fieldConfig": {
-                "defaults": {"links": list(links), "custom": {"scaleDistribution": {"log": None}}},
+                "defaults": {
+                    "links": list(links),
+                    "custom": {"axisSoftMax": soft_maximum, "scaleDistribution": {"log": None}},
+                },
             },
             "options": {"legend": {"showLegend": True, "sortBy": "Last *", "sortDesc": True}},
         },
@@ -165,6 +182,7 @@ def stat(  # noqa: PLR0913
     texts: Json | None = None,
     none: str = "no data",
     legend: str = "",
+    links: Sequence[Json] = (),
     size: tuple[int, int] = (4, 4),
 ) -> core.Stat:
     """The newest value, large. ``texts`` maps values to words, ``none`` is shown when there is no series."""
@@ -180,6 +198,7 @@ def stat(  # noqa: PLR0913
         thresholds=list(steps),
         color={"mode": "thresholds"} if steps else {"mode": "fixed", "fixedColor": "text"},
         extraJson={
+            "fieldConfig": {"defaults": {"links": list(links)}},
             "options": {
                 "percentChangeColorMode": "standard",
                 "showPercentChange": False,
@@ -197,6 +216,7 @@ def state_timeline(  # noqa: PLR0913
     steps: Sequence[Json],
     decimals: int | None = None,
     texts: Json | None = None,
+    links: Sequence[Json] = (),
     size: tuple[int, int] = (24, 8),
 ) -> core.StateTimeline:
     """A coloured band for each series."""
@@ -206,81 +226,10 @@ def state_timeline(  # noqa: PLR0913
         mappings=[{"type": "value", "options": texts}] if texts else [],
         showValue="never",
         extraJson={
-            "fieldConfig": {"defaults": {"unit": unit, "decimals": decimals}},
+            "fieldConfig": {"defaults": {"unit": unit, "decimals": decimals, "links": list(links)}},
             "options": {
                 "legend": {"showLegend": True, "calcs": []},
                 "tooltip": {"mode": "multi", "sort": "none"},
             },
-        },
-    )
-
-
-def heatmap(
-    title: str,
-    description: str,
-    expr: str,
-    *,
-    unit: str,
-    size: tuple[int, int] = (12, 8),
-) -> core.Heatmap:
-    """Buckets of a Prometheus histogram over time. grafanalib's own options are of an older panel."""
-    return core.Heatmap(
-        **common(title, description, [query(expr, "{{le}}", heatmap=True)], size),
-        options={
-            "calculate": False,
-            "cellGap": 1,
-            "cellValues": {"unit": "short"},
-            "color": {
-                "exponent": 0.5,
-                "fill": "dark-orange",
-                "mode": "scheme",
-                "reverse": False,
-                "scale": "exponential",
-                "scheme": "Oranges",
-                "steps": 64,
-            },
-            "exemplars": {"color": "rgba(255,0,255,0.7)"},
-            "filterValues": {"le": 1e-9},
-            "legend": {"show": True},
-            "rowsFrame": {"layout": "auto"},
-            "showValue": "never",
-            "tooltip": {"mode": "single", "showColorScale": False, "yHistogram": True},
-            "yAxis": {"axisPlacement": "left", "reverse": False, "unit": unit},
-        },
-        extraJson={
-            "fieldConfig": {
-                "defaults": {
-                    "unit": "short",
-                    "custom": {
-                        "hideFrom": {"legend": False, "tooltip": False, "viz": False},
-                        "scaleDistribution": {"type": "linear"},
-                    },
-                },
-            },
-        },
-    )
-
-
-def bar_chart(  # noqa: PLR0913
-    title: str,
-    description: str,
-    *queries: Json,
-    transformations: Sequence[Json],
-    unit: str,
-    x: str,
-    repeat: str | None = None,
-    size: tuple[int, int] = (8, 8),
-) -> core.BarChart:
-    """Bars side by side for each value of field ``x``. ``repeat`` is a variable: one panel for each value."""
-    return core.BarChart(
-        **common(title, description, queries, size),
-        transformations=list(transformations),
-        repeat=_repeated(repeat, size),
-        thresholdSteps=[],
-        showValue="never",
-        tooltipMode="multi",
-        extraJson={
-            "fieldConfig": {"defaults": {"unit": unit, "min": 0, "color": {"fixedColor": None}}},
-            "options": {"fullHighlight": False, "xField": x, "xTickLabelMaxLength": 12},
         },
     )
