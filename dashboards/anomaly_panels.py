@@ -2,7 +2,8 @@
 
 from grafanalib import core
 
-from panels import CONFIDENCE_STEPS, SOME_ARE_BAD, heatmap, query, stat, timeseries
+from alert_panels import firing_stat
+from panels import CONFIDENCE_STEPS, heatmap, query, stat, timeseries
 from queries import highest, quantile, rate, threshold
 from tables import column, joined, table
 
@@ -42,14 +43,7 @@ def now_panels(window: str, matchers: str, alerts: str) -> list[core.Panel]:
             unit="short",
             size=(6, 4),
         ),
-        stat(
-            "Alerts firing",
-            "Alerts of this model, and those about no single model.",
-            f"count(ALERTS{{{alerts}}}) or vector(0)",
-            unit="short",
-            steps=SOME_ARE_BAD,
-            size=(6, 4),
-        ),
+        firing_stat(alerts, size=(6, 4)),
         table(
             "Detectors",
             "What each detector finds in the chosen window, the surest first. Skipped is the share of the "
@@ -73,7 +67,7 @@ def now_panels(window: str, matchers: str, alerts: str) -> list[core.Panel]:
                     "Value #D": "Scored",
                     "Value #E": "Skipped",
                 },
-                hide="Value",
+                hide=["Value"],
             ),
             columns=[
                 column("Confidence", unit="percentunit", decimals=1, steps=CONFIDENCE_STEPS),
@@ -127,6 +121,7 @@ def score_panels(matchers: str) -> list[core.Panel]:
             "between 0.9 and 1, a hundredth between 0.99 and 1.",
             rate(f"{SCORE}_bucket", matchers, "le"),
             unit="none",
+            size=(8, 8),
         ),
         timeseries(
             "Records beyond a percentile",
@@ -135,6 +130,7 @@ def score_panels(matchers: str) -> list[core.Panel]:
             "little.",
             query(beyond, "{{detector}} beyond {{le}}"),
             unit="percentunit",
+            size=(8, 8),
         ),
         timeseries(
             "Score of the oddest records",
@@ -145,6 +141,7 @@ def score_panels(matchers: str) -> list[core.Panel]:
             decimals=4,
             minimum=None,
             maximum=1,
+            size=(8, 8),
         ),
     ]
 

@@ -1,12 +1,12 @@
-"""Panels of "Model detail" that look at columns: drift, data quality, distributions."""
+"""Panels of "Model detail" that look at columns: drift and data quality."""
 
 from grafanalib import core
 
+from links import column_link
 from panels import (
     CONFIDENCE_STEPS,
+    TIMES_TOLERANCE_SHADES,
     TIMES_TOLERANCE_STEPS,
-    Json,
-    bar_chart,
     query,
     state_timeline,
     timeseries,
@@ -18,6 +18,7 @@ BY = "version, column, kind"
 LEGEND = "{{column}} ({{kind}}) {{version}}"
 COLUMN = 'column=~"$column"'
 SHOWN = 20
+TO_COLUMN = [column_link("__field.labels.column", "__field.labels.version", "__field.labels.kind")]
 
 
 def _highest_shown(metric: str, matchers: str) -> str:
@@ -36,10 +37,31 @@ def drift_panels(matchers: str) -> list[core.Panel]:
     tolerance = f'model_drift_tolerance{{{c}, method="$method"}}'
     psi = highest("model_drift_score", f'{w}, method="psi"', BY)
     tolerated = highest("model_drift_tolerance", f'{c}, method="psi"', BY)
+    shown = _highest_shown("model_drift_score", f'{w}, method="psi"')
     return [
+        # Why no heatmap: with a row for each column it leaves out names where rows are many, and its colours
+        # have no steps, so that the tolerance cannot be seen. Why no status history: it draws nothing where
+        # there are more points than there is width for. A state timeline names every row and takes its
+        # colours from steps at any width, in Grafana 10 to 13.
+        state_timeline(
+            "Drift by column and time",
+            "PSI in the chosen window as a multiple of what is tolerated of the column, so that orange is "
+            f"beyond the tolerance whatever that is. The {SHOWN} columns with the highest PSI. Click a band "
+            "for the column's distribution.",
+            query(
+                f"({shown}) / on ({BY}) {tolerated}",
+                LEGEND,
+            ),
+            unit="none",
+            decimals=2,
+            steps=TIMES_TOLERANCE_SHADES,
+            links=TO_COLUMN,
+            size=(24, 10),
+        ),
         table(
             "Columns, most drifted first",
-            "The chosen window. Drift / tolerance is PSI as a multiple of what is tolerated of the column.",
+            "The chosen window. Drift / tolerance is PSI as a multiple of what is tolerated of the column. "
+            "Click a column for its distribution.",
             query(f"{psi} / on ({BY}) {tolerated}", table=True),
             query(highest("model_drift_confidence", w, BY), table=True),
             query(psi, table=True),
@@ -60,19 +82,25 @@ def drift_panels(matchers: str) -> list[core.Panel]:
                     "Value #F": "Unseen",
                     "Value #G": "Share of drift",
                 },
-                hide="Value",
+                hide=["Value"],
             ),
             columns=[
-                column("Drift / tolerance", decimals=2, steps=TIMES_TOLERANCE_STEPS),
+                column(
+                    "Column",
+                    links=[
+                        column_link("__value.raw", "__data.fields.Version", "__data.fields.Kind"),
+                    ],
+                ),
+                column("Drift / tolerance", unit="none", decimals=2, steps=TIMES_TOLERANCE_STEPS),
                 column("Confidence", unit="percentunit", decimals=1, steps=CONFIDENCE_STEPS),
-                column("PSI", decimals=3),
-                column("Tolerance", decimals=3),
+                column("PSI", unit="none", decimals=3),
+                column("Tolerance", unit="none", decimals=3),
                 column("Missing", unit="percentunit", decimals=2),
                 column("Unseen", unit="percentunit", decimals=2),
                 column("Share of drift", unit="percentunit", decimals=1),
             ],
             sort=["-Drift / tolerance"],
-            size=(12, 10),
+            size=(24, 9),
         ),
         timeseries(
             "Drift score by column",
@@ -84,6 +112,7 @@ def drift_panels(matchers: str) -> list[core.Panel]:
             unit="none",
             decimals=3,
             dashed="(highest )?tolerance",
+            links=TO_COLUMN,
             size=(12, 10),
         ),
         state_timeline(
@@ -94,6 +123,7 @@ def drift_panels(matchers: str) -> list[core.Panel]:
             unit="percentunit",
             decimals=1,
             steps=CONFIDENCE_STEPS,
+            links=TO_COLUMN,
             size=(12, 10),
         ),
         timeseries(
@@ -113,7 +143,7 @@ def drift_panels(matchers: str) -> list[core.Panel]:
             unit="percentunit",
             maximum=1,
             dashed="(likely|certain)",
-            size=(12, 10),
+            size=(8, 9),
         ),
         timeseries(
             "Which columns explain the drift",
@@ -124,18 +154,8 @@ def drift_panels(matchers: str) -> list[core.Panel]:
             unit="percentunit",
             decimals=1,
             stacked=True,
-            size=(12, 10),
-        ),
-        timeseries(
-            "Interval of the drift score",
-            "The score by the chosen method and the ends of its 95 % confidence interval; the "
-            f"{SHOWN} columns with the highest ones. Ends are there for the methods in drift.intervals.",
-            query(_highest_shown("model_drift_score", f'{w}, method="$method"'), LEGEND),
-            query(_ends("lower", w), f"{LEGEND} lower"),
-            query(_ends("upper", w), f"{LEGEND} upper"),
-            unit="none",
-            decimals=3,
-            size=(12, 10),
+            links=TO_COLUMN,
+            size=(8, 9),
         ),
         timeseries(
             "PSI over all exporters",
@@ -147,13 +167,10 @@ def drift_panels(matchers: str) -> list[core.Panel]:
             ),
             unit="none",
             decimals=3,
-            size=(24, 8),
+            links=TO_COLUMN,
+            size=(8, 9),
         ),
     ]
-
-
-def _ends(end: str, matchers: str) -> str:
-    return _highest_shown(f"model_drift_score_{end}", f'{matchers}, method="$method"')
 
 
 def _share_in_window(name: str, matchers: str) -> str:
@@ -173,6 +190,7 @@ def quality_panels(matchers: str) -> list[core.Panel]:
             "Share of records without a usable value.",
             query(missing, LEGEND),
             unit="percentunit",
+            links=TO_COLUMN,
             size=(8, 8),
         ),
         timeseries(
@@ -180,6 +198,7 @@ def quality_panels(matchers: str) -> list[core.Panel]:
             "By how much the share of missing values is above the reference's.",
             query(f"clamp_min({missing} - on ({BY}) {reference}, 0)", LEGEND),
             unit="percentunit",
+            links=TO_COLUMN,
             size=(8, 8),
         ),
         timeseries(
@@ -187,6 +206,7 @@ def quality_panels(matchers: str) -> list[core.Panel]:
             "Share of values that are none of the reference's categories (bin other).",
             query(share_of_bin("other", c, BY), LEGEND),
             unit="percentunit",
+            links=TO_COLUMN,
             size=(8, 8),
         ),
         timeseries(
@@ -209,61 +229,4 @@ def quality_panels(matchers: str) -> list[core.Panel]:
             unit="cps",
             size=(12, 8),
         ),
-    ]
-
-
-def bins_panels(matchers: str) -> list[core.Panel]:
-    """Reference and current distribution, for each chosen column."""
-    c = f"{matchers}, {COLUMN}"
-    bins = f"{BY}, bin"
-    counted = f"increase(model_column_bin_total{{{c}}}[$window])"
-    current = f"sum by ({bins}) ({counted}) / on ({BY}) group_left () (sum by ({BY}) ({counted}) > 0)"
-    return [
-        table(
-            "Bins",
-            "Share of each bin in the reference and in the records of the last window. A numeric bin "
-            "holds the values up to and with its upper bound.",
-            query(highest("model_column_reference_ratio", c, bins), table=True),
-            query(current, table=True),
-            query(highest("model_column_bin_upper_bound", c, bins), table=True),
-            transformations=joined(
-                {
-                    "column": "Column",
-                    "kind": "Kind",
-                    "version": "Version",
-                    "bin": "Bin",
-                    "Value #C": "Upper bound",
-                    "Value #A": "Reference",
-                    "Value #B": "Current",
-                },
-                hide="Value",
-            ),
-            columns=[
-                column("Upper bound", unit="none"),
-                column("Reference", unit="percentunit", decimals=2),
-                column("Current", unit="percentunit", decimals=2),
-            ],
-            sort=["Column", "Version", "Bin"],
-        ),
-        bar_chart(
-            "Distribution of $column",
-            "Share of each bin in the reference and in the records of the last window, over the chosen "
-            "versions. Numeric bins are numbered; their upper bounds are in the table above.",
-            query(
-                f"sum by (bin) ({counted}) / scalar(sum({counted}))",
-                table=True,
-            ),
-            query(f"avg by (bin) (model_column_reference_ratio{{{c}}})", table=True),
-            transformations=_bars(),
-            unit="percentunit",
-            x="Bin",
-            repeat="column",
-        ),
-    ]
-
-
-def _bars() -> list[Json]:
-    return [
-        *joined({"bin": "Bin", "Value #B": "Reference", "Value #A": "Current"}, hide="Value"),
-        {"id": "sortBy", "options": {"fields": {}, "sort": [{"field": "Bin"}]}},
     ]

@@ -76,14 +76,13 @@ def now_panels(window: str) -> list[core.Panel]:
                 {
                     "attribute": "Attribute",
                     "group": "Group",
-                    "version": "Version",
                     "Value #H": "Records",
                     "Value #A": "Selected",
                     "Value #B": "Lower",
                     "Value #C": "Upper",
                 }
                 | rates,
-                hide="Value",
+                hide=["Value", "version"],
             ),
             columns=[
                 column("Records", unit="short", decimals=0),
@@ -109,7 +108,7 @@ def group_panels(matchers: str, window: str) -> list[core.Panel]:
             query(f'max by (group) ({FAIRNESS}_upper{{{window}, metric="selection_rate"}})', table=True),
             transformations=joined(
                 {"group": "Group", "Value #A": "Lower", "Value #B": "Selected", "Value #C": "Upper"},
-                hide="Value",
+                hide=["Value"],
             ),
             unit="percentunit",
             x="Group",

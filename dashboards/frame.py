@@ -1,4 +1,4 @@
-"""What stands around the panels: variables, annotations, links, and the grid."""
+"""What stands around the panels: variables, annotations, and the grid."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,19 +7,12 @@ import attr
 from grafanalib import core
 
 import modern
+from links import TAG, boards_link
 from panels import DATASOURCE, panel_id
 
 Json = dict[str, Any]
 
-TAG = "drift-exporter"
 WIDTH = 24
-# The alert rules link to these.
-OVERVIEW_UID = "models-overview"
-DETAIL_UID = "model-detail"
-PERFORMANCE_UID = "model-performance"
-FAIRNESS_UID = "model-fairness"
-ANOMALIES_UID = "model-anomalies"
-INFRASTRUCTURE_UID = "model-infrastructure"
 # Alerts of the rules that come with the exporter. Some say which model they are about, some (the exporter is
 # down) cannot: a model's alerts are its own and those.
 ALERTS = 'alertstate="firing", alertname=~"Model.*|DriftExporter.*", model=~"$model|"'
@@ -79,6 +72,12 @@ def exporter_url() -> core.Template:
     return text("exporter_url", "Exporter URL", "http://localhost:10101")
 
 
+def runbooks() -> core.Template:
+    """Where the runbooks of alerts are: what the alert rules say, so nothing to choose."""
+    template = variable("runbooks", "Runbooks", "label_values(drift_exporter:links, runbooks)")
+    return attr.evolve(template, hide=core.HIDE_VARIABLE)
+
+
 def annotation(  # noqa: PLR0913
     name: str, colour: str, expr: str, *, title: str, body: str, tags: str
 ) -> Json:
@@ -124,54 +123,11 @@ def annotations(model: str, alerts: str) -> list[Json]:
     ]
 
 
-def link(title: str, url: str, *, new_tab: bool = False) -> Json:
-    """A link of a field or table cell."""
-    return {"title": title, "url": url, "targetBlank": new_tab}
-
-
-def detail_link(model: str, version: str | None = None) -> Json:
-    """To "Model detail"; ``model`` and ``version`` are what Grafana fills in, such as ``__value.raw``."""
-    chosen = f"&var-version=${{{version}:percentencode}}" if version else ""
-    return link(
-        "Model detail",
-        f"/d/{DETAIL_UID}?${{datasource:queryparam}}&var-model=${{{model}:percentencode}}{chosen}"
-        "&${window:queryparam}&${exporter_url:queryparam}&${__url_time_range}",
-    )
-
-
-def report_link(model: str) -> Json:
-    """To the exporter's own page of a model."""
-    return link("Drift report", f"${{exporter_url}}/models/${{{model}:percentencode}}", new_tab=True)
-
-
-def dashboard_link(title: str, uid: str, *, model: bool = False, window: bool = True) -> core.DashboardLink:
-    """To another dashboard, with the same data source and time, and the same window and model if so said."""
-    shown = ("&${model:queryparam}" if model else "") + ("&${window:queryparam}" if window else "")
-    return core.DashboardLink(
-        title=title,
-        type="link",
-        tooltip=f"Dashboard {title}",
-        uri=f"/d/{uid}?${{datasource:queryparam}}{shown}&${{exporter_url:queryparam}}",
-        icon="dashboard",
-        keepTime=True,
-    )
-
-
-def page_link(title: str, tooltip: str, url: str) -> core.DashboardLink:
-    """To a page outside of Grafana."""
-    return core.DashboardLink(
-        title=title,
-        type="link",
-        tooltip=tooltip,
-        uri=url,
-        icon="external link",
-        targetBlank=True,
-        keepTime=False,
-    )
-
-
 def sections(*parts: tuple[str, Sequence[core.Panel]]) -> list[core.Panel]:
-    """Title rows with their panels below, left to right, in lines of 24 columns."""
+    """Title rows with their panels below, left to right, in lines of 24 columns.
+
+    A panel that is repeated has lines of its own: Grafana fills them.
+    """
     placed: list[core.Panel] = []
     y = 0
     for title, panels in parts:
@@ -180,10 +136,10 @@ def sections(*parts: tuple[str, Sequence[core.Panel]]) -> list[core.Panel]:
         x, y, height = 0, y + 1, 0
         for panel in panels:
             size = panel.gridPos
-            if x + size.w > WIDTH:
+            if x + size.w > WIDTH or (x and panel.repeat.variable):
                 x, y, height = 0, y + height, 0
             placed.append(attr.evolve(panel, gridPos=core.GridPos(h=size.h, w=size.w, x=x, y=y)))
-            x, height = x + size.w, max(height, size.h)
+            x, height = WIDTH if panel.repeat.variable else x + size.w, max(height, size.h)
         y += height
     return placed
 
@@ -196,14 +152,16 @@ def dashboard(  # noqa: PLR0913
     uid: str,
     model: str,
     variables: Sequence[core.Template],
-    links: Sequence[core.DashboardLink],
     panels: Sequence[core.Panel],
+    links: Sequence[core.DashboardLink] = (),
     alerts: str = ALERTS,
     marks: Sequence[Json] = (),
+    has_alerts: bool = True,
 ) -> modern.Dashboard:
     """A dashboard in the house style; ``source`` is the file it is generated from.
 
-    ``marks`` are annotations besides alerts and new versions.
+    ``links`` are those besides the menu of the other dashboards, ``marks`` annotations besides alerts and new
+    versions; ``has_alerts`` says whether panels lead to runbooks.
     """
     return modern.Dashboard(
         title=title,
@@ -215,7 +173,9 @@ def dashboard(  # noqa: PLR0913
         refresh="1m",
         graphTooltip=core.GRAPH_TOOLTIP_MODE_SHARED_CROSSHAIR,
         annotations=core.Annotations(list=[*annotations(model, alerts), *marks]),
-        templating=core.Templating(list=[datasource(), *variables, exporter_url()]),
-        links=list(links),
+        templating=core.Templating(
+            list=[datasource(), *variables, exporter_url(), *([runbooks()] if has_alerts else [])]
+        ),
+        links=[boards_link(), *links],
         panels=list(panels),
     )

@@ -2,7 +2,8 @@
 
 from grafanalib import core
 
-from frame import INFRASTRUCTURE_UID, link
+from alert_panels import alerts_over_time, firing_table
+from links import INFRASTRUCTURE_UID, board_link
 from panels import (
     SOME_ARE_BAD,
     TIMES_TOLERANCE_STEPS,
@@ -87,10 +88,13 @@ def _right(pattern: str) -> Json:
 def correlation_panels(matchers: str, alerts: str) -> list[core.Panel]:
     """Which of the model's metrics misbehave, and with which signals they move."""
     by = "version, metric, signal, window"
-    here = (
-        f"/d/{INFRASTRUCTURE_UID}?${{datasource:queryparam}}&${{model:queryparam}}&${{version:queryparam}}"
-        "&var-metric=${__data.fields.Metric:percentencode}&var-signal=${__data.fields.Signal:percentencode}"
-        "&${exporter_url:queryparam}&${__url_time_range}"
+    here = board_link(
+        "Show both",
+        INFRASTRUCTURE_UID,
+        "model",
+        "version",
+        metric="__data.fields.Metric",
+        signal="__data.fields.Signal",
     )
     return [
         table(
@@ -111,10 +115,10 @@ def correlation_panels(matchers: str, alerts: str) -> list[core.Panel]:
                     "Value #B": "Lag",
                     "Value #C": "Confidence",
                 },
-                hide="Value",
+                hide=["Value"],
             ),
             columns=[
-                column("Signal", links=[link("Show both", here)]),
+                column("Signal", links=[here]),
                 column("Correlation", unit="none", decimals=2),
                 column("Lag", unit="s"),
                 column("Confidence", unit="percentunit", decimals=1),
@@ -141,18 +145,10 @@ def correlation_panels(matchers: str, alerts: str) -> list[core.Panel]:
             steps=TIMES_TOLERANCE_STEPS,
             size=(24, 6),
         ),
-        state_timeline(
-            "Alerts over time",
-            "When which alert fired: of this model, of its pods, of signals, and of the exporter.",
-            query(
-                f"max by (alertname, severity, signal, pod, node) (ALERTS{{{alerts}}})",
-                "{{alertname}} {{signal}} {{pod}} {{node}} ({{severity}})",
-            ),
-            unit="short",
-            steps=SOME_ARE_BAD,
-            texts={"1": {"text": "firing", "color": "red", "index": 0}},
-            size=(24, 6),
+        firing_table(
+            alerts, {"signal": "Signal", "pod": "Pod", "node": "Node", "version": "Version", "team": "Owner"}
         ),
+        alerts_over_time(alerts, ["signal", "pod", "node"]),
     ]
 
 

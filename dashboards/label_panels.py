@@ -121,7 +121,7 @@ def outcome_panels(matchers: str) -> list[core.Panel]:
 
 def _by_bin(headings: dict[str, str]) -> list[Json]:
     return [
-        *joined({"bin": "Score up to"} | headings, hide="Value"),
+        *joined({"bin": "Score up to"} | headings, hide=["Value"]),
         {"id": "sortBy", "options": {"fields": {}, "sort": [{"field": "Score up to"}]}},
     ]
 
@@ -148,7 +148,7 @@ def segment_panels(window: str) -> list[core.Panel]:
                     "Value #B": "Lower",
                     "Value #C": "Upper",
                 },
-                hide="Value",
+                hide=["Value"],
             ),
             columns=[column(name, unit="none", decimals=4) for name in ("By labels", "Lower", "Upper")],
             sort=["Metric", "Segment", "Value"],

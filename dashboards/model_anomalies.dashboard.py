@@ -1,18 +1,10 @@
 """Model anomalies: how many of one model's records are odd, how odd, and how sure that is."""
 
+from alert_panels import alert_panels
 from anomaly_panels import now_panels, score_panels, share_panels, volume_panels
-from frame import (
-    ALERTS,
-    ANOMALIES_UID,
-    DETAIL_UID,
-    INFRASTRUCTURE_UID,
-    OVERVIEW_UID,
-    dashboard_link,
-    page_link,
-    sections,
-    variable,
-)
+from frame import ALERTS, sections, variable
 from frame import dashboard as framed
+from links import ANOMALIES_UID, report_page
 
 MODEL = 'model="$model"'
 M = f'{MODEL}, version="$version"'
@@ -37,18 +29,10 @@ dashboard = framed(
             all_value=".*",
         ),
     ],
-    links=[
-        dashboard_link("Models overview", OVERVIEW_UID),
-        dashboard_link("Model detail", DETAIL_UID, model=True),
-        dashboard_link("Model and infrastructure", INFRASTRUCTURE_UID, model=True, window=False),
-        page_link(
-            "Drift report",
-            "The most anomalous recent records, and what makes them odd, by the exporter",
-            "${exporter_url}/models/${model:percentencode}",
-        ),
-    ],
+    links=[report_page("The most anomalous recent records, and what makes them odd, by the exporter")],
     panels=sections(
         ("$model $version, in the last $window", now_panels(W, D, ALERTS)),
+        ("Alerts", alert_panels(ALERTS)),
         ("Against the expected share", share_panels(D)),
         ("Scores", score_panels(D)),
         ("Records", volume_panels(D)),

@@ -2,32 +2,22 @@
 
 from grafanalib import core
 
-from detail_columns import bins_panels, drift_panels, quality_panels
+from alert_panels import alert_panels, firing_stat
+from detail_columns import drift_panels, quality_panels
 from detail_streams import stream_panels
-from frame import (
-    ALERTS,
-    ANOMALIES_UID,
-    DETAIL_UID,
-    FAIRNESS_UID,
-    INFRASTRUCTURE_UID,
-    OVERVIEW_UID,
-    PERFORMANCE_UID,
-    dashboard_link,
-    page_link,
-    sections,
-    variable,
-)
+from detail_together import together_panels
+from frame import ALERTS, sections, variable
 from frame import dashboard as framed
+from links import DETAIL_UID, report_page
 from panels import (
     CONFIDENCE_STEPS,
-    SOME_ARE_BAD,
+    bar_chart,
     heatmap,
     query,
     stat,
-    state_timeline,
     timeseries,
 )
-from queries import errors, highest, quantile, rate, threshold
+from queries import errors, highest, named_bins, of_bins, of_reference_bins, quantile, rate, threshold
 from tables import column, joined, table
 
 MODEL = 'model="$model"'
@@ -56,7 +46,7 @@ def now_panels() -> list[core.Panel]:
                     "Value #B": "Reference rows",
                     "Value #C": "Last prediction",
                 },
-                hide="Value #A",
+                hide=["Value #A"],
             ),
             columns=[
                 column("Reference rows", unit="short", decimals=0),
@@ -82,26 +72,8 @@ def now_panels() -> list[core.Panel]:
             decimals=0,
             size=(4, 5),
         ),
-        stat(
-            "Alerts firing",
-            "Alerts of this model, and those about no single model.",
-            f"count(ALERTS{{{ALERTS}}}) or vector(0)",
-            unit="short",
-            steps=SOME_ARE_BAD,
-            size=(4, 5),
-        ),
-        state_timeline(
-            "Alerts over time",
-            "When which alert fired.",
-            query(
-                f"max by (alertname, severity, version, window) (ALERTS{{{ALERTS}}})",
-                "{{alertname}} {{version}} {{window}} ({{severity}})",
-            ),
-            unit="short",
-            steps=SOME_ARE_BAD,
-            texts={"1": {"text": "firing", "color": "red", "index": 0}},
-            size=(24, 6),
-        ),
+        firing_stat(ALERTS, size=(4, 5)),
+        *alert_panels(ALERTS),
     ]
 
 
@@ -165,6 +137,11 @@ def output_panels() -> list[core.Panel]:
             f"sum by (le) (increase({SCORE}_bucket{{{M}}}[$__rate_interval]))",
             unit="percentunit",
         ),
+        _against_reference(
+            "Score, reference and current",
+            "score",
+            "The bins hold a tenth of the reference's scores each, where it has enough different ones.",
+        ),
         timeseries(
             "Predictions by value",
             "Share of each class, or of each of the reference's bins where predictions are numbers.",
@@ -172,7 +149,31 @@ def output_panels() -> list[core.Panel]:
             unit="percentunit",
             maximum=1,
         ),
+        _against_reference(
+            "Predictions, reference and current",
+            "prediction",
+            "More of each is in the dashboard of the column.",
+        ),
     ]
+
+
+def _against_reference(title: str, kind: str, more: str) -> core.BarChart:
+    c = f'{M}, kind="{kind}"'
+    return bar_chart(
+        title,
+        "Share of each bin in the reference and in the records of the last window, over the chosen versions. "
+        f"{more}",
+        query(named_bins(of_reference_bins(c), c), table=True),
+        query(named_bins(of_bins(c), c), table=True),
+        transformations=joined(
+            {"values": "Values", "Value #A": "Reference", "Value #B": "Current"},
+            hide=["bin", "le"],
+            sort="bin",
+        ),
+        unit="percentunit",
+        x="Values",
+        size=(12, 8),
+    )
 
 
 dashboard = framed(
@@ -205,25 +206,14 @@ dashboard = framed(
             default="psi",
         ),
     ],
-    links=[
-        dashboard_link("Models overview", OVERVIEW_UID),
-        dashboard_link("Model performance", PERFORMANCE_UID, model=True),
-        dashboard_link("Model fairness", FAIRNESS_UID, model=True),
-        dashboard_link("Model anomalies", ANOMALIES_UID, model=True),
-        dashboard_link("Model and infrastructure", INFRASTRUCTURE_UID, model=True, window=False),
-        page_link(
-            "Drift report",
-            "Reference and current distribution of every column, by the exporter",
-            "${exporter_url}/models/${model:percentencode}",
-        ),
-    ],
+    links=[report_page()],
     panels=sections(
         ("$model", now_panels()),
         ("Traffic and latency", traffic_panels()),
         ("Outputs", output_panels()),
         ("Drift", drift_panels(M)),
+        ("All columns together", together_panels(M)),
         ("Streams", stream_panels(M)),
         ("Data quality", quality_panels(M)),
-        ("Distributions, in the last $window", bins_panels(M)),
     ),
 )

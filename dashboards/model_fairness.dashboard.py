@@ -1,17 +1,10 @@
 """Model fairness: what each group of people gets from one model, and how groups differ."""
 
+from alert_panels import alert_panels
 from fairness_panels import difference_panels, group_panels, now_panels
-from frame import (
-    DETAIL_UID,
-    FAIRNESS_UID,
-    OVERVIEW_UID,
-    PERFORMANCE_UID,
-    dashboard_link,
-    page_link,
-    sections,
-    variable,
-)
+from frame import ALERTS, sections, variable
 from frame import dashboard as framed
+from links import FAIRNESS_UID, report_page
 
 MODEL = 'model="$model"'
 M = f'{MODEL}, version="$version"'
@@ -36,18 +29,10 @@ dashboard = framed(
             all_value=".*",
         ),
     ],
-    links=[
-        dashboard_link("Models overview", OVERVIEW_UID),
-        dashboard_link("Model detail", DETAIL_UID, model=True),
-        dashboard_link("Model performance", PERFORMANCE_UID, model=True),
-        page_link(
-            "Drift report",
-            "Reference and current distribution of every column, by the exporter",
-            "${exporter_url}/models/${model:percentencode}",
-        ),
-    ],
+    links=[report_page()],
     panels=sections(
         ("$model $version, in the last $window", now_panels(A)),
+        ("Alerts", alert_panels(ALERTS)),
         ("Differences", difference_panels(A)),
         ("By group", group_panels(M, A)),
     ),

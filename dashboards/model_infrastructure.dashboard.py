@@ -1,20 +1,10 @@
 """Model and infrastructure: a model's metric over a signal, what moves together, what serves it."""
 
 from cluster_panels import gpu_panels, node_panels, pod_panels
-from frame import (
-    ANOMALIES_UID,
-    DETAIL_UID,
-    INFRASTRUCTURE_ALERTS,
-    INFRASTRUCTURE_UID,
-    OVERVIEW_UID,
-    annotation,
-    dashboard_link,
-    page_link,
-    sections,
-    variable,
-)
+from frame import INFRASTRUCTURE_ALERTS, annotation, sections, variable
 from frame import dashboard as framed
 from infrastructure_panels import correlation_panels, overlay_panels, query_panels, signal_panels
+from links import INFRASTRUCTURE_UID, report_page
 
 MODEL = 'model="$model"'
 M = f'{MODEL}, version="$version"'
@@ -44,16 +34,7 @@ dashboard = framed(
         variable("metric", "Metric", f"label_values(model_infra_metric_expected{{{M}}}, metric)"),
         variable("signal", "Signal", "label_values(infra_signal, signal)"),
     ],
-    links=[
-        dashboard_link("Models overview", OVERVIEW_UID, window=False),
-        dashboard_link("Model detail", DETAIL_UID, model=True, window=False),
-        dashboard_link("Model anomalies", ANOMALIES_UID, model=True, window=False),
-        page_link(
-            "Drift report",
-            "Reference and current distribution of every column, by the exporter",
-            "${exporter_url}/models/${model:percentencode}",
-        ),
-    ],
+    links=[report_page()],
     panels=sections(
         ("$metric of $model $version, and $signal", overlay_panels(METRIC, SIGNAL)),
         ("What moves together", correlation_panels(M, INFRASTRUCTURE_ALERTS)),

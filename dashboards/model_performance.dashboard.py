@@ -1,19 +1,10 @@
 """Model performance: how good one model is by its labels, as estimated without, and how labels come."""
 
-from frame import (
-    ALERTS,
-    DETAIL_UID,
-    FAIRNESS_UID,
-    INFRASTRUCTURE_UID,
-    OVERVIEW_UID,
-    PERFORMANCE_UID,
-    dashboard_link,
-    page_link,
-    sections,
-    variable,
-)
+from alert_panels import alert_panels
+from frame import ALERTS, sections, variable
 from frame import dashboard as framed
 from label_panels import label_panels, outcome_panels, segment_panels
+from links import PERFORMANCE_UID, report_page
 from performance_panels import drift_panels, now_panels, performance_panels
 
 MODEL = 'model="$model"'
@@ -38,19 +29,10 @@ dashboard = framed(
             all_value=".*",
         ),
     ],
-    links=[
-        dashboard_link("Models overview", OVERVIEW_UID),
-        dashboard_link("Model detail", DETAIL_UID, model=True),
-        dashboard_link("Model fairness", FAIRNESS_UID, model=True),
-        dashboard_link("Model and infrastructure", INFRASTRUCTURE_UID, model=True, window=False),
-        page_link(
-            "Drift report",
-            "Reference and current distribution of every column, by the exporter",
-            "${exporter_url}/models/${model:percentencode}",
-        ),
-    ],
+    links=[report_page()],
     panels=sections(
         ("$model $version, in the last $window", now_panels(M, W, ALERTS)),
+        ("Alerts", alert_panels(ALERTS)),
         ("Performance", performance_panels(W)),
         ("Drift", drift_panels(M)),
         ("Labels", label_panels(M)),

@@ -54,11 +54,7 @@ def _panel(dated: dict[str, Any]) -> dict[str, Any]:
     if dated["type"] == "row":
         return _only(dated, ROW_KEYS) | {"panels": [_panel(panel) for panel in dated["panels"]]}
     panel = _only(dated, PANEL_KEYS)
-    for key in ("links", "transformations"):
-        if not panel.get(key):
-            panel.pop(key, None)
-    if not panel["transparent"]:
-        del panel["transparent"]
+    _drop_empty(panel, "links", "transformations", "transparent")
     if not panel["repeat"]:
         for key in ("repeat", "repeatDirection", "maxPerRow"):
             panel.pop(key, None)
@@ -67,12 +63,17 @@ def _panel(dated: dict[str, Any]) -> dict[str, Any]:
     defaults = config["defaults"]
     if not defaults["thresholds"]["steps"]:
         del defaults["thresholds"]
-    if not defaults.get("mappings"):
-        defaults.pop("mappings", None)
+    _drop_empty(defaults, "mappings", "links")
     # Grafana's types have no such place, though grafanalib writes there.
     if panel["type"] == "stat":
         defaults.pop("custom", None)
     return panel
+
+
+def _drop_empty(value: dict[str, Any], *keys: str) -> None:
+    for key in keys:
+        if not value.get(key):
+            value.pop(key, None)
 
 
 def _variable(dated: dict[str, Any]) -> dict[str, Any]:

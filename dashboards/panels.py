@@ -1,7 +1,7 @@
 """Panels in one style: thin functions around grafanalib's classes.
 
 Widths are in Grafana's grid of 24 columns, heights in its rows of 30 pixels. Where a panel stands is decided
-by ``layout.sections``.
+by ``frame.sections``.
 """
 
 import zlib
@@ -23,6 +23,14 @@ CONFIDENCE_STEPS = [
 ]
 # A score divided by its own tolerance: 1 is the tolerance, whatever the configuration sets it to.
 TIMES_TOLERANCE_STEPS = [{"color": "green", "value": 0}, {"color": "orange", "value": 1}]
+# The same in shades, for a map of many columns.
+TIMES_TOLERANCE_SHADES = [
+    {"color": "green", "value": 0},
+    {"color": "yellow", "value": 0.5},
+    {"color": "orange", "value": 1},
+    {"color": "red", "value": 2},
+    {"color": "dark-red", "value": 4},
+]
 SOME_ARE_BAD = [{"color": "green", "value": 0}, {"color": "red", "value": 1}]
 ZERO_IS_BAD = [{"color": "red", "value": 0}, {"color": "green", "value": 1}]
 
@@ -88,14 +96,16 @@ def timeseries(  # noqa: PLR0913
     overrides: Sequence[Json] = (),
     repeat: str | None = None,
     links: Sequence[Json] = (),
+    interval: str | None = None,
 ) -> core.TimeSeries:
     """Lines over time, from 0 on unless there is another ``minimum`` or None.
 
     ``dashed`` is a regex of legends to draw as dashed limit lines; ``repeat`` a variable: one panel for each
-    value.
+    value; ``interval`` the shortest time from point to point, for rates that need many records.
     """
     return core.TimeSeries(
         **common(title, description, queries, size),
+        interval=interval,
         unit=unit,
         valueDecimals=decimals,
         valueMax=maximum,
@@ -165,6 +175,7 @@ def stat(  # noqa: PLR0913
     texts: Json | None = None,
     none: str = "no data",
     legend: str = "",
+    links: Sequence[Json] = (),
     size: tuple[int, int] = (4, 4),
 ) -> core.Stat:
     """The newest value, large. ``texts`` maps values to words, ``none`` is shown when there is no series."""
@@ -180,6 +191,7 @@ def stat(  # noqa: PLR0913
         thresholds=list(steps),
         color={"mode": "thresholds"} if steps else {"mode": "fixed", "fixedColor": "text"},
         extraJson={
+            "fieldConfig": {"defaults": {"links": list(links)}},
             "options": {
                 "percentChangeColorMode": "standard",
                 "showPercentChange": False,
@@ -197,6 +209,7 @@ def state_timeline(  # noqa: PLR0913
     steps: Sequence[Json],
     decimals: int | None = None,
     texts: Json | None = None,
+    links: Sequence[Json] = (),
     size: tuple[int, int] = (24, 8),
 ) -> core.StateTimeline:
     """A coloured band for each series."""
@@ -206,7 +219,7 @@ def state_timeline(  # noqa: PLR0913
         mappings=[{"type": "value", "options": texts}] if texts else [],
         showValue="never",
         extraJson={
-            "fieldConfig": {"defaults": {"unit": unit, "decimals": decimals}},
+            "fieldConfig": {"defaults": {"unit": unit, "decimals": decimals, "links": list(links)}},
             "options": {
                 "legend": {"showLegend": True, "calcs": []},
                 "tooltip": {"mode": "multi", "sort": "none"},

@@ -2,7 +2,8 @@
 
 from grafanalib import core
 
-from panels import CONFIDENCE_STEPS, SOME_ARE_BAD, Json, band, query, stat, timeseries
+from alert_panels import firing_stat
+from panels import CONFIDENCE_STEPS, Json, band, query, stat, timeseries
 from queries import highest, threshold
 from tables import column, joined, table
 
@@ -46,13 +47,7 @@ def now_panels(matchers: str, window: str, alerts: str) -> list[core.Panel]:
             f"(increase(model_label_delay_seconds_bucket{{{matchers}}}[$__range])))",
             unit="s",
         ),
-        stat(
-            "Alerts firing",
-            "Alerts of this model, and those about no single model.",
-            f"count(ALERTS{{{alerts}}}) or vector(0)",
-            unit="short",
-            steps=SOME_ARE_BAD,
-        ),
+        firing_stat(alerts),
         table(
             "Metrics",
             "The chosen window: by the labels that have come, with the ends of the 95 % interval; as "
@@ -77,7 +72,7 @@ def now_panels(matchers: str, window: str, alerts: str) -> list[core.Panel]:
                     "Value #F": "Drop",
                     "Value #G": "Estimator wrong",
                 },
-                hide="Value",
+                hide=["Value"],
             ),
             columns=[
                 *(

@@ -38,19 +38,20 @@ def table(  # noqa: PLR0913
     )
 
 
-def joined(headings: dict[str, str], hide: str) -> list[Json]:
+def joined(headings: dict[str, str], hide: Sequence[str], sort: str | None = None) -> list[Json]:
     """Transformations that make one table of several queries: rows with equal labels are merged.
 
-    ``headings`` maps a label or ``Value #<query>`` to its heading, in the order of the columns; ``hide`` is a
-    value that only brings labels.
+    ``headings`` maps a label or ``Value #<query>`` to its heading, in the order of the columns; ``hide`` are
+    values that only bring labels, and labels that are not shown. ``sort`` is a label to sort lines by.
     """
     order = {field: position for position, field in enumerate(headings)}
     return [
         {"id": "merge", "options": {}},
+        *([{"id": "sortBy", "options": {"fields": {}, "sort": [{"field": sort}]}}] if sort else []),
         {
             "id": "organize",
             "options": {
-                "excludeByName": {"Time": True, hide: True},
+                "excludeByName": {"Time": True} | dict.fromkeys(hide, True),
                 "indexByName": order,
                 "renameByName": headings,
             },
@@ -65,10 +66,10 @@ def column(  # noqa: PLR0913
     decimals: int | None = None,
     width: int | None = None,
     steps: Sequence[Json] = (),
-    colours: dict[str, str] | None = None,
+    texts: Json | None = None,
     links: Sequence[Json] = (),
 ) -> Json:
-    """How a table's column looks; ``steps`` (numbers) or ``colours`` (words) colour its background."""
+    """How a table's column looks; ``steps`` (from a number on) or ``texts`` (a value's) colour its cells."""
     properties: list[Json] = []
     for key, value in (("unit", unit), ("decimals", decimals), ("custom.width", width)):
         if value is not None:
@@ -79,10 +80,9 @@ def column(  # noqa: PLR0913
             {"id": "color", "value": {"mode": "thresholds"}},
             {"id": "custom.cellOptions", "value": {"type": "color-background", "mode": "basic"}},
         ]
-    if colours:
-        words = {word: {"color": c, "index": i} for i, (word, c) in enumerate(colours.items())}
+    if texts:
         properties += [
-            {"id": "mappings", "value": [{"type": "value", "options": words}]},
+            {"id": "mappings", "value": [{"type": "value", "options": texts}]},
             {"id": "custom.cellOptions", "value": {"type": "color-background", "mode": "basic"}},
         ]
     if links:

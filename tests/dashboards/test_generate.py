@@ -21,6 +21,8 @@ def test_committed_files_are_up_to_date() -> None:
     result = run(REPOSITORY / "dashboards", "--check")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     assert [path.stem for path in DASHBOARDS] == [
+        "column",
+        "exporter_health",
         "model_anomalies",
         "model_detail",
         "model_fairness",

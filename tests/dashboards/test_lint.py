@@ -1,113 +1,44 @@
-"""What a user may rely on in every dashboard: units, descriptions, the data source variable, real metrics."""
+"""What a user may rely on in every dashboard: panels that say what they show, units, colours, the grid."""
 
-import functools
 import itertools
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import promql_parser
 import pytest
-import yaml
 
-from drift_exporter.expose.catalogue import METRICS
-from support.dashboards import (
-    DASHBOARDS,
-    REPOSITORY,
-    annotation_queries,
-    dashboard,
-    panel_queries,
-    panel_targets,
-    panels,
-    substitute,
-    variable_queries,
-    variables,
-)
+from support.alerting import rules
+from support.dashboards import DASHBOARDS, dashboard, drawn, objects, panel_targets, panels, variables
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 UIDS = {
     "models_overview": "models-overview",
     "model_detail": "model-detail",
+    "column": "model-column",
     "model_performance": "model-performance",
     "model_fairness": "model-fairness",
     "model_anomalies": "model-anomalies",
     "model_infrastructure": "model-infrastructure",
+    "exporter_health": "exporter-health",
 }
 
 # Numbers that may colour a panel, each with the reason why no query gives it.
 COLOURING = {
     0: "the beginning of the first colour",
+    0.5: "half of a score's own tolerance, which a query has divided it by",
     1: "one thing that is wrong, or a score that is at its own tolerance",
+    2: "twice its own tolerance",
+    4: "four times its own tolerance",
     0.9: "drift is likely: Grafana takes a threshold from no query, and the rules say the same (tested)",
     0.99: "drift is certain: the same",
 }
-# Fields that are words: a unit would have no meaning.
-WORDS = {"Model", "Version", "Severity", "Column", "Signal"}
-# Metrics that are not the exporter's.
-PROMETHEUS_METRICS = {"ALERTS"}
+# Columns of tables that are words: a unit would have no meaning.
+WORDS = {"Alert", "Column", "Impact", "Model", "Severity", "Signal", "Version", "Worst column"}
+# Units that Grafana shows with as many decimals as it takes: how many are meant has to be said.
+UNSCALED = {"none", "percentunit"}
+WIDEST_TABLE = 10
 
 every_dashboard = pytest.mark.parametrize("path", DASHBOARDS, ids=lambda p: p.stem)
-
-
-def drawn(path: Path) -> list[dict[str, Any]]:
-    return [panel for panel in panels(path) if panel["type"] != "row"]
-
-
-@functools.cache
-def rules() -> list[dict[str, Any]]:
-    files = (REPOSITORY / "alerting" / "rules").glob("*.yml")
-    groups = [group for file in files for group in yaml.safe_load(file.read_text())["groups"]]
-    return [rule for group in groups for rule in group["rules"]]
-
-
-def expressions(path: Path) -> list[tuple[str, str]]:
-    asked = [(name, selector) for name, (selector, _) in variable_queries(path).items()]
-    return [*panel_queries(path), *annotation_queries(path), *asked]
-
-
-def objects(value: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401
-    """All objects in a JSON value, itself included."""
-    if isinstance(value, dict):
-        yield value
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from objects(inner)
-
-
-def selectors(node: Any) -> Iterator[Any]:  # noqa: ANN401
-    """All vector selectors of a parsed expression."""
-    if isinstance(node, promql_parser.VectorSelector):
-        yield node
-    for name in ("expr", "lhs", "rhs", "param", "vector_selector", "vs"):
-        inner = getattr(node, name, None)
-        if inner is not None and not isinstance(inner, str):
-            yield from selectors(inner)
-    if isinstance(node, promql_parser.Call):
-        for argument in node.args:
-            yield from selectors(argument)
-
-
-def asked_metrics(expression: str) -> set[str]:
-    """Names of the metrics in an expression."""
-    names = set()
-    for selector in selectors(promql_parser.parse(substitute(expression))):
-        by_label = [m.value for m in selector.matchers.matchers if m.name == "__name__"]
-        names.add(selector.name or by_label[0])
-    # The walk has missed nothing that looks like a metric.
-    assert set(re.findall(r"\b(?:model_|infra_|drift_exporter_|ALERTS)\w*(?=[{ ])", expression)) <= names
-    return names
-
-
-def exposed_metrics() -> set[str]:
-    names = set()
-    for metric in METRICS:
-        suffixes = ("_bucket", "_count", "_sum") if metric.type == "histogram" else ("",)
-        names |= {metric.name + suffix for suffix in suffixes}
-    return names
-
-
-def recorded() -> set[str]:
-    return {rule["record"] for rule in rules() if "record" in rule}
 
 
 @every_dashboard
@@ -175,23 +106,6 @@ def test_lines_have_legends(path: Path) -> None:
 
 
 @every_dashboard
-def test_a_legend_names_only_labels_that_the_query_keeps(path: Path) -> None:
-    for title, target in panel_targets(path):
-        named = set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
-        kept = set(re.findall(r"\w+", " ".join(re.findall(r"by \(([^)]*)\)", target["expr"]))))
-        assert named <= kept, title
-
-
-@every_dashboard
-def test_an_annotation_names_only_labels_that_the_query_keeps(path: Path) -> None:
-    for annotation in dashboard(path)["annotations"]["list"]:
-        named = set(re.findall(r"{{(\w+)}}", annotation["titleFormat"] + annotation["textFormat"]))
-        kept = set(re.findall(r"\w+", " ".join(re.findall(r"by \(([^)]*)\)", annotation["expr"]))))
-        assert named | set(annotation["tagKeys"].split(",")) <= kept, annotation["name"]
-        assert annotation["expr"] == annotation["target"]["expr"]
-
-
-@every_dashboard
 def test_panels_lie_in_the_grid_and_do_not_overlap(path: Path) -> None:
     places = {panel["title"]: panel["gridPos"] for panel in dashboard(path)["panels"]}
     assert len(places) == len(dashboard(path)["panels"])
@@ -226,81 +140,6 @@ def test_confidence_is_coloured_as_the_rules_take_it() -> None:
 
 
 @every_dashboard
-def test_expressions_parse(path: Path) -> None:
-    for title, expression in expressions(path):
-        try:
-            promql_parser.parse(substitute(expression))
-        except ValueError as error:
-            pytest.fail(f"{title}: {error}: {expression}")
-
-
-@every_dashboard
-def test_metrics_exist(path: Path) -> None:
-    known = exposed_metrics() | recorded() | PROMETHEUS_METRICS
-    for title, expression in expressions(path):
-        assert asked_metrics(expression), title
-        assert asked_metrics(expression) - known == set(), title
-
-
-@every_dashboard
-def test_no_job_instance_or_threshold_in_an_expression(path: Path) -> None:
-    for title, expression in expressions(path):
-        assert re.findall(r"\b(job|instance)\b", expression) == [], title
-        # "> 0" keeps a share of nothing from being shown as a number.
-        compared = re.findall(r"(?:[<>]=?|[!=]=)\s*(?:bool\s+)?([-+.\d]\S*)", expression)
-        assert {number.strip("()") for number in compared} <= {"0"}, title
-
-
-@every_dashboard
-def test_counters_are_only_rated(path: Path) -> None:
-    counters = {m.name for m in METRICS if m.type == "counter"}
-    counters |= {f"{m.name}_bucket" for m in METRICS if m.type == "histogram"}
-    for title, expression in panel_queries(path):
-        for name in asked_metrics(expression) & counters:
-            bare = re.findall(rf"(?<!rate\()(?<!increase\(){name}\b", expression)
-            assert bare == [], title
-
-
-@every_dashboard
-def test_variables_are_declared_before_they_are_used(path: Path) -> None:
-    declared: set[str] = set()
-    for name, variable in variables(path).items():
-        used = set(re.findall(r"\$(\w+)", str(variable["query"])))
-        assert used <= declared, name
-        declared.add(name)
-    in_queries = {v for _, e in expressions(path) for v in re.findall(r"\$\{?([a-z]\w*)", e)}
-    assert in_queries <= declared
-    unused = declared - in_queries - {"datasource"}
-    text = path.read_text()
-    assert [name for name in unused if f"${{{name}" not in text] == []
-
-
-@every_dashboard
-def test_a_variable_of_several_values_is_matched_as_a_pattern(path: Path) -> None:
-    several = {name for name, v in variables(path).items() if v.get("multi")}
-    for title, expression in expressions(path):
-        for operator, name in re.findall(r'(=~|!~|!=|=)"\$(\w+)"', expression):
-            assert (operator == "=~") == (name in several), (title, name)
-
-
-@every_dashboard
-def test_links_lead_to_dashboards_and_variables_that_exist(path: Path) -> None:
-    boards = {dashboard(p)["uid"]: set(variables(p)) for p in DASHBOARDS}
-    urls = [thing["url"] for thing in objects(dashboard(path)) if thing.get("url")]
-    assert urls
-    for url in urls:
-        if found := re.match(r"/d/([\w-]+)\?(.*)", url):
-            given = set(re.findall(r"var-(\w+)=", found[2])) | set(
-                re.findall(r"\{(\w+):queryparam", found[2])
-            )
-            assert given <= boards[found[1]], url
-        else:
-            assert url.startswith("${exporter_url}/"), url
-        own = set(re.findall(r"\$\{([a-z]\w*)", url))
-        assert own <= set(variables(path)), url
-
-
-@every_dashboard
 def test_table_columns_that_are_styled_exist(path: Path) -> None:
     for panel in drawn(path):
         if panel["type"] == "table":
@@ -313,3 +152,61 @@ def test_table_columns_that_are_styled_exist(path: Path) -> None:
             hidden = {f for f in organize["excludeByName"] if f.startswith("Value #")}
             queried = {f"Value #{t['refId']}" for t in panel["targets"]}
             assert len(panel["targets"]) == 1 or shown | hidden == queried, panel["title"]
+
+
+@every_dashboard
+def test_numbers_say_how_many_decimals_they_have(path: Path) -> None:
+    """Not on axes, where Grafana takes as many as the range that is shown needs."""
+    for panel in drawn(path):
+        defaults = panel["fieldConfig"]["defaults"]
+        if panel["type"] == "stat" and defaults["unit"] in UNSCALED:
+            assert "decimals" in defaults, panel["title"]
+        for override in panel["fieldConfig"]["overrides"]:
+            properties = {p["id"]: p["value"] for p in override["properties"]}
+            if properties.get("unit") in UNSCALED:
+                assert "decimals" in properties or override["matcher"]["options"] == "Upper bound", (
+                    panel["title"],
+                    override["matcher"],
+                )
+
+
+def shown_columns(panel: dict[str, Any]) -> list[str]:
+    organize = next(t for t in panel["transformations"] if t["id"] == "organize")["options"]
+    return [h for field, h in organize["renameByName"].items() if field not in organize["excludeByName"]]
+
+
+@every_dashboard
+def test_no_panel_needs_a_wide_screen(path: Path) -> None:
+    """Below 769 pixels Grafana gives each panel the whole width."""
+    for panel in drawn(path):
+        size = panel["gridPos"]
+        if panel["type"] == "table":
+            assert len(shown_columns(panel)) <= WIDEST_TABLE, panel["title"]
+        if panel["type"] == "stat":
+            assert (size["w"], size["h"]) <= (6, 5), panel["title"]
+        else:
+            assert size["w"] >= 6, panel["title"]
+        assert size["h"] <= 10, panel["title"]
+
+
+@every_dashboard
+def test_lines_of_panels_are_full(path: Path) -> None:
+    """Panels beside each other take the whole width and are equally high; Grafana fits repeated ones in."""
+    lines: dict[int, list[dict[str, Any]]] = {}
+    for panel in dashboard(path)["panels"]:
+        lines.setdefault(panel["gridPos"]["y"], []).append(panel)
+    for line in lines.values():
+        titles = [panel["title"] for panel in line]
+        assert len({panel["gridPos"]["h"] for panel in line}) == 1, titles
+        repeated = [panel["title"] for panel in line if "repeat" in panel]
+        assert repeated == titles or sum(panel["gridPos"]["w"] for panel in line) == 24, titles
+
+
+@every_dashboard
+def test_a_state_has_a_row_for_each_series_and_a_colour_for_each_state(path: Path) -> None:
+    for panel in drawn(path):
+        if panel["type"] == "state-timeline":
+            defaults = panel["fieldConfig"]["defaults"]
+            assert defaults["color"] == {"mode": "thresholds"}, panel["title"]
+            assert defaults["thresholds"]["steps"][0]["value"] == 0, panel["title"]
+            assert [t["legendFormat"] for t in panel["targets"] if "{{" not in t["legendFormat"]] == []

@@ -66,6 +66,7 @@ def test_every_variable_has_values(fed_prometheus: str, path: Path) -> None:
         what="values of all variables",
     )
     assert (offered.pop("model"), offered.pop("version")) == (["fraud"], ["1"])
+    assert len(offered.pop("runbooks")) == 1
     assert offered in (
         {"window": ["1h", "24h"], "detector": ["hbos", "iforest"]},
         {"metric": ["false_negative_rate"], "signal": ["network_retransmits", "packet_drops"]},

@@ -27,12 +27,15 @@ ANYTHING = BUILT_IN | {
     "model": "fraud",
     "version": ".*",
     "column": ".*",
+    "kind": "feature",
     "window": "24h",
     "method": "psi",
     "metric": ".*",
     "attribute": ".*",
     "detector": ".*",
     "signal": "network_retransmits",
+    "job": ".*",
+    "instance": ".*",
 }
 
 Json = dict[str, Any]
@@ -49,6 +52,19 @@ def panels(path: Path) -> Iterator[Json]:
     for panel in dashboard(path)["panels"]:
         yield panel
         yield from panel.get("panels", [])
+
+
+def drawn(path: Path) -> list[Json]:
+    """All panels but rows."""
+    return [panel for panel in panels(path) if panel["type"] != "row"]
+
+
+def objects(value: Any) -> Iterator[Json]:  # noqa: ANN401
+    """All objects in a JSON value, itself included."""
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from objects(inner)
 
 
 def panel_targets(path: Path) -> list[tuple[str, Json]]:
@@ -83,8 +99,17 @@ def variable_queries(path: Path) -> dict[str, tuple[str, str]]:
 
 
 def substitute(expression: str, values: Mapping[str, str] = ANYTHING) -> str:
-    """``expression`` with ``$name`` and ``${name}`` replaced; a name without a value is a KeyError."""
-    return re.sub(r"\$(\w+)|\$\{(\w+)\}", lambda found: values[found[1] or found[2]], expression)
+    """``expression`` with ``$name`` and ``${name}`` replaced; a name without a value is a KeyError.
+
+    A number after a dollar is what label_replace has found.
+    """
+    return re.sub(r"\$([a-z_]\w*)|\$\{([a-z_]\w*)\}", lambda found: values[found[1] or found[2]], expression)
+
+
+def expressions(path: Path) -> list[tuple[str, str]]:
+    """Where it stands and expression, of all that a dashboard asks Prometheus for."""
+    asked = [(name, selector) for name, (selector, _) in variable_queries(path).items()]
+    return [*panel_queries(path), *annotation_queries(path), *asked]
 
 
 def ask(url: str, target: Json, values: Mapping[str, str] = ANYTHING, seconds: float = 30.0) -> list[Json]:
