@@ -25,10 +25,14 @@ await build({
   loader: { '.svg': 'text', '.woff': 'file', '.woff2': 'file', '.ttf': 'file' },
   logLevel: 'warning',
 });
-cpSync(`${modules}/@grafana/ui/dist/public/img`, `${page}/public/img`, { recursive: true });
+cpSync(`${modules}/@grafana/ui/dist/public/img`, `${page}/public/build/img`, { recursive: true });
 for (const [name, file] of Object.entries(fonts)) {
   cpSync(`${modules}/@fontsource/inter/files/${file}.woff2`, `${page}/public/fonts/inter/${name}.woff2`);
 }
+// Known before anything is measured in it.
+const faces = Object.entries({ 400: 'Inter-Regular', 500: 'Inter-Medium' })
+  .map(([weight, name]) => `      @font-face { font-family: Inter; font-weight: ${weight}; src: url(/public/fonts/inter/${name}.woff2) format('woff2'); }`)
+  .join('\n');
 writeFileSync(
   `${page}/index.html`,
   `<!doctype html>
@@ -38,9 +42,12 @@ writeFileSync(
     <meta name="viewport" content="width=device-width" />
     <title>Preview</title>
     <link rel="stylesheet" href="/preview.css" />
+    <style>
+${faces}
+    </style>
     <script>window.__grafana_public_path__ = '/public/';</script>
   </head>
-  <body>
+  <body style="margin: 0">
     <div id="dashboard"></div>
     <script src="/preview.js"></script>
   </body>

@@ -1,4 +1,4 @@
-"""What the models run on: signals with what is expected of them, pods, nodes and a GPU, and the exporter's process.
+"""What the models run on: signals and what is expected of them, pods, nodes, a GPU, and the exporter itself.
 
 Names and labels are those of kube-state-metrics, cAdvisor, node_exporter and dcgm-exporter. Values follow the
 world's network partition and are drawn from a seed.
@@ -33,7 +33,11 @@ METRICS = {
 """The same of what is followed of the fraud model."""
 
 HALF_WIDTH = 0.35
-PODS = {"fraud-7d9c-0": ("fraud", "node-a"), "fraud-7d9c-1": ("fraud", "node-b"), "delivery-0": ("delivery", "node-b")}
+PODS = {
+    "fraud-7d9c-0": ("fraud", "node-a"),
+    "fraud-7d9c-1": ("fraud", "node-b"),
+    "delivery-0": ("delivery", "node-b"),
+}
 NODES = ("node-a", "node-b")
 
 
@@ -59,7 +63,11 @@ class Cluster:
         signals = [SignalSnapshot(name, self._standing(now, *of)) for name, of in SIGNALS.items()]
         odd = [one.standing.score or 0.0 for one in signals]
         durations = np.zeros(len(QUERY_BOUNDS) + 1, dtype=np.int64)
-        durations[1:4] = [self.queries // 2, self.queries // 3, self.queries - self.queries // 2 - self.queries // 3]
+        durations[1:4] = [
+            self.queries // 2,
+            self.queries // 3,
+            self.queries - self.queries // 2 - self.queries // 3,
+        ]
         names = [*SIGNALS, *(f"model/{metric}" for metric in METRICS)]
         return InfrastructureSnapshot(
             queries=[QuerySnapshot(name, success=True, failures=0, problem=None) for name in names],
@@ -81,7 +89,9 @@ class Cluster:
 
     def _metric(self, now: float, name: str) -> ModelMetricSnapshot:
         one = self._standing(now, *METRICS[name])
-        return ModelMetricSnapshot("fraud", "7", name, one.score, one.value, one.expected, one.lower, one.upper)
+        return ModelMetricSnapshot(
+            "fraud", "7", name, one.score, one.value, one.expected, one.lower, one.upper
+        )
 
     def _add(self, rates: Mapping[str, float], seconds: float, spread: float = 0.1) -> None:
         for series, rate in rates.items():
@@ -116,7 +126,8 @@ class Cluster:
                 },
                 seconds,
             )
-            restarts = f'kube_pod_container_status_restarts_total{{job="kube-state-metrics",namespace="ml",pod="{pod}",container="server"}}'
+            of_state = f'job="kube-state-metrics",namespace="ml",pod="{pod}",container="server"'
+            restarts = f"kube_pod_container_status_restarts_total{{{of_state}}}"
             kills = f"container_oom_events_total{{{container}}}"
             fell = cut and pod == "fraud-7d9c-1" and self.rng.random() < 3 / 39
             for series in (restarts, kills):
@@ -129,12 +140,15 @@ class Cluster:
         values: dict[str, float] = {}
         for pod, (model, node) in PODS.items():
             own = f'job="kube-state-metrics",namespace="ml",pod="{pod}"'
+            killed = f'{own},container="server",reason="OOMKilled"'
             values |= {
                 f'kube_pod_labels{{{own},label_model="{model}"}}': 1,
                 f'kube_pod_info{{{own},node="{node}"}}': 1,
                 f'kube_pod_status_phase{{{own},phase="Running"}}': 1,
-                f'kube_pod_status_ready{{{own},condition="true"}}': float(not (cut and pod == "fraud-7d9c-1")),
-                f'kube_pod_container_status_last_terminated_reason{{{own},container="server",reason="OOMKilled"}}': 1,
+                f'kube_pod_status_ready{{{own},condition="true"}}': float(
+                    not (cut and pod == "fraud-7d9c-1")
+                ),
+                f"kube_pod_container_status_last_terminated_reason{{{killed}}}": 1,
             }
         for place, node in enumerate(NODES):
             own = f'job="node",instance="{node}:9100"'
@@ -152,14 +166,14 @@ class Cluster:
             f"DCGM_FI_DEV_FB_FREE{{{gpu}}}": 6_200 - 20 * busy,
             f"DCGM_FI_DEV_XID_ERRORS{{{gpu}}}": 0,
             f"DCGM_FI_DEV_GPU_TEMP{{{gpu}}}": 48 + 0.3 * busy,
-            **_exporter(now, self.rng),
+            **_exporter(self.rng),
         }
 
 
 EXPORTER = 'job="drift-exporter",instance="drift-exporter:10101"'
 
 
-def _exporter(now: float, rng: np.random.Generator) -> dict[str, float]:
+def _exporter(rng: np.random.Generator) -> dict[str, float]:
     """The exporter's process, and what Prometheus says of each scrape."""
     values: dict[str, float] = {
         f"process_resident_memory_bytes{{{EXPORTER}}}": 2.6e8 + 1.5e7 * float(rng.random()),

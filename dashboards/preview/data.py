@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import drift_exporter
-from preview.feed import COARSE, FINE, RECENT, WHOLE, scraped
+from preview.feed import FINE, GRID, RECENT, scraped
 from preview.page import digest
 from preview.rules import evaluate, read_rules
 from preview.world import END
@@ -18,7 +18,7 @@ from support.servers import prometheus, prometheus_config
 
 HERE = Path(__file__).resolve().parent
 RULES = HERE.parents[1] / "alerting" / "rules"
-GRIDS = ((END - WHOLE + COARSE, END - RECENT - COARSE / 2, COARSE), (END - RECENT, END, FINE))
+GRIDS = (GRID, (END - RECENT, END, FINE))
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,18 @@ class Source:
 
 @contextlib.contextmanager
 def filled(folder: Path) -> Iterator[Source]:
-    """Such a Prometheus. What it has is made anew where the exporter, the rules or the world are others now."""
-    exporter = digest([Path(drift_exporter.__file__).parent, *HERE.glob("*.yml"), *map(HERE.joinpath, _MAKERS)])
+    """Such a Prometheus. It is filled anew where the exporter, the rules or the world are others now."""
+    exporter = digest(
+        [Path(drift_exporter.__file__).parent, *HERE.glob("*.yml"), *map(HERE.joinpath, _MAKERS)]
+    )
     raw, ruled = folder / f"data-{exporter[:12]}", folder / f"ruled-{exporter[:12]}-{digest([RULES])[:12]}"
     if not raw.exists():
         _forget(folder, "data-*")
         with _whole(raw) as new:
             series = scraped(new / "exporter")
-            backfill(new, {name: (np.array(times), np.array(values)) for name, (times, values) in series.items()})
+            backfill(
+                new, {name: (np.array(times), np.array(values)) for name, (times, values) in series.items()}
+            )
             shutil.rmtree(new / "exporter")
     if not ruled.exists():
         _forget(folder, "ruled-*")
@@ -50,7 +54,7 @@ def filled(folder: Path) -> Iterator[Source]:
         yield Source(server.url, END, FINE)
 
 
-_MAKERS = ("world.py", "cluster.py", "feed.py")
+_MAKERS = ("world.py", "cluster.py", "elsewhere.py", "feed.py")
 
 
 @contextlib.contextmanager

@@ -1,8 +1,8 @@
 """Draw the dashboards as Grafana would, from their JSON and a Prometheus, and write pictures of them.
 
-Without ``--prometheus`` there is a Prometheus of its own, filled with what an exporter makes of three made-up models
-in a week; that takes some minutes the first time and is kept in build/. Says of each panel what it shows. Exits 1
-where a panel is empty or failed, or text lies upon text, or reaches out of the page.
+Without ``--prometheus`` there is a Prometheus of its own, filled with what an exporter makes of three made-up
+models in a week; that takes some minutes the first time and is kept in build/. Exits 1 where a panel is empty
+or failed, or text lies upon text, or reaches out of the page.
 """
 
 import argparse
@@ -55,17 +55,28 @@ def main(arguments: Sequence[str]) -> int:
     asked = _parsed(arguments)
     program = chromium()
     if program is None or shutil.which("npm") is None:
-        print("chromium, node and npm are needed; on Debian: apt-get install chromium nodejs npm", file=sys.stderr)
+        print(
+            "chromium, node and npm are needed; on Debian: apt-get install chromium nodejs npm",
+            file=sys.stderr,
+        )
         return 1
-    files = [path for path in sorted(DASHBOARDS.glob("*.json")) if asked.dashboard in (None, _uid(path), path.stem)]
+    files = [
+        path for path in sorted(DASHBOARDS.glob("*.json")) if asked.dashboard in (None, _uid(path), path.stem)
+    ]
     if not files:
         names = ", ".join(_uid(path) for path in sorted(DASHBOARDS.glob("*.json")))
-        print(f"--dashboard {asked.dashboard}: there is none of that name; there are: {names}", file=sys.stderr)
+        print(
+            f"--dashboard {asked.dashboard}: there is none of that name; there are: {names}", file=sys.stderr
+        )
         return 1
     page = build(BUILD)
     asked.output.mkdir(parents=True, exist_ok=True)
     faults, single = 0, CHOSEN if asked.prometheus is None else {}
-    with _source(asked) as source, serving(page, DASHBOARDS, source.url) as base, browsing(program) as browser:
+    with (
+        _source(asked) as source,
+        serving(page, DASHBOARDS, source.url) as base,
+        browsing(program) as browser,
+    ):
         for path in files:
             for width in asked.width or WIDTHS:
                 picture = Picture(path.stem, _uid(path), width, asked.theme, asked.variable, single)
@@ -81,19 +92,30 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def draw(browser: Browser, base: str, source: Source, picture: Picture, output: Path) -> Json:
-    """Open the dashboard, wait until it says that all is drawn, and take its picture; answers what it says."""
-    query = {"dashboard": picture.dashboard, "now": source.now, "scrape": source.scrape_seconds, "theme": picture.theme}
+    """Open the dashboard, wait until all is drawn, take its picture; answers what the page says of it."""
+    query = {
+        "dashboard": picture.dashboard,
+        "now": source.now,
+        "scrape": source.scrape_seconds,
+        "theme": picture.theme,
+    }
     query |= {f"var-{name}": value for name, value in picture.chosen.items()}
     query |= {f"single-{name}": value for name, value in picture.single.items()}
-    shown = browser.new_page(viewport={"width": picture.width, "height": 900}, timezone_id="UTC", locale="en-US")
+    shown = browser.new_page(
+        viewport={"width": picture.width, "height": 900}, timezone_id="UTC", locale="en-US"
+    )
     errors: list[str] = []
     try:
         shown.on("pageerror", lambda error: errors.append(str(error)))
         # So that "3 minutes ago" is counted from then.
-        shown.clock.set_fixed_time(source.now * 1000)
+        shown.clock.set_fixed_time(source.now)
         shown.goto(f"{base}/index.html?{urlencode(query)}")
         shown.wait_for_function("window.previewReport !== undefined", timeout=1000 * PATIENCE_SECONDS)
-        report: Json = shown.evaluate("window.previewReport")
+        height = shown.evaluate("document.documentElement.scrollHeight")
+        shown.set_viewport_size({"width": picture.width, "height": height})
+        report: Json = shown.evaluate(
+            "window.previewMeasure ? window.previewMeasure() : window.previewReport"
+        )
         path = output / f"{picture.uid}-{picture.width}.png"
         shown.screenshot(path=path, full_page=True)
     finally:
@@ -104,7 +126,7 @@ def draw(browser: Browser, base: str, source: Source, picture: Picture, output: 
 
 
 def told(report: Json, *, every: bool) -> Iterator[str]:
-    """What a report says, a line each: all that is wrong or cut, and with ``every`` the panels that are fine."""
+    """What a report says, a line each: faults, text that is cut, with ``every`` all panels."""
     yield from (f"FAULT {fault}" for fault in faults_of(report))
     for panel in report["panels"]:
         if every:
@@ -147,16 +169,26 @@ def _uid(path: Path) -> str:
 
 
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--dashboard", help="uid or file name of the only one to draw")
     parser.add_argument("--prometheus", metavar="URL", help="draw what this Prometheus has now")
     parser.add_argument(
-        "--scrape-interval", type=float, default=15.0, metavar="SECONDS", help="of that Prometheus (%(default)g)"
+        "--scrape-interval",
+        type=float,
+        default=15.0,
+        metavar="SECONDS",
+        help="of that Prometheus (%(default)g)",
     )
     parser.add_argument("--width", type=int, action="append", help="pixels; may be repeated (1440 and 390)")
-    parser.add_argument("--variable", metavar="NAME=VALUE", action="append", default=[], help="a variable's value")
+    parser.add_argument(
+        "--variable", metavar="NAME=VALUE", action="append", default=[], help="a variable's value"
+    )
     parser.add_argument("--theme", choices=("dark", "light"), default="dark", help="(%(default)s)")
-    parser.add_argument("--output", type=Path, default=PICTURES, help="folder of the pictures (docs/previews)")
+    parser.add_argument(
+        "--output", type=Path, default=PICTURES, help="folder of the pictures (docs/previews)"
+    )
     parser.add_argument("--verbose", action="store_true", help="tell of panels that are fine, too")
     asked = parser.parse_args(arguments)
     asked.variable = dict(one.partition("=")[::2] for one in asked.variable)

@@ -1,12 +1,11 @@
 """The exporter at work on the world's logs, and what a Prometheus would have scraped of it."""
 
 import json
-import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,8 @@ from drift_exporter.runtime import ModelRuntime, take_snapshot
 from drift_exporter.setting_up import make_model
 from drift_exporter.state.store import Store
 from preview.cluster import EXPORTER, Cluster
-from preview.world import END, HOUR, MINUTE, MODELS, Log, known_good
+from preview.elsewhere import more_sources
+from preview.world import END, HOUR, MINUTE, MODELS, Log, garbled, known_good
 
 Series = dict[str, tuple[list[float], list[float]]]
 """Times in seconds since the epoch and values, by name with labels."""
@@ -27,6 +27,9 @@ WHOLE, RECENT = 7 * 24 * HOUR, 7 * HOUR
 
 COARSE, FINE = 2 * HOUR, 2 * MINUTE
 """Time between two scrapes in the first part and in the last one."""
+
+GRID = (np.ceil((END - WHOLE) / COARSE) * COARSE, END - RECENT, COARSE)
+"""Times of the first part: as subqueries have them, which look at whole hours."""
 
 PER_SECOND = {COARSE: 0.05, FINE: 1.0}
 """Requests of each model."""
@@ -44,7 +47,10 @@ def scraped(folder: Path) -> Series:
     clock = [END - WHOLE]
     store = Store(config.state_dir)
     models = [make_model(one, config, clock=lambda: clock[0], store=store) for one in config.models]
-    logs = {name: Log(make, np.random.default_rng([place, 2])) for place, (name, make) in enumerate(MODELS.items())}
+    logs = {
+        name: Log(make, np.random.default_rng([place, 2]))
+        for place, (name, make) in enumerate(MODELS.items())
+    }
     cluster = Cluster(np.random.default_rng(3))
     series: Series = {}
     try:
@@ -57,7 +63,8 @@ def scraped(folder: Path) -> Series:
             for model in models:
                 _read(model)
             snapshot = take_snapshot(models, reload_successful=True, reload_timestamp=END - WHOLE, now=now)
-            snapshot = replace(snapshot, infrastructure=cluster.infrastructure(now))
+            sources = (*snapshot.sources, *more_sources(now, now - END + WHOLE))
+            snapshot = replace(snapshot, sources=sources, infrastructure=cluster.infrastructure(now))
             text = render(snapshot, series_limit=config.limits.series, process=False).body("text").decode()
             for name, value in samples(text, EXPORTER):
                 _add(series, name, now, value)
@@ -84,7 +91,7 @@ def samples(text: str, target: str) -> Iterator[tuple[str, float]]:
 
 def _times() -> Iterator[float]:
     recent = np.arange(END - RECENT, END + 1, FINE)
-    coarse = np.arange(END - WHOLE + COARSE, END - RECENT, COARSE)
+    coarse = np.arange(*GRID)
     yield from (*coarse.tolist(), *recent.tolist())
 
 
@@ -129,6 +136,8 @@ def _write(folder: Path, logs: Mapping[str, Log], start: float, end: float) -> N
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("ab") as file:
                 file.write(_lines(event.record for event in events))
+                if garbled(end):
+                    file.write(b'{"ts": 17732\n' * (1 + len(events) // 20))
 
 
 def _lines(records: Iterable[Mapping[str, Any]]) -> bytes:

@@ -29,7 +29,7 @@ def digest(paths: Iterable[Path]) -> str:
 
 
 def build(folder: Path) -> Path:
-    """Install the packages of the lock file into ``folder``, where they are not yet, check the types, and bundle.
+    """Install the lock file's packages into ``folder``, check the types, and bundle; what is done is kept.
 
     Answers the folder of the page. Raises CalledProcessError where any of it fails.
     """
@@ -68,7 +68,7 @@ def _bundle(folder: Path) -> None:
 
 @contextlib.contextmanager
 def serving(page: Path, dashboards: Path, prometheus: str) -> Iterator[str]:
-    """Base URL of a server on the loopback: the page, the dashboards' JSON, and Prometheus under ``/prometheus``.
+    """Base URL of a server of the page, the dashboards' JSON, and Prometheus under ``/prometheus``.
 
     By way of this, so that a Prometheus need not be told that a page may ask it.
     """

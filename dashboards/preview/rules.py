@@ -18,7 +18,7 @@ from support.backfill import KEPT, Values, backfill
 from support.servers import Prometheus, prometheus, prometheus_config
 
 Grid = tuple[float, float, float]
-"""First and last time, and the step between, in seconds."""
+"""First time, what no time is beyond, and the step between, in seconds."""
 
 _CONDITION = re.compile(r'\{\{ if eq \$labels\.(\w+) "(.*?)" \}\}(\w+)\{\{ else \}\}(\w+)\{\{ end \}\}')
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -26,7 +26,7 @@ _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of a group. ``alert`` says whether it alerts or records; ``wait`` and ``keep`` are in seconds."""
+    """One rule of a group. ``wait`` and ``keep`` are an alert's ``for`` and ``keep_firing_for``."""
 
     file: str
     name: str
@@ -127,13 +127,15 @@ def _answers(server: Prometheus, rule: Rule, grids: Sequence[Grid]) -> Iterator[
 def states(
     active: NDArray[np.float64], wait: float, keep: float, grids: Sequence[Grid]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Times at which an alert fires, and at which it is pending, whose condition holds at the times ``active``."""
+    """Times at which an alert fires, and is pending, whose condition holds at the times ``active``."""
     holds = set(active.tolist())
     firing, pending = [], []
     since: float | None = None
     last = -np.inf
     fires = False
-    for now in (time for start, end, step in grids for time in np.arange(start, end + step / 2, step).tolist()):
+    for now in (
+        time for start, end, step in grids for time in np.arange(start, end + step / 2, step).tolist()
+    ):
         if now in holds:
             since = now if since is None else since
             fires, last = fires or now - since >= wait, now

@@ -1,10 +1,10 @@
-"""What happens in the pictures: three models, what is asked of them and what comes true, by time.
+"""What happens in the pictures: three models, what they are asked and what comes true.
 
-All of it is made up and drawn from seeds, so that it is the same each time. Times are seconds since the epoch.
+All of it is made up, and drawn from seeds: the same each time. Times are seconds since the epoch.
 
 - ``fraud`` (binary, impact high): from four hours before the end on its customers are older and come from a
   country it has not seen; version 8 takes over step by step; while the network is partitioned it answers late
-  and misses fraud. It treats two groups unlike.
+  and misses fraud. It treats two groups unlike. Lines of the logs are garbled in the last hour.
 - ``recommender`` (ranking): clicks fall while its inputs stay.
 - ``delivery`` (regression): all is well.
 """
@@ -16,13 +16,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-END = 1_773_244_800.0
-"""2026-03-11 16:00:00 UTC, a Wednesday."""
+END = 1_773_246_240.0
+"""2026-03-11 16:24:00 UTC, a Wednesday."""
 
 MINUTE, HOUR = 60.0, 3600.0
 DRIFT = END - 4 * HOUR
 DEPLOYED = END - 2.5 * HOUR
 PARTITION = (END - 1.75 * HOUR, END - 1.1 * HOUR)
+GARBLED = (END - 0.75 * HOUR, END + 1)
+STRAY = 0.001
+"""Share of the records whose clock is a month wrong."""
+
 CLICKS_FALL = END - 5 * HOUR
 
 Floats = NDArray[np.float64]
@@ -35,6 +39,11 @@ class Event:
 
     time: float
     record: Mapping[str, Any]
+
+
+def garbled(time: float) -> bool:
+    """Whether lines of the logs are cut short, each time some."""
+    return GARBLED[0] <= time < GARBLED[1]
 
 
 def partitioned(time: float) -> bool:
@@ -93,7 +102,7 @@ def fraud(times: Floats, rng: np.random.Generator) -> tuple[list[dict[str, Any]]
     for i, time in enumerate(times.tolist()):
         number = f"f{time:.3f}-{i}"
         features = {
-            "amount": "n/a" if broken[i] else None if missing[i] else float(amount[i]),
+            "amount": [float(amount[i])] if broken[i] else None if missing[i] else float(amount[i]),
             "age": float(age[i]),
             "cards_held": int(cards[i]),
             "country": str(country[i]),
@@ -178,7 +187,7 @@ def delivery(times: Floats, rng: np.random.Generator) -> tuple[list[dict[str, An
                 "features": features,
             }
         )
-        labels.append({"ts": time + 60 * float(took[i]), "request_id": number, "label": float(took[i])})
+        labels.append({"ts": time + 45 * MINUTE, "request_id": number, "label": float(took[i])})
     return records, labels
 
 
@@ -199,6 +208,9 @@ class Log:
         self.waiting += [Event(label["ts"], label) for label in labels]
         come = sorted((e for e in self.waiting if e.time < end), key=lambda event: event.time)
         self.waiting = [event for event in self.waiting if event.time >= end]
+        for record in records:
+            if self.rng.random() < STRAY:
+                record["ts"] += 30 * 86_400 * (-1 if self.rng.random() < 0.5 else 1)
         return [Event(record["ts"], record) for record in records], come
 
 

@@ -1,6 +1,7 @@
 // What can be seen of a panel's text: whether it lies upon other text, is cut off, or reaches out of the page.
 
 interface Line {
+  node: Node;
   text: string;
   left: number;
   top: number;
@@ -19,7 +20,7 @@ const VISIBLE = 1;
 const DOWN = 3;
 
 /** The part of a box that no scrolling or clipping parent hides; null where that is nothing. */
-function clipped(box: DOMRect, element: Element): Omit<Line, 'text'> | null {
+function clipped(box: DOMRect, element: Element): Omit<Line, 'node' | 'text'> | null {
   let { left, top, right, bottom } = box;
   for (let parent: Element | null = element; parent && parent !== document.body; parent = parent.parentElement) {
     const style = getComputedStyle(parent);
@@ -43,10 +44,11 @@ function lines(root: Element): Line[] {
     }
     const range = document.createRange();
     range.selectNodeContents(walker.currentNode);
+    // Lines of one text lie where the browser puts them; one that is cut off has a box for its ellipsis, too.
     for (const box of range.getClientRects()) {
       const seen = clipped(box, parent);
       if (seen) {
-        found.push({ text: text.slice(0, 60), ...seen });
+        found.push({ node: walker.currentNode, text: text.slice(0, 60), ...seen });
       }
     }
   }
@@ -77,7 +79,7 @@ export function geometry(root: Element, width: number): Geometry {
     for (const other of all.slice(index + 1)) {
       const across = Math.min(one.right, other.right) - Math.max(one.left, other.left);
       const down = Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top);
-      if (across > VISIBLE && down > DOWN) {
+      if (one.node !== other.node && across > VISIBLE && down > DOWN) {
         overlapping.push(`${one.text} / ${other.text}`);
       }
     }

@@ -31,7 +31,10 @@ interface Report {
 
 declare global {
   interface Window {
+    /** Set as soon as all is drawn, or cannot be. */
     previewReport?: Report;
+    /** What there is to be seen once the window is as high as the page: tables draw rows that are in it only. */
+    previewMeasure?: () => Promise<Report>;
   }
 }
 
@@ -104,6 +107,7 @@ async function draw(): Promise<Report> {
   );
   const failures = new Map<number, string>();
   const root = createRoot(document.getElementById('dashboard') as HTMLElement);
+  document.body.style.margin = '0';
   document.body.style.background = theme.colors.background.canvas;
   const spans = await marks(dashboard.annotations.list, prometheus, variables);
   flushSync(() =>
@@ -127,23 +131,26 @@ async function draw(): Promise<Report> {
       </MemoryRouter>
     )
   );
-  await settled();
-  const panels = filled.map((one, index) => {
-    const element = document.querySelector(`[data-panel="${index}"]`) as HTMLElement;
+  window.previewMeasure = async () => {
+    await settled();
     return {
-      title: one.title,
-      type: one.panel.type,
-      series: shown(one.data),
-      empty: one.panel.type !== 'row' && one.panel.type !== 'text' && empty(one.data),
-      problem: one.problem ?? failures.get(index),
-      ...geometry(element, viewport),
+      problems: [],
+      panels: filled.flatMap((one, index) => (one.panel.type === 'row' ? [] : [measured(one, index, failures.get(index), viewport)])),
+      head: geometry(document.querySelector('[data-head]') as Element, viewport),
+      variables: Object.fromEntries(variables.list.map(({ name, all, value }) => [name, all ? 'All' : value.join(' + ')])),
     };
-  });
+  };
+  return window.previewMeasure();
+}
+
+function measured({ title, panel, data, problem }: Filled, index: number, failure: string | undefined, viewport: number): PanelReport {
   return {
-    problems: [],
-    panels: panels.filter(({ type }) => type !== 'row'),
-    head: geometry(document.querySelector('[data-head]') as Element, viewport),
-    variables: Object.fromEntries(variables.list.map(({ name, all, value }) => [name, all ? 'All' : value.join(' + ')])),
+    title,
+    type: panel.type,
+    series: shown(data),
+    empty: panel.type !== 'text' && empty(data),
+    problem: problem ?? failure,
+    ...geometry(document.querySelector(`[data-panel="${index}"]`) as Element, viewport),
   };
 }
 

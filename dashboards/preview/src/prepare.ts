@@ -1,6 +1,7 @@
 // From a panel's queries to what its picture is drawn of: asked, transformed, and with units, colours and names applied.
 import {
   applyFieldOverrides,
+  cacheFieldDisplayNames,
   dataLinksOverrideProcessor,
   displayNameOverrideProcessor,
   FieldConfigOptionsRegistry,
@@ -97,7 +98,7 @@ export async function load(
   );
   const replace = (text: string) => variables.text(text, scoped);
   const transformed = await lastValueFrom(transformDataFrame(panel.transformations ?? [], answers.flat(), { interpolate: replace }));
-  return applyFieldOverrides({
+  const prepared = applyFieldOverrides({
     data: transformed,
     fieldConfig: panel.fieldConfig,
     fieldConfigRegistry: registry(panel.type),
@@ -105,6 +106,8 @@ export async function load(
     theme,
     timeZone: 'utc',
   });
+  cacheFieldDisplayNames(prepared);
+  return prepared;
 }
 
 /** How many series or rows have a number or a text to show. */

@@ -60,7 +60,8 @@ export class Variables {
       if (macro !== undefined) {
         return macro;
       }
-      if (name.startsWith('__') && lenient) {
+      // Those of a link that are filled in when it is followed, and groups of a regular expression.
+      if ((name.startsWith('__') && lenient) || /^\d+$/.test(name)) {
         return found;
       }
       const variable = this.get(name);

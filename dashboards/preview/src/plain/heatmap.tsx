@@ -69,7 +69,7 @@ export function HeatmapPanel({ panel, data, width, height, range, theme }: DrawP
         const top = options.yAxis.reverse ? index * each : bottom - (index + 1) * each;
         return (
           <g key={field.name}>
-            {index % every === 0 && (
+            {index % every === 0 && (top + FONT / 3 >= FONT - 2 || each > FONT + 6) && (
               <text x={left - 8} y={Math.max(top + FONT / 3, FONT - 2)} textAnchor="end" fill={theme.colors.text.primary}>
                 {names[index]}
               </text>
