@@ -32,7 +32,8 @@ DASHBOARDS = ROOT / "dashboards" / "json"
 PICTURES = ROOT / "docs" / "previews"
 WIDTHS = (1440, 390)
 PATIENCE_SECONDS = 240
-CHOSEN = {"model": "fraud", "version": "7", "window": "1h", "signal": "network_retransmits", "column": "age"}
+MOST_CUT = 3
+CHOSEN = {"model": "fraud", "version": "7", "window": "1h", "signal": "network_retransmits", "column": "amount"}
 """What the pictures show where one of several can be chosen; where several can be, all are shown."""
 
 Json = dict[str, Any]
@@ -132,7 +133,9 @@ def told(report: Json, *, every: bool) -> Iterator[str]:
         if every:
             yield f"{panel['title']} ({panel['type']}): {panel['series']} series"
         if panel["cut"]:
-            yield f"{panel['title']} ({panel['type']}): cut off: {'; '.join(dict.fromkeys(panel['cut']))}"
+            texts = list(dict.fromkeys(panel["cut"]))
+            more = f" and {len(texts) - MOST_CUT} more" if len(texts) > MOST_CUT else ""
+            yield f"{panel['title']} ({panel['type']}): cut off: {'; '.join(texts[:MOST_CUT])}{more}"
 
 
 def faults_of(report: Json) -> list[str]:

@@ -28,6 +28,8 @@ interface Cell {
 
 const AXIS = 24;
 const LABELS = 0.35;
+/** Height from which on a row has its name, in smaller letters where it must be. */
+const SMALLEST = 10;
 /** Rows at a time, as Grafana pages them. */
 const PAGE = 20;
 
@@ -144,12 +146,12 @@ function Timeline({ all, merge, share, gap, show, width, height, range, theme }:
         const custom = row.field.config.custom ?? {};
         return (
           <g key={row.name}>
-            {each >= FONT && (
-              <text x={left - 8} y={top + tall / 2 + FONT / 3} fontSize={FONT} textAnchor="end" fill={theme.colors.text.primary}>
+            {each >= SMALLEST && (
+              <text x={left - 8} y={top + tall / 2 + FONT / 3} fontSize={Math.min(FONT, each)} textAnchor="end" fill={theme.colors.text.primary}>
                 {fitting(row.name, left - 10)}
               </text>
             )}
-            {each < FONT && <title>{`${row.name}: too low for its name…`}</title>}
+            {each < SMALLEST && <title>{`${row.name}: too low for its name…`}</title>}
             {cells(row, merge).map(({ from: start, to: end, value }) => {
               const shown = row.field.display?.(value);
               const wide = Math.max((x(end) - x(start)) * (1 - gap), 1);
