@@ -1,7 +1,5 @@
 """Alerts: those that fire now, and when which fired. Each leads to its runbook."""
 
-from collections.abc import Sequence
-
 from grafanalib import core
 
 from links import detail_link, report_link, runbook_link
@@ -29,7 +27,7 @@ def alert_panels(alerts: str) -> list[core.Panel]:
     """Alerts of the chosen model."""
     return [
         firing_table(alerts, {"version": "Version", "window": "Window", "impact": "Impact", "team": "Owner"}),
-        alerts_over_time(alerts, ["version", "window"]),
+        alerts_over_time(alerts),
     ]
 
 
@@ -45,7 +43,7 @@ def firing_table(
     ]
     columns = [
         _severity(),
-        column("Alert", links=[runbook_link("__value.raw")]),
+        column("Alert", minimum_width=180, links=[runbook_link("__value.raw")]),
     ]
     if shown.get("model") and headings is None:
         columns.append(column("Model", links=[detail_link("__value.raw"), report_link("__value.raw")]))
@@ -62,20 +60,21 @@ def firing_table(
 
 
 def _severity() -> Json:
-    return column("Severity", texts=SEVERITY_TEXTS, width=90)
+    return column("Severity", unit="none", decimals=0, texts=SEVERITY_TEXTS, width=80)
 
 
-def alerts_over_time(
-    alerts: str, labels: Sequence[str], size: tuple[int, int] = (12, 8)
-) -> core.StateTimeline:
-    """When which alert fired, a band for each. ``labels`` tell alerts of the same name apart."""
-    named = " ".join(f"{{{{{label}}}}}" for label in labels)
+def alerts_over_time(alerts: str, *labels: str, size: tuple[int, int] = (12, 8)) -> core.StateTimeline:
+    """When which alert fired, a band for each name, and each of the ``labels``.
+
+    As few as can be: of what else alerts are about there would be more bands than can be read.
+    """
+    named = "".join(f" {{{{{label}}}}}" for label in labels)
     return state_timeline(
         "Alerts over time",
-        "When which alert fired, with what it is about and its severity. Click a band for the runbook.",
+        "When which alert fired, with its severity. Click a band for the runbook.",
         query(
             f"max by ({', '.join(('alertname', 'severity', *labels))}) (ALERTS{{{alerts}}})",
-            f"{{{{alertname}}}} {named} ({{{{severity}}}})",
+            f"{{{{alertname}}}}{named} ({{{{severity}}}})",
         ),
         unit="short",
         steps=SOME_ARE_BAD,

@@ -3,7 +3,8 @@
 from grafanalib import core
 
 from alert_panels import firing_stat
-from panels import CONFIDENCE_STEPS, heatmap, query, stat, timeseries
+from distributions import heatmap
+from panels import CONFIDENCE_STEPS, query, stat, timeseries
 from queries import highest, quantile, rate, threshold
 from tables import column, joined, table
 
@@ -73,7 +74,7 @@ def now_panels(window: str, matchers: str, alerts: str) -> list[core.Panel]:
                 column("Confidence", unit="percentunit", decimals=1, steps=CONFIDENCE_STEPS),
                 column("Anomalies", unit="percentunit", decimals=3),
                 column("Expected", unit="percentunit", decimals=3),
-                column("Scored", unit="short", decimals=0),
+                column("Scored", unit="short"),
                 column("Skipped", unit="percentunit", decimals=1),
             ],
             sort=["-Confidence"],

@@ -2,16 +2,8 @@
 
 from grafanalib import core
 
-from panels import (
-    CONFIDENCE_STEPS,
-    TIMES_TOLERANCE_STEPS,
-    Json,
-    band,
-    bar_chart,
-    query,
-    stat,
-    timeseries,
-)
+from distributions import bins_chart
+from panels import CONFIDENCE_STEPS, TIMES_TOLERANCE_STEPS, Json, band, query, stat, timeseries
 from queries import (
     bin_quantile,
     highest,
@@ -27,7 +19,7 @@ from tables import column, joined, table
 STAT = (4, 4)
 # Rates by bin need many records: points are this far apart at least.
 POINTS = "5m"
-QUARTILES = {"0.25": "lower quartile", "0.5": "median", "0.75": "upper quartile"}
+QUARTILES = {"lower quartile": (0.25, "green"), "median": (0.5, "blue"), "upper quartile": (0.75, "orange")}
 
 
 def now_panels(c: str) -> list[core.Panel]:
@@ -72,7 +64,6 @@ def now_panels(c: str) -> list[core.Panel]:
             "How many independent records the window's records are worth to the confidence.",
             f"max(model_drift_effective_samples{{{w}}})",
             unit="short",
-            decimals=0,
             size=STAT,
         ),
     ]
@@ -82,19 +73,11 @@ def distribution_panels(c: str) -> list[core.Panel]:
     """Which values there are, and which there were."""
     current, reference = of_bins(c), of_reference_bins(c)
     return [
-        bar_chart(
+        bins_chart(
             "Reference and current",
             "Share of each bin in the reference and in the records of the last window. Bins of numbers hold "
-            "the values up to and with the bound that they are named after.",
-            query(named_bins(reference, c), table=True),
-            query(named_bins(current, c), table=True),
-            transformations=joined(
-                {"values": "Values", "Value #A": "Reference", "Value #B": "Current"},
-                hide=["bin", "le"],
-                sort="bin",
-            ),
-            unit="percentunit",
-            x="Values",
+            "the values up to and with the bound that they are named after, and above the bin before.",
+            c,
             size=(14, 10),
         ),
         table(
@@ -140,7 +123,7 @@ def distribution_panels(c: str) -> list[core.Panel]:
             *_quartiles(c),
             unit="short",
             minimum=None,
-            dashed="reference .*",
+            overrides=_pairs(),
             interval=POINTS,
             size=(12, 9),
         ),
@@ -156,9 +139,22 @@ def _quartiles(c: str) -> list[Json]:
     counted = f'rate(model_column_bin_total{{{c}, bin=~"BINS"}}[$__rate_interval])'
     reference = f'max by (bin) (model_column_reference_ratio{{{c}, bin=~"BINS"}})'
     return [
-        query(bin_quantile(float(q), by_bin, c), f"{whose}{name}")
-        for q, name in QUARTILES.items()
+        query(bin_quantile(q, by_bin, c), f"{whose}{name}")
+        for name, (q, _) in QUARTILES.items()
         for whose, by_bin in (("", counted), ("reference ", reference))
+    ]
+
+
+def _pairs() -> list[Json]:
+    """A quartile and the reference's in one colour, the reference's dashed."""
+    dashes = {"id": "custom.lineStyle", "value": {"fill": "dash", "dash": [10, 10]}}
+    return [
+        {
+            "matcher": {"id": "byName", "options": f"{whose}{name}"},
+            "properties": [{"id": "color", "value": {"mode": "fixed", "fixedColor": colour}}, *styles],
+        }
+        for name, (_, colour) in QUARTILES.items()
+        for whose, styles in (("", []), ("reference ", [dashes]))
     ]
 
 
@@ -230,23 +226,15 @@ def quality_panels(c: str) -> list[core.Panel]:
     """Values that are not there, that nobody has seen before, or that are none."""
     return [
         timeseries(
-            "Missing values",
-            "Share of records without a usable value; dashed is the reference's.",
+            "Missing and unseen values",
+            "Share of records without a usable value, and of those whose category the reference does not "
+            "have (bin other; numbers have none); dashed is the reference's own.",
             query(share_of_bin("missing", c, "column"), "missing"),
-            query(f'max(model_column_reference_ratio{{{c}, bin="missing"}})', "reference"),
-            unit="percentunit",
-            dashed="reference",
-            size=(8, 8),
-        ),
-        timeseries(
-            "Unseen categories",
-            "Share of values that are none of the reference's categories (bin other); dashed is the "
-            "reference's own. Empty for numbers.",
             query(share_of_bin("other", c, "column"), "unseen"),
-            query(f'max(model_column_reference_ratio{{{c}, bin="other"}})', "reference"),
+            query(f'max(model_column_reference_ratio{{{c}, bin="missing"}})', "reference missing"),
+            query(f'max(model_column_reference_ratio{{{c}, bin="other"}})', "reference unseen"),
             unit="percentunit",
-            dashed="reference",
-            size=(8, 8),
+            dashed="reference .*",
         ),
         timeseries(
             "Values of the wrong type",
@@ -256,6 +244,5 @@ def quality_panels(c: str) -> list[core.Panel]:
                 "{{column}}",
             ),
             unit="cps",
-            size=(8, 8),
         ),
     ]

@@ -153,7 +153,7 @@ def drift_panels(matchers: str) -> list[core.Panel]:
             query(highest("model_drift_contribution_ratio", w, BY), LEGEND),
             unit="percentunit",
             decimals=1,
-            stacked=True,
+            maximum=1,
             links=TO_COLUMN,
             size=(8, 9),
         ),

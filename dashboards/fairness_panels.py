@@ -2,7 +2,8 @@
 
 from grafanalib import core
 
-from panels import CONFIDENCE_STEPS, Json, bar_chart, query, stat, timeseries
+from distributions import bar_chart
+from panels import CONFIDENCE_STEPS, Json, band, query, stat, timeseries
 from queries import highest, recorded_rate, threshold
 from tables import column, joined, table
 
@@ -85,7 +86,7 @@ def now_panels(window: str) -> list[core.Panel]:
                 hide=["Value", "version"],
             ),
             columns=[
-                column("Records", unit="short", decimals=0),
+                column("Records", unit="short"),
                 *(
                     column(name, unit="percentunit", decimals=1)
                     for name in ("Selected", "Lower", "Upper", *rates.values())
@@ -116,19 +117,8 @@ def group_panels(matchers: str, window: str) -> list[core.Panel]:
         ),
         timeseries(
             "Selection rate by group",
-            "Share of each group that gets the favourable answer, and the ends of its 95 % interval.",
-            query(
-                highest(FAIRNESS, f'{window}, metric="selection_rate"', "attribute, group"),
-                GROUP,
-            ),
-            query(
-                highest(f"{FAIRNESS}_lower", f'{window}, metric="selection_rate"', "attribute, group"),
-                f"{GROUP} lower",
-            ),
-            query(
-                highest(f"{FAIRNESS}_upper", f'{window}, metric="selection_rate"', "attribute, group"),
-                f"{GROUP} upper",
-            ),
+            "Share of each group that gets the favourable answer.",
+            query(highest(FAIRNESS, f'{window}, metric="selection_rate"', "attribute, group"), GROUP),
             unit="percentunit",
             maximum=1,
         ),
@@ -140,7 +130,6 @@ def group_panels(matchers: str, window: str) -> list[core.Panel]:
                 GROUP,
             ),
             unit="short",
-            decimals=0,
         ),
         timeseries(
             "Errors by group",
@@ -180,17 +169,18 @@ def difference_panels(window: str) -> list[core.Panel]:
     """How groups differ, and how sure it is that the four-fifths rule is broken."""
     return [
         timeseries(
-            "Four-fifths ratio",
-            "The lowest rate of the favourable answer among an attribute's groups over the highest, and the "
-            "ends of its 95 % interval; dashed is what the four-fifths rule wants.",
-            query(highest(FAIRNESS, f"{window}, {RATIO}", "attribute"), "{{attribute}}"),
-            query(highest(f"{FAIRNESS}_lower", f"{window}, {RATIO}", "attribute"), "{{attribute}} lower"),
-            query(highest(f"{FAIRNESS}_upper", f"{window}, {RATIO}", "attribute"), "{{attribute}} upper"),
+            "Four-fifths ratio: $attribute",
+            "The lowest rate of the favourable answer among the attribute's groups over the highest, with "
+            "its 95 % interval; dashed is what the four-fifths rule wants.",
+            query(f"max({FAIRNESS}{{{window}, {RATIO}}})", "ratio"),
+            query(f"max({FAIRNESS}_lower{{{window}, {RATIO}}})", "ratio lower"),
+            query(f"max({FAIRNESS}_upper{{{window}, {RATIO}}})", "ratio upper"),
             query(threshold("four_fifths_ratio"), "four fifths"),
             unit="none",
             decimals=3,
             dashed="four fifths",
-            size=(8, 8),
+            overrides=band("ratio", "blue"),
+            repeat="attribute",
         ),
         timeseries(
             "Confidence that the four-fifths rule is broken",
@@ -201,7 +191,6 @@ def difference_panels(window: str) -> list[core.Panel]:
             unit="percentunit",
             maximum=1,
             dashed="(likely|certain)",
-            size=(8, 8),
         ),
         timeseries(
             "Differences between groups",
@@ -214,6 +203,5 @@ def difference_panels(window: str) -> list[core.Panel]:
             ),
             unit="none",
             decimals=3,
-            size=(8, 8),
         ),
     ]

@@ -3,7 +3,8 @@
 from grafanalib import core
 
 from alert_panels import alerts_over_time, firing_stat, firing_table
-from panels import SOME_ARE_BAD, ZERO_IS_BAD, heatmap, query, stat, state_timeline, timeseries
+from distributions import heatmap
+from panels import SOME_ARE_BAD, ZERO_IS_BAD, query, stat, state_timeline, timeseries
 from queries import highest, quantile, rate
 
 EVALUATION = "drift_exporter_evaluation_duration_seconds"
@@ -54,7 +55,7 @@ def now_panels(exporter: str, models: str, sources: str, alerts: str) -> list[co
             size=(3, 4),
         ),
         stat(
-            "Configuration loaded",
+            "Configured",
             "When the oldest configuration in use was loaded.",
             f"min(drift_exporter_config_last_reload_success_timestamp_seconds{{{exporter}}}) * 1000",
             unit="dateTimeFromNow",
@@ -70,7 +71,7 @@ def now_panels(exporter: str, models: str, sources: str, alerts: str) -> list[co
             size=(3, 4),
         ),
         stat(
-            "Models not evaluated",
+            "Models failing",
             "Models whose last evaluation failed.",
             f"count({evaluated}) - sum({evaluated})",
             unit="short",
@@ -87,7 +88,7 @@ def now_panels(exporter: str, models: str, sources: str, alerts: str) -> list[co
         ),
         firing_stat(alerts, size=(3, 4)),
         firing_table(alerts, {"instance": "Exporter", "model": "Model", "source": "Source", "team": "Owner"}),
-        alerts_over_time(alerts, ["instance", "source", "model"]),
+        alerts_over_time(alerts),
         state_timeline(
             "Sources and evaluations",
             "Whether each source could be read and each model be evaluated.",
@@ -187,7 +188,6 @@ def process_panels(exporter: str) -> list[core.Panel]:
             each(f"scrape_samples_scraped{{{exporter}}}"),
             each(f"scrape_samples_post_metric_relabeling{{{exporter}}}", "{{instance}} kept"),
             unit="short",
-            decimals=0,
             size=(8, 8),
         ),
         timeseries(
@@ -195,7 +195,6 @@ def process_panels(exporter: str) -> list[core.Panel]:
             "Series that were not in the scrape before: many again and again are a burden to Prometheus.",
             each(f"scrape_series_added{{{exporter}}}"),
             unit="short",
-            decimals=0,
             size=(8, 8),
         ),
         timeseries(
@@ -219,7 +218,6 @@ def process_panels(exporter: str) -> list[core.Panel]:
             each(f"process_open_fds{{{exporter}}}"),
             query(f"min(process_max_fds{{{exporter}}})", "limit"),
             unit="short",
-            decimals=0,
             dashed="limit",
             size=(6, 8),
         ),

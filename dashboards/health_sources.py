@@ -47,7 +47,6 @@ def source_panels(sources: str) -> list[core.Panel]:
             "Records that the source holds and that have not been read yet, where the source counts those.",
             query(f"sum by ({SOURCE}) ({LAG}_records{{{sources}}})", LEGEND),
             unit="short",
-            decimals=0,
             size=(8, 8),
         ),
         timeseries(

@@ -148,7 +148,7 @@ def correlation_panels(matchers: str, alerts: str) -> list[core.Panel]:
         firing_table(
             alerts, {"signal": "Signal", "pod": "Pod", "node": "Node", "version": "Version", "team": "Owner"}
         ),
-        alerts_over_time(alerts, ["signal", "pod", "node"]),
+        alerts_over_time(alerts),
     ]
 
 

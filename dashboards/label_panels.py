@@ -2,7 +2,8 @@
 
 from grafanalib import core
 
-from panels import Json, bar_chart, heatmap, query, timeseries
+from distributions import bar_chart, heatmap
+from panels import Json, query, timeseries
 from queries import highest, quantile, rate, recorded_rate
 from tables import column, joined, table
 
@@ -52,7 +53,6 @@ def label_panels(matchers: str) -> list[core.Panel]:
             query('sum(model_predictions_pending{model="$model"})', "predictions"),
             query('sum(model_labels_early{model="$model"})', "labels"),
             unit="short",
-            decimals=0,
             size=(8, 8),
         ),
     ]
@@ -94,7 +94,8 @@ def outcome_panels(matchers: str) -> list[core.Panel]:
                     },
                 },
             ],
-            columns=[],
+            columns=[column("Prediction, by label", unit="string")],
+            unit="short",
             sort=["Prediction, by label"],
             size=(12, 9),
         ),

@@ -49,6 +49,16 @@ def column_link(column: str, version: str, kind: str | None = None, model: str |
     return board_link("Column", COLUMN_UID, *kept, **{k: v for k, v in chosen.items() if v})
 
 
+def role_link(role: str) -> Json:
+    """To "Column" of the chosen model's predictions or scores; a role's column is called like it."""
+    url = f"/d/{COLUMN_UID}?${{datasource:queryparam}}&${{model:queryparam}}&${{version:queryparam}}"
+    return link(
+        "Column",
+        f"{url}&var-column={role}&var-kind={role}&${{window:queryparam}}&${{exporter_url:queryparam}}"
+        "&${__url_time_range}",
+    )
+
+
 def report_link(model: str) -> Json:
     """To the exporter's own page of a model."""
     return link("Drift report", f"${{exporter_url}}/models/${{{model}:percentencode}}", new_tab=True)

@@ -6,18 +6,12 @@ from alert_panels import alert_panels, firing_stat
 from detail_columns import drift_panels, quality_panels
 from detail_streams import stream_panels
 from detail_together import together_panels
+from distributions import bins_chart, heatmap
 from frame import ALERTS, sections, variable
 from frame import dashboard as framed
-from links import DETAIL_UID, report_page
-from panels import (
-    CONFIDENCE_STEPS,
-    bar_chart,
-    heatmap,
-    query,
-    stat,
-    timeseries,
-)
-from queries import errors, highest, named_bins, of_bins, of_reference_bins, quantile, rate, threshold
+from links import DETAIL_UID, report_page, role_link
+from panels import CONFIDENCE_STEPS, query, stat, timeseries
+from queries import errors, highest, quantile, rate, threshold
 from tables import column, joined, table
 
 MODEL = 'model="$model"'
@@ -49,7 +43,7 @@ def now_panels() -> list[core.Panel]:
                 hide=["Value #A"],
             ),
             columns=[
-                column("Reference rows", unit="short", decimals=0),
+                column("Reference rows", unit="short"),
                 column("Last prediction", unit="dateTimeFromNow"),
             ],
             sort=["-Last prediction"],
@@ -102,7 +96,6 @@ def traffic_panels() -> list[core.Panel]:
             "Records of each window; with too few of them there are no scores.",
             query(f"sum by (version, window) (model_window_samples{{{M}}})", "{{version}} {{window}}"),
             unit="short",
-            decimals=0,
             size=(8, 8),
         ),
         timeseries(
@@ -148,31 +141,24 @@ def output_panels() -> list[core.Panel]:
             query(f"{part} / on (version, column) group_left () ({whole} > 0)", "{{bin}} {{version}}"),
             unit="percentunit",
             maximum=1,
+            links=[role_link("prediction")],
         ),
         _against_reference(
             "Predictions, reference and current",
             "prediction",
-            "More of each is in the dashboard of the column.",
+            "Click a bar for more of it.",
         ),
     ]
 
 
 def _against_reference(title: str, kind: str, more: str) -> core.BarChart:
-    c = f'{M}, kind="{kind}"'
-    return bar_chart(
+    return bins_chart(
         title,
         "Share of each bin in the reference and in the records of the last window, over the chosen versions. "
         f"{more}",
-        query(named_bins(of_reference_bins(c), c), table=True),
-        query(named_bins(of_bins(c), c), table=True),
-        transformations=joined(
-            {"values": "Values", "Value #A": "Reference", "Value #B": "Current"},
-            hide=["bin", "le"],
-            sort="bin",
-        ),
-        unit="percentunit",
-        x="Values",
+        f'{M}, kind="{kind}"',
         size=(12, 8),
+        links=[role_link(kind)],
     )
 
 

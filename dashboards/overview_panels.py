@@ -4,15 +4,7 @@ from grafanalib import core
 
 from alert_panels import alerts_over_time, firing_stat, firing_table
 from links import HEALTH_UID, board_link, column_link, detail_link, report_link
-from panels import (
-    CONFIDENCE_STEPS,
-    SOME_ARE_BAD,
-    TIMES_TOLERANCE_STEPS,
-    Json,
-    query,
-    stat,
-    timeseries,
-)
+from panels import CONFIDENCE_STEPS, SOME_ARE_BAD, TIMES_TOLERANCE_STEPS, Json, query, stat, timeseries
 from queries import errors, highest, quantile, rate, threshold
 from tables import column, joined, table
 
@@ -65,7 +57,7 @@ def now_panels(models: str, window: str, alerts: str) -> list[core.Panel]:
         ),
         _status(models, window, alerts),
         firing_table(alerts),
-        alerts_over_time(alerts, ["model"]),
+        alerts_over_time(alerts, "model"),
         _numbers(models, window),
     ]
 
@@ -169,7 +161,7 @@ def _numbers(models: str, window: str) -> core.Table:
             column("p95 latency", unit="s", decimals=3),
             column("Drift confidence", unit="percentunit", decimals=1, steps=CONFIDENCE_STEPS),
             column("Drifted columns", unit="percentunit", decimals=0),
-            column("Records", unit="short", decimals=0),
+            column("Records", unit="short"),
             column("Last prediction", unit="dateTimeFromNow"),
         ],
         sort=["-Drift confidence"],
@@ -267,7 +259,7 @@ def exporter_panels(models: str) -> list[core.Panel]:
             size=(6, 4),
         ),
         stat(
-            "Models not evaluated",
+            "Models failing",
             "Models whose last evaluation failed. Click for the exporters' health.",
             f"count({evaluated}) - sum({evaluated})",
             unit="short",

@@ -32,6 +32,8 @@ TIMES_TOLERANCE_SHADES = [
     {"color": "dark-red", "value": 4},
 ]
 SOME_ARE_BAD = [{"color": "green", "value": 0}, {"color": "red", "value": 1}]
+# An axis from 0 ends here or above: beside nothing but zeros Grafana's would end at 100, whatever the unit.
+SOFT_MAXIMUM = {"percentunit": 0.01, "cps": 0.01, "reqps": 0.01, "short": 1}
 ZERO_IS_BAD = [{"color": "red", "value": 0}, {"color": "green", "value": 1}]
 
 
@@ -71,7 +73,8 @@ def common(title: str, description: str, queries: Sequence[Json], size: tuple[in
     }
 
 
-def _repeated(variable: str | None, size: tuple[int, int]) -> core.Repeat:
+def repeated(variable: str | None, size: tuple[int, int]) -> core.Repeat:
+    """One panel for each value of a variable, beside each other."""
     if variable is None:
         return core.Repeat()
     return core.Repeat(direction="h", variable=variable, maxPerRow=24 // size[0])
@@ -103,6 +106,7 @@ def timeseries(  # noqa: PLR0913
     ``dashed`` is a regex of legends to draw as dashed limit lines; ``repeat`` a variable: one panel for each
     value; ``interval`` the shortest time from point to point, for rates that need many records.
     """
+    soft_maximum = SOFT_MAXIMUM.get(unit) if minimum == 0 and maximum is None else None
     return core.TimeSeries(
         **common(title, description, queries, size),
         interval=interval,
@@ -110,7 +114,7 @@ def timeseries(  # noqa: PLR0913
         valueDecimals=decimals,
         valueMax=maximum,
         valueMin=minimum,
-        fillOpacity=40 if stacked else 8,
+        fillOpacity=40 if stacked else 0,
         showPoints="never",
         stacking={"mode": "normal" if stacked else "none", "group": "A"},
         legendDisplayMode="table",
@@ -118,10 +122,13 @@ def timeseries(  # noqa: PLR0913
         tooltipMode="multi",
         tooltipSort="desc",
         overrides=[*overrides, *([_dashed(dashed)] if dashed else [])],
-        repeat=_repeated(repeat, size),
+        repeat=repeated(repeat, size),
         extraJson={
             "fieldConfig": {
-                "defaults": {"links": list(links), "custom": {"scaleDistribution": {"log": None}}},
+                "defaults": {
+                    "links": list(links),
+                    "custom": {"axisSoftMax": soft_maximum, "scaleDistribution": {"log": None}},
+                },
             },
             "options": {"legend": {"showLegend": True, "sortBy": "Last *", "sortDesc": True}},
         },
@@ -224,76 +231,5 @@ def state_timeline(  # noqa: PLR0913
                 "legend": {"showLegend": True, "calcs": []},
                 "tooltip": {"mode": "multi", "sort": "none"},
             },
-        },
-    )
-
-
-def heatmap(
-    title: str,
-    description: str,
-    expr: str,
-    *,
-    unit: str,
-    size: tuple[int, int] = (12, 8),
-) -> core.Heatmap:
-    """Buckets of a Prometheus histogram over time. grafanalib's own options are of an older panel."""
-    return core.Heatmap(
-        **common(title, description, [query(expr, "{{le}}", heatmap=True)], size),
-        options={
-            "calculate": False,
-            "cellGap": 1,
-            "cellValues": {"unit": "short"},
-            "color": {
-                "exponent": 0.5,
-                "fill": "dark-orange",
-                "mode": "scheme",
-                "reverse": False,
-                "scale": "exponential",
-                "scheme": "Oranges",
-                "steps": 64,
-            },
-            "exemplars": {"color": "rgba(255,0,255,0.7)"},
-            "filterValues": {"le": 1e-9},
-            "legend": {"show": True},
-            "rowsFrame": {"layout": "auto"},
-            "showValue": "never",
-            "tooltip": {"mode": "single", "showColorScale": False, "yHistogram": True},
-            "yAxis": {"axisPlacement": "left", "reverse": False, "unit": unit},
-        },
-        extraJson={
-            "fieldConfig": {
-                "defaults": {
-                    "unit": "short",
-                    "custom": {
-                        "hideFrom": {"legend": False, "tooltip": False, "viz": False},
-                        "scaleDistribution": {"type": "linear"},
-                    },
-                },
-            },
-        },
-    )
-
-
-def bar_chart(  # noqa: PLR0913
-    title: str,
-    description: str,
-    *queries: Json,
-    transformations: Sequence[Json],
-    unit: str,
-    x: str,
-    repeat: str | None = None,
-    size: tuple[int, int] = (8, 8),
-) -> core.BarChart:
-    """Bars side by side for each value of field ``x``. ``repeat`` is a variable: one panel for each value."""
-    return core.BarChart(
-        **common(title, description, queries, size),
-        transformations=list(transformations),
-        repeat=_repeated(repeat, size),
-        thresholdSteps=[],
-        showValue="never",
-        tooltipMode="multi",
-        extraJson={
-            "fieldConfig": {"defaults": {"unit": unit, "min": 0, "color": {"fixedColor": None}}},
-            "options": {"fullHighlight": False, "xField": x, "xTickLabelMaxLength": 12},
         },
     )

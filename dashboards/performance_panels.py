@@ -3,6 +3,7 @@
 from grafanalib import core
 
 from alert_panels import firing_stat
+from links import role_link
 from panels import CONFIDENCE_STEPS, Json, band, query, stat, timeseries
 from queries import highest, threshold
 from tables import column, joined, table
@@ -117,23 +118,37 @@ def performance_panels(window: str) -> list[core.Panel]:
             unit="none",
             decimals=4,
             minimum=None,
+            size=(8, 8),
         ),
-        timeseries(
-            "Confidence of drops and of wrong estimates",
-            "How sure it is that a metric is worse than its reference, and that the estimate is off, each by "
-            "more than is tolerated.",
-            query(highest("model_performance_drop_confidence", metric, "metric"), "{{metric}} dropped"),
-            query(
-                highest("model_performance_estimation_error_confidence", metric, "metric"),
-                "{{metric}} estimate wrong",
-            ),
-            query(threshold("performance_drop_confidence_likely"), "likely"),
-            query(threshold("performance_drop_confidence_certain"), "certain"),
-            unit="percentunit",
-            maximum=1,
-            dashed="(likely|certain)",
+        _confidence_over_time(
+            "Confidence of drops",
+            "How sure it is that a metric is worse than its reference, by more than is tolerated.",
+            highest("model_performance_drop_confidence", metric, "metric"),
+            likely="performance_drop_confidence_likely",
+            certain="performance_drop_confidence_certain",
+        ),
+        _confidence_over_time(
+            "Confidence of wrong estimates",
+            "How sure it is that the estimate of a metric is off, by more than is tolerated: then it is not "
+            "to be relied on.",
+            highest("model_performance_estimation_error_confidence", metric, "metric"),
+            invalid="estimator_invalid_confidence",
         ),
     ]
+
+
+def _confidence_over_time(title: str, description: str, expr: str, **limits: str) -> core.TimeSeries:
+    """A line for each metric; ``limits`` are legends of the rules' thresholds of these names."""
+    return timeseries(
+        title,
+        description,
+        query(expr, "{{metric}}"),
+        *(query(threshold(name), legend) for legend, name in limits.items()),
+        unit="percentunit",
+        maximum=1,
+        dashed=f"({'|'.join(limits)})",
+        size=(8, 8),
+    )
 
 
 def _with_ends(name: str, metric: str, matchers: str) -> list[Json]:
@@ -171,5 +186,6 @@ def drift_panels(matchers: str) -> list[core.Panel]:
             unit="none",
             decimals=3,
             minimum=None,
+            links=[role_link("score")],
         ),
     ]

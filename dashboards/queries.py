@@ -62,10 +62,14 @@ def bounds(matchers: str) -> str:
 
 
 def named_bins(by_bin: str, matchers: str) -> str:
-    """Something by bin, with a label ``values``: "up to" the bin's bound, or the bin's own name."""
+    """Something by bin, with a label ``values``: the bound that its numbers go up to, or the bin's own name.
+
+    Of the bound's decimals three are shown, not counting zeros at their beginning.
+    """
     joined = f"({by_bin}) * on (bin) group_left (le) {bounds(matchers)} or on (bin) {by_bin}"
     own = f'label_replace({joined}, "values", "$1", "bin", "(.+)")'
-    numeric = f'label_replace({own}, "values", "up to $1", "le", "(.+)")'
+    shown = "(-?[0-9]+([.]0*[0-9]{1,3})?)[0-9]*"
+    numeric = f'label_replace({own}, "values", "≤ $1", "le", "{shown}")'
     return f'label_replace({numeric}, "values", "above", "le", "[+]Inf")'
 
 

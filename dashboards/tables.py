@@ -15,18 +15,28 @@ def table(  # noqa: PLR0913
     columns: Sequence[Json],
     sort: Sequence[str],
     size: tuple[int, int] = (24, 9),
+    unit: str = "string",
 ) -> core.Table:
-    """Instant queries side by side, sorted by these columns; one with a minus before it descends."""
+    """Instant queries side by side, sorted by these columns; one with a minus before it descends.
+
+    ``unit`` is that of columns that say none: words, as a version such as 2015.1 is no number.
+    """
     return core.Table(
         **common(title, description, queries, size),
         transformations=list(transformations),
         overrides=list(columns),
         filterable=True,
-        unit="short",
+        unit=unit,
         extraJson={
             "fieldConfig": {
                 "defaults": {
-                    "custom": {"cellOptions": {"type": "auto"}, "displayMode": None, "inspect": False}
+                    # Grafana's own least width is 150: so wide, few columns fit beside each other.
+                    "custom": {
+                        "cellOptions": {"type": "auto"},
+                        "displayMode": None,
+                        "inspect": False,
+                        "minWidth": 80,
+                    }
                 }
             },
             "options": {
@@ -65,15 +75,20 @@ def column(  # noqa: PLR0913
     unit: str | None = None,
     decimals: int | None = None,
     width: int | None = None,
+    minimum_width: int | None = None,
     steps: Sequence[Json] = (),
     texts: Json | None = None,
     links: Sequence[Json] = (),
 ) -> Json:
     """How a table's column looks; ``steps`` (from a number on) or ``texts`` (a value's) colour its cells."""
     properties: list[Json] = []
-    for key, value in (("unit", unit), ("decimals", decimals), ("custom.width", width)):
-        if value is not None:
-            properties.append({"id": key, "value": value})
+    said = {
+        "unit": unit,
+        "decimals": decimals,
+        "custom.width": width,
+        "custom.minWidth": minimum_width,
+    }
+    properties += [{"id": key, "value": value} for key, value in said.items() if value is not None]
     if steps:
         properties += [
             {"id": "thresholds", "value": {"mode": "absolute", "steps": list(steps)}},

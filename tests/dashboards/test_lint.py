@@ -170,6 +170,29 @@ def test_numbers_say_how_many_decimals_they_have(path: Path) -> None:
                 )
 
 
+@every_dashboard
+def test_words_are_no_numbers_and_numbers_have_units(path: Path) -> None:
+    """With the unit of a number, Grafana makes 2.02 K of version 2015.1, and 0% of class 0."""
+    for panel in drawn(path):
+        if panel["type"] not in {"table", "barchart"}:
+            continue
+        units = {
+            override["matcher"]["options"]: p["value"]
+            for override in panel["fieldConfig"]["overrides"]
+            for p in override["properties"]
+            if p["id"] == "unit"
+        }
+        if panel["type"] == "barchart":
+            assert units == {panel["options"]["xField"]: "string"}, panel["title"]
+        elif panel["title"] == "Confusion matrix":  # its columns are what labels there are
+            assert units == {"Prediction, by label": "string"}
+        else:
+            assert panel["fieldConfig"]["defaults"]["unit"] == "string", panel["title"]
+            organize = next(t for t in panel["transformations"] if t["id"] == "organize")["options"]
+            numbers = {h for field, h in organize["renameByName"].items() if field.startswith("Value")}
+            assert numbers - set(units) == set(), panel["title"]
+
+
 def shown_columns(panel: dict[str, Any]) -> list[str]:
     organize = next(t for t in panel["transformations"] if t["id"] == "organize")["options"]
     return [h for field, h in organize["renameByName"].items() if field not in organize["excludeByName"]]
