@@ -33,7 +33,13 @@ PICTURES = ROOT / "docs" / "previews"
 WIDTHS = (1440, 390)
 PATIENCE_SECONDS = 240
 MOST_CUT = 3
-CHOSEN = {"model": "fraud", "version": "7", "window": "1h", "signal": "network_retransmits", "column": "amount"}
+CHOSEN = {
+    "model": "fraud",
+    "version": "7",
+    "window": "1h",
+    "signal": "network_retransmits",
+    "column": "amount",
+}
 """What the pictures show where one of several can be chosen; where several can be, all are shown."""
 
 Json = dict[str, Any]

@@ -1,5 +1,7 @@
 """Sources of the delivery model that are not files: what they would have counted."""
 
+from typing import Any
+
 from drift_exporter.snapshot import SourceSnapshot
 from drift_exporter.sources.source import LOST_RECORDS, REQUESTS, UNPAIRED
 from preview.world import partitioned
@@ -9,7 +11,7 @@ def more_sources(now: float, seconds: float) -> tuple[SourceSnapshot, ...]:
     """A topic of Kafka, requests that bring predictions, and a log of several models, at ``now``."""
     records = int(seconds * 1.2)
     cut = partitioned(now)
-    common = {
+    common: dict[str, Any] = {
         "up": True,
         "lost_bytes": 0,
         "rejected": {},

@@ -2,8 +2,8 @@
 
 All of it is made up, and drawn from seeds: the same each time. Times are seconds since the epoch.
 
-- ``fraud`` (binary, impact high): from four hours before the end on its customers are older and come from a
-  country it has not seen; version 8 takes over step by step; while the network is partitioned it answers late
+- ``fraud`` (binary, impact high): from four hours before the end on its customers are older, spend more and come
+  from a country it has not seen; version 8 takes over step by step; while the network is partitioned it answers late
   and misses fraud. It treats two groups unlike. Lines of the logs are garbled in the last hour.
 - ``recommender`` (ranking): clicks fall while its inputs stay.
 - ``delivery`` (regression): all is well.
@@ -77,7 +77,7 @@ def fraud(times: Floats, rng: np.random.Generator) -> tuple[list[dict[str, Any]]
     """Card payments, and which of them turn out to be fraud."""
     n = len(times)
     drift, cut = _since(times, DRIFT, 2 * HOUR), np.array([partitioned(t) for t in times], dtype=bool)
-    amount = rng.lognormal(3.5 + 0.1 * drift, 1.1).round(2)
+    amount = rng.lognormal(3.5 + 0.35 * drift, 1.1).round(2)
     age = np.clip(rng.normal(44 + 9 * drift, 13), 18, 99).round()
     cards = rng.binomial(4, 0.3, n)
     places = np.array(["US", "DE", "FR", "GB", "BR"])

@@ -19,22 +19,29 @@ const VISIBLE = 1;
 /** Fonts reach a little beyond their lines. */
 const DOWN = 3;
 
+interface Seen extends Omit<Line, 'node' | 'text'> {
+  /** Whether a parent that does not scroll hides some of its sides. */
+  cut: boolean;
+}
+
 /** The part of a box that no scrolling or clipping parent hides; null where that is nothing. */
-function clipped(box: DOMRect, element: Element): Omit<Line, 'node' | 'text'> | null {
+function clipped(box: DOMRect, element: Element): Seen | null {
   let { left, top, right, bottom } = box;
+  let cut = false;
   for (let parent: Element | null = element; parent && parent !== document.body; parent = parent.parentElement) {
     const style = getComputedStyle(parent);
     if (style.overflowX !== 'visible' || style.overflowY !== 'visible') {
       const own = parent.getBoundingClientRect();
+      cut ||= ['hidden', 'clip'].includes(style.overflowX) && (left < own.left - 2 || right > own.right + 2);
       [left, right] = [Math.max(left, own.left), Math.min(right, own.right)];
       [top, bottom] = [Math.max(top, own.top), Math.min(bottom, own.bottom)];
     }
   }
-  return right - left > VISIBLE && bottom - top > VISIBLE ? { left, top, right, bottom } : null;
+  return right - left > VISIBLE && bottom - top > VISIBLE ? { left, top, right, bottom, cut } : null;
 }
 
-function lines(root: Element): Line[] {
-  const found: Line[] = [];
+function lines(root: Element): Array<Line & Seen> {
+  const found: Array<Line & Seen> = [];
   const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const text = walker.currentNode.textContent?.trim() ?? '';
@@ -85,5 +92,6 @@ export function geometry(root: Element, width: number): Geometry {
     }
   });
   const outside = all.filter(({ left, right }) => left < -VISIBLE || right > width + VISIBLE).map(({ text }) => text);
-  return { overlapping, cut: cutOff(root), outside };
+  const hidden = all.filter(({ cut }) => cut).map(({ text }) => text);
+  return { overlapping, cut: [...new Set([...cutOff(root), ...hidden])], outside };
 }

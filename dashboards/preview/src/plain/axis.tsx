@@ -5,6 +5,8 @@ import { measureText, VizLegend, VizLayout, type VizLegendItem } from '@grafana/
 import type { ReactNode } from 'react';
 
 export const FONT = 12;
+/** Letters are as far apart as where they are measured. */
+export const SVG = { display: 'block', letterSpacing: 0 };
 
 export function textWidth(text: string): number {
   return measureText(text, FONT).width;

@@ -1,7 +1,7 @@
 // Bar chart, drawn plainly: groups of upright bars, a group for each row, a bar for each number in it.
 import { FieldType, formattedValueToString, getFieldDisplayName, getFieldSeriesColor, type Field } from '@grafana/data';
 import type { DrawProps } from '../panels';
-import { FONT, fitting, textWidth, WithLegend } from './axis';
+import { FONT, SVG, fitting, textWidth, WithLegend } from './axis';
 
 const AXIS = 24;
 
@@ -67,7 +67,7 @@ function Bars({ labels, series, options, width, height, theme }: BarsProps) {
   const every = Math.max(1, Math.ceil((Math.min(90, Math.max(...texts.map(textWidth))) + 8) / group));
   const bar = (group * options.groupWidth) / Math.max(series.length, 1);
   return (
-    <svg width={width} height={height} fontFamily={theme.typography.fontFamily} fontSize={FONT} style={{ display: 'block' }}>
+    <svg width={width} height={height} fontFamily={theme.typography.fontFamily} fontSize={FONT} style={SVG}>
       {marks.map((mark) => (
         <g key={mark}>
           <line x1={left} x2={width} y1={y(mark)} y2={y(mark)} stroke={theme.colors.border.weak} />

@@ -2,7 +2,7 @@
 import { FieldType, formattedValueToString, getValueFormat, type GrafanaTheme2 } from '@grafana/data';
 import * as chromatic from 'd3-scale-chromatic';
 import type { DrawProps } from '../panels';
-import { FONT, textWidth, TimeAxis } from './axis';
+import { FONT, SVG, textWidth, TimeAxis } from './axis';
 
 const AXIS = 24;
 const LEGEND = 30;
@@ -63,7 +63,7 @@ export function HeatmapPanel({ panel, data, width, height, range, theme }: DrawP
   const count = getValueFormat(options.cellValues?.unit ?? 'short');
   const shown = (value: number) => formattedValueToString(count(value, options.cellValues?.decimals));
   return (
-    <svg width={width} height={height} fontFamily={theme.typography.fontFamily} fontSize={FONT} style={{ display: 'block' }}>
+    <svg width={width} height={height} fontFamily={theme.typography.fontFamily} fontSize={FONT} style={SVG}>
       <TimeAxis range={range} left={left} width={plot} top={0} bottom={bottom} theme={theme} />
       {buckets.map((field, index) => {
         const top = options.yAxis.reverse ? index * each : bottom - (index + 1) * each;

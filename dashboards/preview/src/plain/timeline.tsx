@@ -11,7 +11,7 @@ import {
 } from '@grafana/data';
 import type { VizLegendItem } from '@grafana/ui';
 import type { DrawProps } from '../panels';
-import { FONT, fitting, textWidth, TimeAxis, WithLegend } from './axis';
+import { FONT, SVG, fitting, textWidth, TimeAxis, WithLegend } from './axis';
 
 interface Row {
   name: string;
@@ -46,9 +46,12 @@ function rows(data: DataFrame[]): Row[] {
   });
 }
 
-/** Each value until the next one, or for one step; equal neighbours become one where they are merged. */
+/** Each value until the next one, or for one step; where neighbours are merged, those do that are equal or on the same step. */
 function cells({ field, times, step }: Row, merge: boolean): Cell[] {
   const found: Cell[] = [];
+  const colours = field.config.color?.mode === 'thresholds';
+  const alike = (one: unknown, other: unknown) =>
+    one === other || (colours && typeof one === 'number' && field.display?.(one).color === field.display?.(other).color);
   times.forEach((from, index) => {
     const value: unknown = field.values[index];
     if (value === null || value === undefined) {
@@ -56,7 +59,7 @@ function cells({ field, times, step }: Row, merge: boolean): Cell[] {
     }
     const to = Math.min(times[index + 1] ?? from + step, from + step);
     const last = found[found.length - 1];
-    if (merge && last && last.to >= from && last.value === value) {
+    if (merge && last && last.to >= from && alike(last.value, value)) {
       last.to = to;
     } else {
       found.push({ from, to, value });
@@ -138,7 +141,7 @@ function Timeline({ all, merge, share, gap, show, width, height, range, theme }:
   const [from, to] = [range.from.valueOf(), range.to.valueOf()];
   const x = (time: number) => left + ((Math.min(Math.max(time, from), to) - from) / (to - from)) * plot;
   return (
-    <svg width={width} height={height} fontFamily={theme.typography.fontFamily} style={{ display: 'block' }}>
+    <svg width={width} height={height} fontFamily={theme.typography.fontFamily} style={SVG}>
       <TimeAxis range={range} left={left} width={plot} top={0} bottom={bottom} theme={theme} />
       {all.map((row, index) => {
         const top = index * each + (each * (1 - share)) / 2;
@@ -147,7 +150,7 @@ function Timeline({ all, merge, share, gap, show, width, height, range, theme }:
         return (
           <g key={row.name}>
             {each >= SMALLEST && (
-              <text x={left - 8} y={top + tall / 2 + FONT / 3} fontSize={Math.min(FONT, each)} textAnchor="end" fill={theme.colors.text.primary}>
+              <text x={left - 8} y={top + tall / 2 + FONT / 3} fontSize={Math.min(FONT, each - 1)} textAnchor="end" fill={theme.colors.text.primary}>
                 {fitting(row.name, left - 10)}
               </text>
             )}
