@@ -18,7 +18,6 @@ HEADINGS = {
     "model": "Model",
     "version": "Version",
     "window": "Window",
-    "impact": "Impact",
     "team": "Owner",
 }
 
@@ -26,7 +25,7 @@ HEADINGS = {
 def alert_panels(alerts: str) -> list[core.Panel]:
     """Alerts of the chosen model."""
     return [
-        firing_table(alerts, {"version": "Version", "window": "Window", "impact": "Impact", "team": "Owner"}),
+        firing_table(alerts, {"version": "Version", "window": "Window", "team": "Owner"}),
         alerts_over_time(alerts),
     ]
 
@@ -60,7 +59,7 @@ def firing_table(
 
 
 def _severity() -> Json:
-    return column("Severity", unit="none", decimals=0, texts=SEVERITY_TEXTS, width=80)
+    return column("Severity", unit="none", decimals=0, texts=SEVERITY_TEXTS, width=90)
 
 
 def alerts_over_time(alerts: str, *labels: str, size: tuple[int, int] = (12, 8)) -> core.StateTimeline:

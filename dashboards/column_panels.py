@@ -51,7 +51,7 @@ def now_panels(c: str) -> list[core.Panel]:
             "Tolerance", "PSI up to which drift is tolerated.", tolerance, unit="none", decimals=3, size=STAT
         ),
         stat(
-            "Share of the model's drift",
+            "Share of drift",
             "What part of the drift of all features this one explains, where it has drifted.",
             f"max(model_drift_contribution_ratio{{{w}}})",
             unit="percentunit",

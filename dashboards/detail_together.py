@@ -15,6 +15,7 @@ def together_panels(matchers: str) -> list[core.Panel]:
     """Drift that no single column shows, such as of how columns go together."""
     w = f'{matchers}, window="$window"'
     shares = "version, method, column, kind"
+    by_pair = "version, column, kind, other, other_kind"
     return [
         state_timeline(
             "Confidence by method",
@@ -24,7 +25,7 @@ def together_panels(matchers: str) -> list[core.Panel]:
             unit="percentunit",
             decimals=1,
             steps=CONFIDENCE_STEPS,
-            size=(8, 8),
+            size=(12, 8),
         ),
         timeseries(
             "Score by method",
@@ -33,7 +34,6 @@ def together_panels(matchers: str) -> list[core.Panel]:
             query(highest("model_multivariate_drift_score", w, BY), "{{method}} {{version}}"),
             unit="none",
             decimals=3,
-            size=(8, 8),
         ),
         table(
             "Columns that set the window apart",
@@ -55,6 +55,29 @@ def together_panels(matchers: str) -> list[core.Panel]:
                 column("Share", unit="percentunit", decimals=1),
             ],
             sort=["-Share"],
-            size=(8, 8),
+            size=(12, 8),
+        ),
+        table(
+            "Pairs of columns that changed",
+            "Rank correlation in the window less that in the reference, of the pairs where it has drifted, "
+            "by method correlation. Click the first column for its distribution.",
+            query(highest("model_correlation_drift", w, by_pair), table=True),
+            transformations=joined(
+                {
+                    "column": "Column",
+                    "kind": "Kind",
+                    "other": "With",
+                    "other_kind": "Its kind",
+                    "version": "Version",
+                    "Value": "Change",
+                },
+                hide=[],
+            ),
+            columns=[
+                column("Column", links=TO_COLUMN),
+                column("Change", unit="none", decimals=2),
+            ],
+            sort=["Column"],
+            size=(12, 8),
         ),
     ]

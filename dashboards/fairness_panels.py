@@ -10,6 +10,24 @@ from tables import column, joined, table
 FAIRNESS = "model_fairness"
 RATIO = 'metric="demographic_parity_ratio"'
 GROUP = "{{attribute}}: {{group}}"
+RATES = (
+    (
+        "True positive rate",
+        "true_positive_rate",
+        "Share that gets the favourable answer of those who deserve it.",
+    ),
+    (
+        "False positive rate",
+        "false_positive_rate",
+        "Share that gets the favourable answer of those who do not deserve it.",
+    ),
+    (
+        "Precision",
+        "positive_predictive_value",
+        "Share that deserves the favourable answer of those who get it.",
+    ),
+    ("Calibration error", "calibration_error", "How far scores are from the labels."),
+)
 
 
 def now_panels(window: str) -> list[core.Panel]:
@@ -131,21 +149,16 @@ def group_panels(matchers: str, window: str) -> list[core.Panel]:
             ),
             unit="short",
         ),
-        timeseries(
-            "Errors by group",
-            "Of records with a label: true and false positive rate of the favourable answer, its precision, "
-            "and how far scores are from the labels (calibration error).",
-            query(
-                highest(
-                    FAIRNESS,
-                    f'{window}, metric=~"true_positive_rate|false_positive_rate|positive_predictive_value|'
-                    'calibration_error"',
-                    "attribute, group, metric",
-                ),
-                f"{GROUP} {{{{metric}}}}",
-            ),
-            unit="percentunit",
-            maximum=1,
+        *(
+            timeseries(
+                f"{title} by group",
+                f"{description} Of records with a label.",
+                query(highest(FAIRNESS, f'{window}, metric="{metric}"', "attribute, group"), GROUP),
+                unit="percentunit",
+                maximum=1,
+                size=(6, 8),
+            )
+            for title, metric, description in RATES
         ),
         timeseries(
             "Answers by group over all exporters",
@@ -161,12 +174,14 @@ def group_panels(matchers: str, window: str) -> list[core.Panel]:
             ),
             unit="percentunit",
             maximum=1,
+            size=(24, 8),
         ),
     ]
 
 
 def difference_panels(window: str) -> list[core.Panel]:
     """How groups differ, and how sure it is that the four-fifths rule is broken."""
+    differences = highest(FAIRNESS, f'{window}, metric=~".+_difference"', "attribute, metric")
     return [
         timeseries(
             "Four-fifths ratio: $attribute",
@@ -183,8 +198,9 @@ def difference_panels(window: str) -> list[core.Panel]:
             repeat="attribute",
         ),
         timeseries(
-            "Confidence that the four-fifths rule is broken",
-            "How sure it is that the ratio is below 0.8, given how many records there are.",
+            "Four-fifths confidence",
+            "How sure it is that the four-fifths rule is broken: that the ratio is below it, given how many "
+            "records there are.",
             query(highest(f"{FAIRNESS}_confidence", f"{window}, {RATIO}", "attribute"), "{{attribute}}"),
             query(threshold("fairness_confidence_likely"), "likely"),
             query(threshold("fairness_confidence_certain"), "certain"),
@@ -198,7 +214,7 @@ def difference_panels(window: str) -> list[core.Panel]:
             "positive rates (equal opportunity), true or false positive rates (equalized odds), precision "
             "(predictive parity) and calibration error.",
             query(
-                highest(FAIRNESS, f'{window}, metric=~".+_difference"', "attribute, metric"),
+                f'label_replace({differences}, "metric", "$1", "metric", "(.+)_difference")',
                 "{{attribute}} {{metric}}",
             ),
             unit="none",

@@ -5,7 +5,7 @@ from grafanalib import core
 from alert_panels import alerts_over_time, firing_stat, firing_table
 from distributions import heatmap
 from panels import SOME_ARE_BAD, ZERO_IS_BAD, query, stat, state_timeline, timeseries
-from queries import highest, quantile, rate
+from queries import quantile, rate
 
 EVALUATION = "drift_exporter_evaluation_duration_seconds"
 CHECKPOINT = "drift_exporter_checkpoint_duration_seconds"
@@ -13,8 +13,6 @@ FINE = {
     "0": {"text": "failing", "color": "red", "index": 0},
     "1": {"text": "fine", "color": "green", "index": 1},
 }
-MODEL = "instance, model"
-LEGEND = "{{model}} {{instance}}"
 
 
 def now_panels(exporter: str, models: str, sources: str, alerts: str) -> list[core.Panel]:
@@ -92,8 +90,8 @@ def now_panels(exporter: str, models: str, sources: str, alerts: str) -> list[co
         state_timeline(
             "Sources and evaluations",
             "Whether each source could be read and each model be evaluated.",
-            query(f"min by (instance, source) ({source_up})", "{{source}} {{instance}}"),
-            query(f"min by ({MODEL}) ({evaluated})", f"{LEGEND} evaluation"),
+            query(f"min by (source) ({source_up})", "{{source}}"),
+            query(f"min by (model) ({evaluated})", "{{model}} evaluation"),
             unit="short",
             steps=ZERO_IS_BAD,
             texts=FINE,
@@ -121,7 +119,7 @@ def work_panels(models: str) -> list[core.Panel]:
         timeseries(
             "Time an evaluation takes",
             "Up to this long 95 % of a model's evaluations took. It has to stay below evaluation_interval.",
-            query(quantile(0.95, EVALUATION, models, MODEL), LEGEND),
+            query(quantile(0.95, EVALUATION, models, "model"), "{{model}}"),
             unit="s",
             size=(8, 8),
         ),
@@ -135,7 +133,7 @@ def work_panels(models: str) -> list[core.Panel]:
         timeseries(
             "Evaluations per second",
             "By model, failed ones too.",
-            query(rate(f"{EVALUATION}_count", models, MODEL), LEGEND),
+            query(rate(f"{EVALUATION}_count", models, "model"), "{{model}}"),
             unit="cps",
             size=(8, 8),
         ),
@@ -143,7 +141,8 @@ def work_panels(models: str) -> list[core.Panel]:
             "Time since the last checkpoint",
             "A model's metrics are as of its last checkpoint. It grows where the state cannot be saved.",
             query(
-                f"time() - {highest('drift_exporter_checkpoint_timestamp_seconds', models, MODEL)}", LEGEND
+                f"time() - min by (model) (drift_exporter_checkpoint_timestamp_seconds{{{models}}})",
+                "{{model}}",
             ),
             unit="s",
             size=(8, 8),
@@ -151,7 +150,7 @@ def work_panels(models: str) -> list[core.Panel]:
         timeseries(
             "Time a checkpoint takes",
             "Up to this long 95 % of the checkpoints of a model took.",
-            query(quantile(0.95, CHECKPOINT, models, MODEL), LEGEND),
+            query(quantile(0.95, CHECKPOINT, models, "model"), "{{model}}"),
             unit="s",
             size=(8, 8),
         ),
@@ -159,8 +158,8 @@ def work_panels(models: str) -> list[core.Panel]:
             "Series left out",
             "Per second, because of limits.series: raise it, or watch fewer columns.",
             query(
-                rate("drift_exporter_dropped_series_total", models, f"{MODEL}, reason"),
-                f"{LEGEND}: {{{{reason}}}}",
+                rate("drift_exporter_dropped_series_total", models, "model, reason"),
+                "{{model}}: {{reason}}",
             ),
             unit="cps",
             size=(8, 8),

@@ -5,57 +5,52 @@ from grafanalib import core
 from panels import query, timeseries
 from queries import rate
 
-SOURCE = "instance, source"
-LEGEND = "{{source}} {{instance}}"
 LAG = "drift_exporter_source_lag"
 
 
 def source_panels(sources: str) -> list[core.Panel]:
     """What is read and what waits. ``sources`` is the matcher of the chosen sources."""
-    watermark = f"max by ({SOURCE}) (drift_exporter_source_watermark_timestamp_seconds{{{sources}}})"
+    watermark = f"max by (source) (drift_exporter_source_watermark_timestamp_seconds{{{sources}}})"
     return [
         timeseries(
             "Records read",
             "Per second and source.",
-            query(rate("drift_exporter_source_records_total", sources, SOURCE), LEGEND),
+            query(rate("drift_exporter_source_records_total", sources, "source"), "{{source}}"),
             unit="cps",
             size=(8, 8),
         ),
         timeseries(
             "Bytes read",
             "Per second and source.",
-            query(rate("drift_exporter_source_bytes_total", sources, SOURCE), LEGEND),
+            query(rate("drift_exporter_source_bytes_total", sources, "source"), "{{source}}"),
             unit="Bps",
             size=(8, 8),
         ),
         timeseries(
             "Newest record's age",
             "Time since the newest event time read. It grows when a log stops or the exporter is behind.",
-            query(f"time() - {watermark}", LEGEND),
+            query(f"time() - {watermark}", "{{source}}"),
             unit="s",
             size=(8, 8),
         ),
         timeseries(
             "Unread by source",
             "Bytes that the source holds and that the exporter has not read yet.",
-            query(f"sum by ({SOURCE}) ({LAG}_bytes{{{sources}}})", LEGEND),
+            query(f"sum by (source) ({LAG}_bytes{{{sources}}})", "{{source}}"),
             unit="bytes",
             size=(8, 8),
         ),
         timeseries(
             "Unread records by source",
             "Records that the source holds and that have not been read yet, where the source counts those.",
-            query(f"sum by ({SOURCE}) ({LAG}_records{{{sources}}})", LEGEND),
+            query(f"sum by (source) ({LAG}_records{{{sources}}})", "{{source}}"),
             unit="short",
             size=(8, 8),
         ),
         timeseries(
             "Requests",
             "HTTP requests to sources that are asked, and from those that push, per second and status.",
-            query(
-                rate("drift_exporter_source_requests_total", sources, f"{SOURCE}, code"),
-                f"{LEGEND}: {{{{code}}}}",
-            ),
+            query(rate("drift_exporter_source_requests_total", sources, "code"), "{{code}}"),
             unit="reqps",
             size=(8, 8),
         ),
@@ -67,11 +62,8 @@ def loss_panels(models: str, sources: str) -> list[core.Panel]:
     return [
         timeseries(
             "Rejected lines",
-            "Per second: lines that could not be counted and went to the dead-letter file.",
-            query(
-                rate("drift_exporter_source_rejected_total", sources, f"{SOURCE}, reason"),
-                f"{LEGEND}: {{{{reason}}}}",
-            ),
+            "Per second and reason: lines that could not be counted and went to the dead-letter file.",
+            query(rate("drift_exporter_source_rejected_total", sources, "reason"), "{{reason}}"),
             unit="cps",
             size=(8, 8),
         ),
@@ -79,8 +71,8 @@ def loss_panels(models: str, sources: str) -> list[core.Panel]:
             "Late and future records",
             "Per second: records whose time lies outside of the windows.",
             query(
-                rate("drift_exporter_late_records_total", models, "instance, model, reason"),
-                "{{model}} {{instance}}: {{reason}}",
+                rate("drift_exporter_late_records_total", models, "model, reason"),
+                "{{model}}: {{reason}}",
             ),
             unit="cps",
             size=(8, 8),
@@ -99,7 +91,7 @@ def loss_panels(models: str, sources: str) -> list[core.Panel]:
             "Bytes lost",
             "Per second: of logs that were cut off or deleted before they were read. Nobody can count what "
             "was in them.",
-            query(rate("drift_exporter_source_lost_bytes_total", sources, SOURCE), LEGEND),
+            query(rate("drift_exporter_source_lost_bytes_total", sources, "source"), "{{source}}"),
             unit="Bps",
             size=(6, 8),
         ),
@@ -108,12 +100,12 @@ def loss_panels(models: str, sources: str) -> list[core.Panel]:
             "Per second. Lost: records that were gone before they were read. Alone: requests whose response "
             "did not come, and the other way round.",
             query(
-                rate("drift_exporter_source_lost_records_total", sources, f"{SOURCE}, reason"),
-                f"{LEGEND} lost: {{{{reason}}}}",
+                rate("drift_exporter_source_lost_records_total", sources, "source, reason"),
+                "{{source}} lost: {{reason}}",
             ),
             query(
-                rate("drift_exporter_source_unpaired_events_total", sources, f"{SOURCE}, event"),
-                f"{LEGEND} alone: {{{{event}}}}",
+                rate("drift_exporter_source_unpaired_events_total", sources, "source, event"),
+                "{{source}} alone: {{event}}",
             ),
             unit="cps",
             size=(6, 8),
@@ -123,19 +115,20 @@ def loss_panels(models: str, sources: str) -> list[core.Panel]:
             "Per second, where records are deduplicated: records that had come before, and ids that had to "
             "be forgotten too early because of limits.ids.",
             query(
-                rate("drift_exporter_duplicate_records_total", models, "instance, model"),
-                "{{model}} {{instance}} duplicates",
+                rate("drift_exporter_duplicate_records_total", models, "model"),
+                "{{model}} duplicates",
             ),
             query(
-                rate("drift_exporter_forgotten_ids_total", models, "instance, model"),
-                "{{model}} {{instance}} forgotten",
+                rate("drift_exporter_forgotten_ids_total", models, "model"),
+                "{{model}} forgotten",
             ),
             unit="cps",
             size=(6, 8),
         ),
         timeseries(
-            "Records of models that are not configured",
-            "Per second, by the model that a shared log names. All sources that read the log count them.",
+            "Unconfigured models",
+            "Records per second, by the model that a shared log names. All sources that read the log count "
+            "them.",
             query(
                 "max by (model) (rate(drift_exporter_unconfigured_records_total"
                 f"{{{sources}}}[$__rate_interval]))",

@@ -157,8 +157,10 @@ def signal_panels() -> list[core.Panel]:
     return [
         state_timeline(
             "Anomalies",
-            "When which signal was anomalous: long and far enough outside of its band.",
+            "When which signal was anomalous, long and far enough outside of its band; and when signals that "
+            "are judged together were odd together.",
             query("max by (signal) (infra_signal_anomalous)", "{{signal}}"),
+            query("max by (group) (infra_group_anomalous)", "{{group}} together"),
             unit="short",
             steps=SOME_ARE_BAD,
             texts={

@@ -99,14 +99,14 @@ def _status(models: str, window: str, alerts: str) -> core.Table:
         columns=[
             column("Model", links=[detail_link("__value.raw"), report_link("__value.raw")]),
             column("Version", links=[detail_link("__data.fields.Model", "__value.raw")]),
-            column("Impact", texts={"high": {"text": "high", "color": "purple", "index": 0}}, width=80),
+            column("Impact", texts={"high": {"text": "high", "color": "purple", "index": 0}}, width=90),
             *(
                 column(
                     heading,
                     unit="short",
                     decimals=0,
                     steps=[{"color": "green", "value": 0}, {"color": colour, "value": 1}],
-                    width=80,
+                    width=90,
                 )
                 for heading, colour in severities.values()
             ),

@@ -25,7 +25,7 @@ def table(  # noqa: PLR0913
         **common(title, description, queries, size),
         transformations=list(transformations),
         overrides=list(columns),
-        filterable=True,
+        filterable=False,
         unit=unit,
         extraJson={
             "fieldConfig": {

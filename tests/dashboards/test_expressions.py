@@ -35,6 +35,10 @@ PROMETHEUS_METRICS = {
     "process_max_fds",
     "process_start_time_seconds",
 }
+# Metrics that no panel shows, each with the reason.
+NOT_SHOWN = {
+    "model_window_end_timestamp_seconds": "the last prediction's time is shown, which is nearly the same",
+}
 # Variables that depend on no other one, each with the reason.
 FIRST = {
     "team": "the first of the overview",
@@ -171,6 +175,12 @@ def test_a_variable_of_several_values_is_matched_as_a_pattern(path: Path) -> Non
     for title, expression in expressions(path):
         for operator, name in re.findall(r'(=~|!~|!=|=)"\$(\w+)"', expression):
             assert (operator == "=~") == (name in several), (title, name)
+
+
+def test_every_metric_is_shown_somewhere() -> None:
+    asked = {name for p in DASHBOARDS for _, e in expressions(p) for name in asked_metrics(e)}
+    shown = {re.sub("_(bucket|count|sum)$", "", name) for name in asked} | asked
+    assert {metric.name for metric in METRICS} - shown == set(NOT_SHOWN)
 
 
 @every_dashboard

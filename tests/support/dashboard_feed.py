@@ -30,11 +30,15 @@ NOT_IN_THE_DEMONSTRATION = {
         "drift_exporter_unconfigured_records_total",
     ),
     "model_detail": (
+        "model_correlation_drift",
         "model_multivariate_drift_column_ratio",
         "model_multivariate_drift_confidence",
         "model_multivariate_drift_score",
         "model_stream_drift_detections_total",
+        "model_stream_drift_last_detection_timestamp_seconds",
+        "model_stream_drift_warning",
         "model_stream_mean",
+        "model_stream_values_total",
     ),
 }
 """Parts of queries by dashboard: of what the demonstration has no data, as its log files, configuration or
