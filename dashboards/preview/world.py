@@ -2,9 +2,10 @@
 
 All of it is made up, and drawn from seeds: the same each time. Times are seconds since the epoch.
 
-- ``fraud`` (binary, impact high): from four hours before the end on its customers are older, spend more and come
-  from a country it has not seen; version 8 takes over step by step; while the network is partitioned it answers late
-  and misses fraud. It treats two groups unlike. Lines of the logs are garbled in the last hour.
+- ``fraud`` (binary, impact high): from four hours before the end on its customers are older, spend the more
+  the older they are, and come from a country it has not seen; version 8 takes over step by step; while the
+  network is partitioned it answers late and misses fraud. It treats two groups unlike. Lines of the logs are
+  garbled in the last hour.
 - ``recommender`` (ranking): clicks fall while its inputs stay.
 - ``delivery`` (regression): all is well.
 """
@@ -77,8 +78,9 @@ def fraud(times: Floats, rng: np.random.Generator) -> tuple[list[dict[str, Any]]
     """Card payments, and which of them turn out to be fraud."""
     n = len(times)
     drift, cut = _since(times, DRIFT, 2 * HOUR), np.array([partitioned(t) for t in times], dtype=bool)
-    amount = rng.lognormal(3.5 + 0.35 * drift, 1.1).round(2)
-    age = np.clip(rng.normal(44 + 9 * drift, 13), 18, 99).round()
+    years = rng.normal(0, 1, n)
+    age = np.clip(44 + 9 * drift + 13 * years, 18, 99).round()
+    amount = rng.lognormal(3.5 + drift * (0.35 + 0.7 * years), 1.1).round(2)
     cards = rng.binomial(4, 0.3, n)
     places = np.array(["US", "DE", "FR", "GB", "BR"])
     country = places[np.where(rng.random(n) < 0.18 * drift, 4, rng.choice(4, n, p=[0.55, 0.2, 0.15, 0.1]))]

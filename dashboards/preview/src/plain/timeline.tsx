@@ -27,7 +27,9 @@ interface Cell {
 }
 
 const AXIS = 24;
-const LABELS = 0.35;
+/** Share of the width that names may take, on wide panels and on narrow ones. */
+const LABELS = { wide: 0.35, narrow: 0.5 };
+const NARROW = 500;
 /** Height from which on a row has its name, in smaller letters where it must be. */
 const SMALLEST = 10;
 /** Rows at a time, as Grafana pages them. */
@@ -135,7 +137,7 @@ interface TimelineProps extends Pick<DrawProps, 'width' | 'height' | 'range' | '
 }
 
 function Timeline({ all, merge, share, gap, show, width, height, range, theme }: TimelineProps) {
-  const left = Math.min(LABELS * width, Math.max(0, ...all.map(({ name }) => textWidth(name))) + 10);
+  const left = Math.min((width < NARROW ? LABELS.narrow : LABELS.wide) * width, Math.max(0, ...all.map(({ name }) => textWidth(name))) + 10);
   const [plot, bottom] = [width - left - 8, height - AXIS];
   const each = bottom / Math.max(all.length, 1);
   const [from, to] = [range.from.valueOf(), range.to.valueOf()];
