@@ -42,7 +42,7 @@ def firing_table(
     ]
     columns = [
         _severity(),
-        column("Alert", minimum_width=180, links=[runbook_link("__value.raw")]),
+        column("Alert", minimum_width=235, links=[runbook_link("__value.raw")]),
     ]
     if shown.get("model") and headings is None:
         columns.append(column("Model", links=[detail_link("__value.raw"), report_link("__value.raw")]))

@@ -146,9 +146,11 @@ def correlation_panels(matchers: str, alerts: str) -> list[core.Panel]:
             size=(24, 6),
         ),
         firing_table(
-            alerts, {"signal": "Signal", "pod": "Pod", "node": "Node", "version": "Version", "team": "Owner"}
+            alerts,
+            {"signal": "Signal", "pod": "Pod", "node": "Node", "version": "Version", "team": "Owner"},
+            size=(12, 10),
         ),
-        alerts_over_time(alerts),
+        alerts_over_time(alerts, size=(12, 10)),
     ]
 
 
