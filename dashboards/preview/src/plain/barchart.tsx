@@ -12,7 +12,7 @@ function scale(low: number, high: number): number[] {
   const step = power * ([1, 2, 5, 10].find((one) => one * power >= raw) ?? 10);
   const first = Math.floor(low / step);
   const last = Math.ceil(high / step - 1e-9);
-  return Array.from({ length: last - first + 1 }, (_, index) => (first + index) * step);
+  return Array.from({ length: last - first + 1 }, (_, index) => Number(((first + index) * step).toPrecision(12)));
 }
 
 export function BarChartPanel({ panel, data, width, height, theme }: DrawProps) {
