@@ -53,6 +53,7 @@ def stream_panels(matchers: str) -> list[core.Panel]:
                 hide=["Value"],
             ),
             columns=[
+                column("Detector", minimum_width=110),
                 column("Values/s", unit="cps", decimals=2),
                 column("Last change", unit="dateTimeFromNow", minimum_width=120),
                 column(

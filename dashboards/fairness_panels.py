@@ -26,7 +26,11 @@ RATES = (
         "positive_predictive_value",
         "Share that deserves the favourable answer of those who get it.",
     ),
-    ("Calibration error", "calibration_error", "How far scores are from the labels."),
+    (
+        "Calibration error",
+        "calibration_error",
+        "Mean score less share of labels, above 0 where more is expected than comes true.",
+    ),
 )
 
 
@@ -155,7 +159,9 @@ def group_panels(matchers: str, window: str) -> list[core.Panel]:
                 f"{description} Of records with a label.",
                 query(highest(FAIRNESS, f'{window}, metric="{metric}"', "attribute, group"), GROUP),
                 unit="percentunit",
-                maximum=1,
+                # This one is below 0 where less is expected than comes true.
+                minimum=None if metric == "calibration_error" else 0,
+                maximum=None if metric == "calibration_error" else 1,
                 size=(6, 8),
             )
             for title, metric, description in RATES

@@ -79,13 +79,16 @@ def runbooks() -> core.Template:
 
 
 def annotation(  # noqa: PLR0913
-    name: str, colour: str, expr: str, *, title: str, body: str, tags: str
+    name: str, colour: str, expr: str, *, title: str, body: str, tags: str, shown: bool = True
 ) -> Json:
-    """Marks on all panels wherever the query has a sample; ``title`` and ``body`` take {{label}}."""
+    """Marks on all panels wherever the query has a sample; ``title`` and ``body`` take {{label}}.
+
+    Those that are not ``shown`` can be switched on at the top of the dashboard.
+    """
     return {
         "name": name,
         "datasource": DATASOURCE,
-        "enable": True,
+        "enable": shown,
         "hide": False,
         "iconColor": colour,
         "target": {"expr": expr, "interval": "60s", "refId": "Anno"},
@@ -100,17 +103,27 @@ def annotation(  # noqa: PLR0913
 
 
 def annotations(model: str, alerts: str) -> list[Json]:
-    """Alerts and new versions. ``model`` is the matcher of the shown models, ``alerts`` of their alerts."""
+    """Alerts and new versions. ``model`` is the matcher of the shown models, ``alerts`` of their alerts.
+
+    Of alerts only pages are shown at first: in an incident tickets come and go, and would hide the lines.
+    """
     info = f"max by (model, version) (model_info{{{model}}})"
     before = f"max by (model, version) (model_info{{{model}}} offset 5m)"
     return [
-        annotation(
-            "Alerts",
-            "red",
-            f"max by (alertname, severity, model) (ALERTS{{{alerts}}})",
-            title="{{alertname}}",
-            body="{{model}} {{severity}}",
-            tags="alertname,severity,model",
+        *(
+            annotation(
+                name,
+                colour,
+                f"max by (alertname, severity, model) (ALERTS{{{alerts}, {severity}}})",
+                title="{{alertname}}",
+                body="{{model}} {{severity}}",
+                tags="alertname,severity,model",
+                shown=shown,
+            )
+            for name, colour, severity, shown in (
+                ("Pages", "red", 'severity="page"', True),
+                ("Other alerts", "yellow", 'severity!="page"', False),
+            )
         ),
         annotation(
             "New versions",

@@ -31,7 +31,7 @@ def now_panels(exporter: str, models: str, sources: str, alerts: str) -> list[co
             size=(3, 4),
         ),
         stat(
-            "Exporters down",
+            "Down",
             "Exporters that Prometheus could not scrape at the last attempt.",
             f"count({up}) - sum({up})",
             unit="short",
@@ -85,7 +85,7 @@ def now_panels(exporter: str, models: str, sources: str, alerts: str) -> list[co
             size=(3, 4),
         ),
         firing_stat(alerts, size=(3, 4)),
-        firing_table(alerts, {"instance": "Exporter", "model": "Model", "source": "Source", "team": "Owner"}),
+        firing_table(alerts, {"instance": "Exporter", "model": "Model", "source": "Source"}),
         alerts_over_time(alerts),
         state_timeline(
             "Sources and evaluations",

@@ -62,14 +62,25 @@ def answered(url: str, targets: list[Json], values: dict[str, str]) -> list[list
     return answers if all(any(map(finite, answer)) for answer in answers) else []
 
 
+def marks(path: Path) -> list[tuple[str, Json]]:
+    """Name and query of each annotation."""
+    return [(name, {"expr": expr, "instant": False}) for name, expr in annotation_queries(path)]
+
+
+@pytest.mark.parametrize("stem", ["models_overview", "model_detail"])
+def test_pages_and_other_alerts_and_new_versions_are_marked(fed_prometheus: str, stem: str) -> None:
+    path = next(path for path in DASHBOARDS if path.stem == stem)
+    assert unanswered(fed_prometheus, marks(path), VALUES[stem]) == []
+
+
 @pytest.mark.parametrize("stem", NOT_IN_THE_DEMONSTRATION)
 def test_what_the_demonstration_lacks_has_an_answer_here(fed_prometheus: str, stem: str) -> None:
     path = next(path for path in DASHBOARDS if path.stem == stem)
     parts = NOT_IN_THE_DEMONSTRATION[stem]
-    marks = [(name, {"expr": expr, "instant": False}) for name, expr in annotation_queries(path)]
+    pages = [mark for mark in marks(path) if mark[0] == "Pages"]
     asked = [
         (title, target)
-        for title, target in [*panel_targets(path), *marks]
+        for title, target in [*panel_targets(path), *pages]
         if any(part in target["expr"] for part in parts)
     ]
     assert [part for part in parts if not any(part in target["expr"] for _, target in asked)] == []

@@ -51,7 +51,10 @@ def test_every_panel_has_an_answer(fed_prometheus: str, path: Path) -> None:
 def test_every_annotation_has_an_answer(fed_prometheus: str, path: Path) -> None:
     asked = [(name, {"expr": expr, "instant": False}) for name, expr in annotation_queries(path)]
     marks = ["Anomalies of the signal"] if path.stem == "model_infrastructure" else []
-    assert [name for name, _ in asked] == ["Alerts", "New versions", *marks]
+    assert [name for name, _ in asked] == ["Pages", "Other alerts", "New versions", *marks]
+    # All that is wrong with this model is a page: test_dashboard_tables.py has a ticket.
+    ticket = path.stem != "model_anomalies"
+    asked = [(name, query) for name, query in asked if ticket or name != "Other alerts"]
     assert unanswered(fed_prometheus, asked, VALUES) == []
 
 
