@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo demo-s2 demo-s3 test lint bench bench-detection dashboards provisioning clean servers browser
+.PHONY: help install demo demo-s2 demo-s3 test lint bench bench-detection dashboards dashboards-preview provisioning clean servers browser
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -52,6 +52,9 @@ bench-detection: install  ## false alarms, shifts and anomalies found, and cost,
 
 dashboards: install  ## regenerate dashboards/json
 	$(BIN)/python dashboards/generate.py
+
+dashboards-preview: install servers browser  ## draw the dashboards as PNGs into docs/previews (OPTIONS="--dashboard model-detail"); needs Node.js and npm
+	$(BIN)/python dashboards/preview/draw.py $(OPTIONS)
 
 provisioning: install  ## regenerate what provisioning/kubernetes has of rules, routing and dashboards
 	$(BIN)/python provisioning/kubernetes/generate.py
