@@ -25,10 +25,10 @@ servers:  # prometheus, alertmanager, promtool and amtool: from apt where we may
 browser:  # chromium, likewise; tests of pages are skipped without it
 	@bash scripts/browser.sh
 
-# Three workers for two cores: many tests wait, for brokers that rebalance or for scrapes. tests/conftest.py
+# Four workers for two cores: many tests wait, for brokers that rebalance or for scrapes. tests/conftest.py
 # puts the longest first.
 test: install servers browser lint  ## all tests
-	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder
 
 lint: install  ## ruff and mypy
 	$(BIN)/ruff check .

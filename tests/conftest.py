@@ -13,13 +13,13 @@ settings.register_profile("no_deadline", deadline=None)
 settings.load_profile("no_deadline")
 
 LONGEST = (
+    "demo-s3",
     "kill",
-    "push-kill",
     "kafka-replicas",
+    "push-kill",
+    "demo-s2",
     "kafka",
     "demo",
-    "demo-s3",
-    "demo-s2",
     "demo-program",
     "latency",
     "disks",
