@@ -11,6 +11,7 @@ MEDIAN = "the median, as the name says"
 OF_NAME = "the quantile that the name says"
 JEFFREYS = "half a count is added to each bin, as in the exporter's own PSI"
 EXCEPTIONS = {
+    ("InfoEndedThisWeek", 300): "seconds between evaluations of its group",
     ("ModelErrorRatioHigh", 300): "seconds in five minutes",
     ("fleet:prediction_latency_seconds:p95_rate5m", 0.95): OF_NAME,
     ("infra:signal_expected:median3w", 0.5): MEDIAN,

@@ -127,6 +127,15 @@ def test_metrics_exist(path: Path) -> None:
         assert asked_metrics(expression) - known == set(), title
 
 
+@every_dashboard
+def test_what_tells_of_infos_that_have_ended_is_not_counted_among_those_that_fire(path: Path) -> None:
+    asked = [promql_parser.parse(substitute(e)) for _, e in expressions(path) if "ALERTS" in e]
+    assert asked
+    for selector in (s for node in asked for s in selectors(node) if s.name == "ALERTS"):
+        (names,) = (m.value for m in selector.matchers.matchers if m.name == "alertname")
+        assert not re.fullmatch(names, "InfoEndedThisWeek")
+
+
 def without_chosen(path: Path, expression: str) -> str:
     """Without what "Exporter health" has to name: exporters are its subject, and variables choose them."""
     if path.stem != "exporter_health":

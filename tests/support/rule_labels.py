@@ -11,10 +11,13 @@ from support import dashboard_feed, incident_feed, performance_feed
 from support.alerting import CLUSTER_METRICS, rules
 from support.promql import labels, parts_of
 
+# Infos of models have an owner and an impact; some have a version and a window, and to digest.yml the others
+# are equal in these.
+_OF_INFOS = frozenset({"team", "impact", "version", "window"})
 # What Prometheus itself adds, and what users record.
 _OF_PROMETHEUS = {
     "up": frozenset({"job", "instance"}),
-    "ALERTS": frozenset({"alertname", "alertstate", "severity", "concern", "model"}),
+    "ALERTS": frozenset({"alertname", "alertstate", "severity", "concern", "model"}) | _OF_INFOS,
     "infra:signal:value": frozenset({"signal"}),
 }
 BUILT_IN = frozenset(_OF_PROMETHEUS)

@@ -1,6 +1,7 @@
 """What holds back what, in a real Alertmanager."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,6 +54,26 @@ def test_a_model_that_drifts_everywhere_is_one_page_and_no_ticket(tmp_path: Path
         (digest,) = hook.to("/slack/digest")
         assert digest.payload["attachments"][0]["title"].startswith("[3 firing] info: ModelDrift of low-")
         assert inhibited(server) == {("ModelDrift", "ticket"), ("ModelDrift", "info")}
+
+
+def test_a_page_or_ticket_of_today_does_not_hold_back_what_tells_of_the_week_before(tmp_path: Path) -> None:
+    def ended(model: str) -> dict[str, Any]:
+        return alert("InfoEndedThisWeek", "info", alert="ModelLabelsLate", model=model, concern="labels")
+
+    with Webhook() as hook, running(tmp_path, hook) as server:
+        server.post(
+            [
+                alert("ModelDrift", "page", model="fraud", concern="drift"),
+                alert("ModelDrift", "ticket", model="news", concern="drift"),
+                alert("ModelLabelsLate", "info", model="news", concern="labels"),
+                ended("fraud"),
+                ended("news"),
+            ]
+        )
+        until(lambda: hook.to("/pagerduty") and hook.to("/tickets") and hook.to("/slack/digest"))
+        (digest,) = hook.to("/slack/digest")
+        assert digest.payload["attachments"][0]["title"].startswith("[2 ended] info: InfoEndedThisWeek of ")
+        assert {("ModelLabelsLate", "info")} == inhibited(server)
 
 
 def test_an_exporter_that_is_down_explains_what_is_missing_in_its_own_job_only(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from support.alerting import ROOT, rules
 from support.routing import EXAMPLES, SHIPPED, amtool, commented, loaded, routed, routes_of
 
 pytestmark = pytest.mark.servers
-CONCERNS = sorted({r["labels"]["concern"] for r in rules() if "alert" in r})
+# What tells of an alert has the concern of that one.
+CONCERNS = sorted({r["labels"]["concern"] for r in rules() if "alert" in r} - {"{{ $labels.concern }}"})
 OF_MODELS = sorted({*CONCERNS} - {"incident", "infrastructure", "kubernetes"})
 MUTED = "drift|performance|fairness|anomalies"
 QUADRANTS = {
@@ -71,6 +72,14 @@ def test_an_incident_reaches_both_teams_and_the_infrastructure_its_own_only(
     assert receivers == routed(SHIPPED, team="risk-ml", **labels)
     own = [f"{r}-risk-ml" if r in ("pages", "tickets") else r for r in receivers]
     assert own == routed(examples, team="risk-ml", **labels)
+
+
+@pytest.mark.parametrize("concern", [c for c in CONCERNS if c != "incident"])
+def test_what_has_ended_is_in_the_digest_of_those_whom_it_concerned(concern: str) -> None:
+    of_cluster = concern in {"infrastructure", "kubernetes"}
+    labels = {"severity": "info", "concern": concern, "alert": "ModelDrift", "model": "news"}
+    found = routed(SHIPPED, alertname="InfoEndedThisWeek", **labels)
+    assert ["sre" if of_cluster else "digest"] == found
 
 
 def test_an_alert_without_a_known_severity_is_not_lost(examples: Path) -> None:

@@ -110,6 +110,26 @@ def test_two_hundred_columns_are_one_message_with_ten_of_them_and_their_number(
         assert "150 alerts are resolved in all; the first ten are shown." in text
 
 
+def test_what_has_ended_comes_after_what_fires_and_is_counted_apart(box: tuple[Inbox, Any]) -> None:
+    def ended(number: int) -> dict[str, Any]:
+        about = drift("24h", "weekly", column=f"e{number}", alert="ModelDrift")
+        about["labels"]["alertname"] = "InfoEndedThisWeek"
+        # Fewer labels: Alertmanager's own order begins with it.
+        for label in ("team", "impact", "concern"):
+            del about["labels"][label]
+        return about
+
+    told = texts(
+        box, [*(ended(n) for n in range(9)), *(drift("24h", "weekly", column=f"c{n}") for n in "12")]
+    )
+    shown = (told.slack[1], told.teams[1], told.details["alerts"], told.plain, told.html)
+    for text in (*shown, told.payloads["opsgenie"]["description"]):
+        assert re.findall(r"column (\w+)", text) == ["c1", "c2", *(f"e{n}" for n in range(8))]
+        assert "2 firing, 9 ended in all; the first ten are shown." in text
+    titles = [told.slack[0], told.teams[0], told.subject, told.payloads["pagerduty"]["payload"]["summary"]]
+    assert [title.split("]")[0] for title in titles] == ["[2 firing, 9 ended"] * 4
+
+
 @pytest.mark.parametrize("name", ["a: b", "- x", "007"])
 def test_details_are_a_text_also_where_it_looks_like_data(box: tuple[Inbox, Any], name: str) -> None:
     """Alertmanager from 0.30 on parses what details say."""

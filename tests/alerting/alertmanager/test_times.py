@@ -177,6 +177,10 @@ def test_the_digest_comes_once_in_its_hours_of_each_week_and_never_outside_of_th
     def infos(*models: str) -> list[dict[str, Any]]:
         return lasting([alert("ModelDrift", "info", model=m, window="24h", concern="drift") for m in models])
 
+    def ended(model: str, concern: str) -> list[dict[str, Any]]:
+        about = {"alert": "ModelDrift", "model": model, "concern": concern, "team": "t"}
+        return lasting([alert("InfoEndedThisWeek", "info", **about)])
+
     def digests(hook: Webhook, receiver: str = "digest") -> list[str]:
         found = hook.to(f"/slack/{receiver}")
         return [n.payload["attachments"][0]["title"].split("]")[0] for n in found]
@@ -188,28 +192,30 @@ def test_the_digest_comes_once_in_its_hours_of_each_week_and_never_outside_of_th
         after_what_was_due(server, hook, "thursday")
         assert (digests(hook), digests(hook, "sre")) == ([], [])
 
-        # Monday: all that fires, in one message. It stays one.
+        # Monday: all that fires or has ended, in one message. It stays one.
+        server.post([*ended("low-1", "drift"), *ended("low-4", "labels"), *ended("low-1", "kubernetes")])
         reloaded(server, hook, DIGEST)
         until(lambda: digests(hook) and digests(hook, "sre"))
         after_what_was_due(server, hook, "monday")
-        assert (digests(hook), digests(hook, "sre")) == (["[2 firing"], ["[1 firing"])
+        told = (["[2 firing, 2 ended"], ["[1 firing, 1 ended"])
+        assert told == (digests(hook), digests(hook, "sre"))
 
         # Through the week: nothing, not even of what is new or due again.
         reloaded(server, hook, NEITHER, change=often)
         server.post(infos("low-3"))
         after_what_was_due(server, hook, "tuesday")
-        assert digests(hook) == ["[2 firing"]
+        assert digests(hook) == ["[2 firing, 2 ended"]
 
         # The next Monday: what is new and what was told before.
         reloaded(server, hook, DIGEST)
         until(lambda: len(digests(hook)) >= 2)
         after_what_was_due(server, hook, "the next monday")
-        assert digests(hook) == ["[2 firing", "[3 firing"]
+        assert digests(hook) == ["[2 firing, 2 ended", "[3 firing, 2 ended"]
 
         # And one more, without anything new: it is due, since a week has gone by.
         reloaded(server, hook, DIGEST, change=often)
         until(lambda: len(digests(hook)) >= 3 and len(digests(hook, "sre")) >= 2)
-        assert digests(hook)[2] == "[3 firing"
+        assert digests(hook)[2] == "[3 firing, 2 ended"
 
 
 def hours(text: str) -> float:
