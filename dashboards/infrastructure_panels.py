@@ -65,7 +65,7 @@ def overlay_panels(metric: str, signal: str) -> list[core.Panel]:
             query(f"max(infra_signal_anomaly_score{{{signal}}})", "$signal"),
             unit="none",
             decimals=1,
-            size=(24, 6),
+            size=(24, 7),
         ),
     ]
 
@@ -118,7 +118,8 @@ def correlation_panels(matchers: str, alerts: str) -> list[core.Panel]:
                 hide=["Value"],
             ),
             columns=[
-                column("Signal", links=[here]),
+                column("Metric", width=160),
+                column("Signal", links=[here], width=160),
                 column("Correlation", unit="none", decimals=2),
                 column("Lag", unit="s"),
                 column("Confidence", unit="percentunit", decimals=1),

@@ -72,17 +72,17 @@ def layers(rules: Sequence[Rule]) -> list[list[Rule]]:
 def _builds_on(rules: Sequence[Rule], place: int) -> list[int]:
     """Places of the rules whose answers this one's expression has in it.
 
-    Of alerts it asks for by name: those above it. Of all alerts: those of other files.
+    Of alerts it asks for by name: those above it, and those of other files. Of all: those of other files.
     """
     own = rules[place]
     words = set(re.findall(r"[a-zA-Z_][\w:]*", own.expression))
-    named = set(re.findall(r'alertname="(\w+)"', own.expression))
+    named = set("|".join(re.findall(r'alertname=~?"([\w|]+)"', own.expression)).split("|")) - {""}
     found = []
     for other, rule in enumerate(rules):
         if rule.alert:
-            above = rule.name in named and other < place
-            anything = not named and rule.file != own.file
-            builds = "ALERTS" in words and (above or anything)
+            elsewhere = rule.file != own.file
+            wanted = elsewhere if not named else rule.name in named and (elsewhere or other < place)
+            builds = "ALERTS" in words and wanted
         else:
             builds = rule.name in words and other != place
         if builds:

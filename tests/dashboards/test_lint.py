@@ -33,7 +33,18 @@ COLOURING = {
     0.99: "drift is certain: the same",
 }
 # Columns of tables that are words: a unit would have no meaning.
-WORDS = {"Alert", "Column", "Detector", "Impact", "Model", "Severity", "Signal", "Version", "Worst column"}
+WORDS = {
+    "Alert",
+    "Column",
+    "Detector",
+    "Impact",
+    "Metric",
+    "Model",
+    "Severity",
+    "Signal",
+    "Version",
+    "Worst column",
+}
 # Units that Grafana shows with as many decimals as it takes: how many are meant has to be said.
 UNSCALED = {"none", "percentunit"}
 WIDEST_TABLE = 10
