@@ -43,6 +43,9 @@ def now_panels() -> list[core.Panel]:
                 hide=["Value #A"],
             ),
             columns=[
+                column("Version", width=80),
+                column("Task", width=85),
+                column("Impact", width=70),
                 column("Reference rows", unit="short", minimum_width=115),
                 column("Last prediction", unit="dateTimeFromNow", minimum_width=130),
             ],

@@ -42,6 +42,7 @@ WORDS = {
     "Model",
     "Severity",
     "Signal",
+    "Task",
     "Version",
     "Worst column",
 }
