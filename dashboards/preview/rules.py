@@ -21,6 +21,7 @@ Grid = tuple[float, float, float]
 """First time, what no time is beyond, and the step between, in seconds."""
 
 _CONDITION = re.compile(r'\{\{ if eq \$labels\.(\w+) "(.*?)" \}\}(\w+)\{\{ else \}\}(\w+)\{\{ end \}\}')
+_LABEL = re.compile(r"\{\{ \$labels\.(\w+) \}\}")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
@@ -113,7 +114,7 @@ def _answers(server: Prometheus, rule: Rule, grids: Sequence[Grid]) -> Iterator[
             found.setdefault(str(sorted(labels.items())), (labels, []))[1].extend(points)
     for labels, points in found.values():
         times, values = np.array(points, dtype=np.float64).T
-        own = labels | {key: _filled(rule, value, labels) for key, value in rule.labels.items()}
+        own = labels | {key: filled(rule, value, labels) for key, value in rule.labels.items()}
         if not rule.alert:
             yield series_name(rule.name, own), (times, values)
             continue
@@ -148,12 +149,13 @@ def states(
     return np.array(firing), np.array(pending)
 
 
-def _filled(rule: Rule, text: str, labels: Mapping[str, str]) -> str:
-    """A label's text without its template, of the one form that labels have here."""
-    filled = _CONDITION.sub(lambda m: m[3] if labels.get(m[1], "") == m[2] else m[4], text)
-    if "{{" in filled:
+def filled(rule: Rule, text: str, labels: Mapping[str, str]) -> str:
+    """A label's text without its template, of the two forms that labels have here."""
+    made = _CONDITION.sub(lambda m: m[3] if labels.get(m[1], "") == m[2] else m[4], text)
+    made = _LABEL.sub(lambda m: labels.get(m[1], ""), made)
+    if "{{" in made:
         raise ValueError(f"{rule.file}: {rule.name} fires, and its label {text!r} is not understood here")
-    return filled
+    return made
 
 
 def series_name(name: str, labels: Mapping[str, Any]) -> str:

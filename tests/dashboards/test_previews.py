@@ -11,7 +11,7 @@ from PIL import Image
 from preview.draw import CHOSEN, DASHBOARDS, PICTURES, WIDTHS, faults_of, told
 from preview.feed import samples
 from preview.page import HERE, digest
-from preview.rules import Rule, layers, read_rules, seconds, series_name, states
+from preview.rules import Rule, filled, layers, read_rules, seconds, series_name, states
 from support.dashboards import REPOSITORY, dashboard, variables
 
 LARGEST = 400_000
@@ -106,6 +106,20 @@ def test_rules_that_go_in_circles_are_refused() -> None:
 def test_the_shipped_rules_can_be_put_into_layers() -> None:
     rules = read_rules(sorted((REPOSITORY / "alerting" / "rules").glob("*.yml")))
     assert sorted(rules, key=repr) == sorted((one for layer in layers(rules) for one in layer), key=repr)
+
+
+def test_the_labels_of_all_shipped_rules_can_be_filled_in() -> None:
+    found = {
+        filled(one, text, {"impact": "high", "concern": "drift"})
+        for one in read_rules(sorted((REPOSITORY / "alerting" / "rules").glob("*.yml")))
+        for text in one.labels.values()
+    }
+    assert {"page", "ticket", "info", "drift"} <= found
+
+
+def test_a_label_that_is_not_understood_is_an_error() -> None:
+    with pytest.raises(ValueError, match="m:a fires, and its label '{{ now }}' is not understood here"):
+        filled(rule("m:a", "1"), "{{ now }}", {})
 
 
 @pytest.mark.parametrize(
