@@ -108,17 +108,19 @@ def test_the_shipped_rules_can_be_put_into_layers() -> None:
     assert sorted(rules, key=repr) == sorted((one for layer in layers(rules) for one in layer), key=repr)
 
 
-def test_the_labels_of_all_shipped_rules_can_be_filled_in() -> None:
+def test_labels_of_shipped_rules_can_be_filled_in() -> None:
+    """Those that ask Prometheus are of exporters that are down, which none is in the pictures."""
     found = {
         filled(one, text, {"impact": "high", "concern": "drift"})
         for one in read_rules(sorted((REPOSITORY / "alerting" / "rules").glob("*.yml")))
         for text in one.labels.values()
+        if "query" not in text
     }
     assert {"page", "ticket", "info", "drift"} <= found
 
 
 def test_a_label_that_is_not_understood_is_an_error() -> None:
-    with pytest.raises(ValueError, match="m:a fires, and its label '{{ now }}' is not understood here"):
+    with pytest.raises(ValueError, match=r"m:a fires, and its label '\{\{ now \}\}' is not"):
         filled(rule("m:a", "1"), "{{ now }}", {})
 
 
