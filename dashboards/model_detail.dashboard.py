@@ -47,10 +47,10 @@ def now_panels() -> list[core.Panel]:
                 column("Task", width=85),
                 column("Impact", width=70),
                 column("Reference rows", unit="short", minimum_width=115),
-                column("Last prediction", unit="dateTimeFromNow", minimum_width=130),
+                column("Last prediction", unit="dateTimeFromNow", minimum_width=145),
             ],
             sort=["-Last prediction"],
-            size=(12, 5),
+            size=(13, 5),
         ),
         stat(
             "Drift confidence",
@@ -69,7 +69,7 @@ def now_panels() -> list[core.Panel]:
             decimals=0,
             size=(4, 5),
         ),
-        firing_stat(ALERTS, size=(4, 5)),
+        firing_stat(ALERTS, size=(3, 5)),
         *alert_panels(ALERTS),
     ]
 
