@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 import pytest
 import zstandard
-from hypothesis import event, given
+from hypothesis import example, event, given
 from hypothesis import strategies as st
 
 from support.fuzzing import (
@@ -262,8 +262,9 @@ def test_a_refused_chunk_changes_nothing(readings: dict[str, Reading], content: 
     assert expected == counted(ingest)
 
 
-@examples(120)
+@examples(80)
 @given(content=CSV, size=st.integers(1, 700))
+@example(content=b'"' + CSV_HEAD + CSV_ROW + b"x" * 2100, size=88)
 def test_any_csv(readings: dict[str, Reading], content: bytes, size: int) -> None:
     reading = readings["csv"]
     results = []

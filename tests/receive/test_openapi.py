@@ -115,11 +115,11 @@ def is_ready(process: Process, url: str) -> bool:
 @pytest.mark.parametrize(
     ("path", "model", "narrow", "examples"),
     [
-        (PATH, "records", records, 60),
-        (PATH, "events", structured, 60),
-        (PATH, "events", binary, 40),
-        (PATH, "locked", locked, 30),
-        (LABELS, "labelled", records, 30),
+        (PATH, "records", records, 30),
+        (PATH, "events", structured, 30),
+        (PATH, "events", binary, 20),
+        (PATH, "locked", locked, 20),
+        (LABELS, "labelled", records, 20),
     ],
 )
 def test_the_answers_are_as_described(

@@ -51,6 +51,10 @@ class Shape:
         field = rb'(?> *+"[^"]*+(?:""[^"]*+)*+" *+|(?! *+")[^%s\n]*+)' % separator
         return separator, field, max(0, len(self.names) - 1)
 
+    def is_record(self, line: bytes) -> bool:
+        """Whether a line has as many fields as there are names, and each quote in its place."""
+        return self._whole.fullmatch(line) is not None
+
     def joins_lines(self, data: bytes) -> bool:
         """Whether a newline in ``data`` may be within quotes."""
         if _QUOTE not in data:

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.signal import lfilter
 
@@ -51,6 +51,8 @@ def plain(target: FloatArray, signal: FloatArray, most_lag: int) -> tuple[float,
     gaps=st.floats(0, 0.5),
     flat=st.sampled_from([None, "target", "signal"]),
 )
+# A gap in the signal only.
+@example(seed=2, most_lag=2, gaps=0.03125, flat=None)
 def test_the_coefficient_is_the_largest_over_the_steps_that_both_have(
     seed: int, most_lag: int, gaps: float, flat: str | None
 ) -> None:

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn import metrics
 
@@ -63,6 +63,7 @@ def test_average_precision_varies_over_samples_as_its_interval_says() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 400), st.integers(0, 1)), min_size=1, max_size=40))
+@example([(301, 0), (302, 1)])
 def test_curves_are_within_their_intervals_and_turn_with_the_labels(rows: list[tuple[int, int]]) -> None:
     score, label = np.array(rows).T
     scores = labelled_scores(score[None] / 400, label[None], EDGES)

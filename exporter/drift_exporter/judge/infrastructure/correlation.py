@@ -120,7 +120,7 @@ def correlate_all(
     length = fft.next_fast_len(max(len(s) for s in signals) + most_lag, real=True)
     ready = [_series(target, length, number) for number, target in enumerate(targets)]
     found: list[list[Correlation | None]] = [[] for _ in targets]
-    complete: dict[tuple[int, int, int], FloatArray] = {}
+    complete: dict[tuple[int, int, int, int], FloatArray] = {}
     for number, values in enumerate(signals):
         signal = _series(values, length, number)
         shifts = _shifts(len(values), steps, most_lag, permutations, seed)
@@ -188,7 +188,7 @@ def _correlation(
 
 
 def _sums(
-    target: _Series, signal: _Series, length: int, complete: dict[tuple[int, int, int], FloatArray]
+    target: _Series, signal: _Series, length: int, complete: dict[tuple[int, int, int, int], FloatArray]
 ) -> list[FloatArray]:
     """Sums (length,) with the target's first step at each of the signal's steps, and those after its last.
 
@@ -197,7 +197,7 @@ def _sums(
     """
     found = []
     for one, other in _PAIRS:
-        key = (one, target.key(one), signal.key(other))
+        key = (one, other, target.key(one), signal.key(other))
         own = complete.get(key)
         if own is None:
             own = np.asarray(fft.irfft(np.conj(target.spectra[one]) * signal.spectra[other], length))

@@ -16,8 +16,9 @@ of Hanley and McNeil (1982), Radiology 143(1).
 **Average precision** is the mean over positives of the precision at their score. Positives are spread evenly
 over their bin, negatives so that the means are right; where both have one mean score they are ties. The
 interval is Wilson's with as many trials as a share would need to vary like it, by the delta method for the
-counts of the bins, and no more than there are positives (as the binomial interval of Boyd, Eng and Page
-(2013), Area under the precision-recall curve, ECML PKDD): with few of them the delta method is too short.
+counts of the bins, one at least and no more than there are positives (as the binomial interval of Boyd, Eng
+and Page (2013), Area under the precision-recall curve, ECML PKDD): with few of them the delta method is too
+short.
 """
 
 from dataclasses import dataclass
@@ -181,7 +182,9 @@ def average_precision(scores: LabelledScores, design_effect: float = 1.0) -> Est
         false = negatives[..., None] - negatives_below - scores.negatives
         value = np.where(number > 0, _precisions(scores, true, false).sum(axis=-1) / number, np.nan)
         variance = _average_precision_variance(scores, true, false, value)
-        trials = np.where(variance > 0, np.minimum(value * (1 - value) / variance, number), number)
+        trials = np.where(variance > 0, value * (1 - value) / variance, number)
+        # With both sorts apart within one bin the value is 1, and its derivatives are of the bin's middle.
+        trials = np.minimum(np.maximum(trials, 1.0), number)
     return score_interval(value, trials / design_effect)
 
 
