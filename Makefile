@@ -12,11 +12,12 @@ help:  ## this list
 
 install: $(STAMP)  ## the exporter and its tools, in .venv
 
+# Not compiled: what is imported is compiled then, and that is a small part of it.
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; this is $$($(PYTHON) --version). Set PYTHON=python3.12, say." >&2; exit 1; }
 	@test -x $(BIN)/python || bash scripts/venv.sh $(PYTHON) $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable . --group dev
 	@touch $@
 
 servers:  # prometheus, alertmanager, promtool and amtool: from apt where we may, else said

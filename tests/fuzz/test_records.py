@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 import pytest
 import zstandard
-from hypothesis import example, event, given
+from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from support.fuzzing import (
