@@ -4,7 +4,7 @@ import { Icon, PanelChrome } from '@grafana/ui';
 import { Component, type ComponentType, type ReactNode } from 'react';
 import type { Box, Placed } from './layout';
 import type { DashboardModel } from './model';
-import { BarGaugePanel, StatPanel, TablePanel, TimeSeriesPanel, empty, type DrawProps } from './panels';
+import { StatPanel, TablePanel, TimeSeriesPanel, empty, type DrawProps } from './panels';
 import { BarChartPanel } from './plain/barchart';
 import { HeatmapPanel } from './plain/heatmap';
 import { TimelinePanel } from './plain/timeline';
@@ -14,12 +14,10 @@ import type { Variables } from './variables';
 const DRAWN: Record<string, ComponentType<DrawProps>> = {
   timeseries: TimeSeriesPanel,
   stat: StatPanel,
-  bargauge: BarGaugePanel,
   table: TablePanel,
   barchart: BarChartPanel,
   heatmap: HeatmapPanel,
   'state-timeline': TimelinePanel,
-  'status-history': TimelinePanel,
 };
 
 /** A placed panel with what its queries answered, or what was wrong with them. */

@@ -32,13 +32,6 @@ export const KNOWN: Record<string, Known> = {
     ],
     custom: [],
   },
-  bargauge: {
-    options: [
-      'displayMode', 'orientation', 'reduceOptions.calcs', 'reduceOptions.fields', 'reduceOptions.values', 'showUnfilled', 'valueMode',
-      'namePlacement', 'sizing', 'minVizWidth', 'minVizHeight', 'maxVizHeight', ...LEGEND,
-    ],
-    custom: [],
-  },
   table: {
     options: [
       'cellHeight', 'frameIndex', 'showHeader', 'sortBy', 'showTypeIcons', 'enablePagination', 'frozenColumns.left',
@@ -52,10 +45,6 @@ export const KNOWN: Record<string, Known> = {
   'state-timeline': {
     options: ['alignValue', 'mergeValues', 'rowHeight', 'showValue', 'perPage', ...LEGEND, ...TOOLTIP],
     custom: [...HIDE, 'fillOpacity', 'lineWidth', 'spanNulls', 'insertNulls', 'axisPlacement'],
-  },
-  'status-history': {
-    options: ['colWidth', 'rowHeight', 'showValue', 'perPage', ...LEGEND, ...TOOLTIP],
-    custom: [...HIDE, 'fillOpacity', 'lineWidth', 'axisPlacement'],
   },
   heatmap: {
     options: [

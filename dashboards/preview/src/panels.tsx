@@ -9,7 +9,7 @@ import {
   type GrafanaTheme2,
   type TimeRange,
 } from '@grafana/data';
-import { BarGauge, BigValue, BigValueTextMode, TimeSeries, VizRepeater, type UPlotConfigBuilder, type VizRepeaterRenderValueProps } from '@grafana/ui';
+import { BigValue, BigValueTextMode, TimeSeries, VizRepeater, type UPlotConfigBuilder, type VizRepeaterRenderValueProps } from '@grafana/ui';
 import { TableNG } from '@grafana/ui/unstable';
 import { useLayoutEffect } from 'react';
 import type uPlot from 'uplot';
@@ -121,42 +121,6 @@ export function StatPanel(props: DrawProps) {
       itemSpacing={3}
       renderCounter={0}
       autoGrid
-      orientation={orientation(options.orientation)}
-    />
-  );
-}
-
-export function BarGaugePanel(props: DrawProps) {
-  const { panel, data, width, height, theme } = props;
-  const options = panel.options as any;
-  const draw = ({ value, alignmentFactors, width, height, orientation, count }: VizRepeaterRenderValueProps<FieldDisplay, any>) => (
-    <BarGauge
-      value={count === 1 ? { ...value.display, title: undefined } : value.display}
-      field={value.field}
-      display={value.view?.getFieldDisplayProcessor(value.colIndex ?? 0)}
-      orientation={orientation}
-      displayMode={options.displayMode}
-      showUnfilled={options.showUnfilled}
-      valueDisplayMode={options.valueMode}
-      namePlacement={options.namePlacement}
-      alignmentFactors={alignmentFactors}
-      width={width}
-      height={height}
-      theme={theme}
-    />
-  );
-  return (
-    <VizRepeater
-      getValues={() => displays(props)}
-      getAlignmentFactors={getDisplayValueAlignmentFactors}
-      renderValue={draw}
-      width={width}
-      height={height}
-      source={data}
-      itemSpacing={10}
-      minVizHeight={options.minVizHeight ?? 16}
-      minVizWidth={options.minVizWidth ?? 8}
-      renderCounter={0}
       orientation={orientation(options.orientation)}
     />
   );

@@ -1,4 +1,4 @@
-// State timeline and status history, drawn plainly: a row for each series, coloured by value.
+// State timeline, drawn plainly: a row for each series, coloured by value.
 import {
   FieldType,
   formattedValueToString,
@@ -104,7 +104,6 @@ function legend(all: Row[], theme: GrafanaTheme2): VizLegendItem[] {
 
 export function TimelinePanel({ panel, data, width, height, range, theme }: DrawProps) {
   const options = panel.options as any;
-  const history = panel.type === 'status-history';
   const all = rows(data);
   const pages = Math.ceil(all.length / (options.perPage ?? PAGE));
   const items = legend(all, theme);
@@ -114,9 +113,8 @@ export function TimelinePanel({ panel, data, width, height, range, theme }: Draw
       {(inner, tall) => (
         <Timeline
           all={all.slice(0, options.perPage ?? PAGE)}
-          merge={!history && options.mergeValues}
+          merge={options.mergeValues}
           share={options.rowHeight}
-          gap={history ? 1 - options.colWidth : 0}
           show={options.showValue !== 'never'}
           width={inner}
           height={tall}
@@ -132,11 +130,10 @@ interface TimelineProps extends Pick<DrawProps, 'width' | 'height' | 'range' | '
   all: Row[];
   merge: boolean;
   share: number;
-  gap: number;
   show: boolean;
 }
 
-function Timeline({ all, merge, share, gap, show, width, height, range, theme }: TimelineProps) {
+function Timeline({ all, merge, share, show, width, height, range, theme }: TimelineProps) {
   const left = Math.min((width < NARROW ? LABELS.narrow : LABELS.wide) * width, Math.max(0, ...all.map(({ name }) => textWidth(name))) + 10);
   const [plot, bottom] = [width - left - 8, height - AXIS];
   const each = bottom / Math.max(all.length, 1);
@@ -159,7 +156,7 @@ function Timeline({ all, merge, share, gap, show, width, height, range, theme }:
             {each < SMALLEST && <title>{`${row.name}: too low for its name…`}</title>}
             {cells(row, merge).map(({ from: start, to: end, value }) => {
               const shown = row.field.display?.(value);
-              const wide = Math.max((x(end) - x(start)) * (1 - gap), 1);
+              const wide = Math.max(x(end) - x(start), 1);
               const text = shown ? formattedValueToString(shown) : '';
               return (
                 <g key={start}>
