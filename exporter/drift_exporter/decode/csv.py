@@ -4,7 +4,6 @@ Empty fields, NA, null and NULL are missing values. Numbers and timestamps are r
 chunk is read in one pass; where something is wrong, its records are told apart (``sources.csvrecords``).
 """
 
-from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -153,7 +152,7 @@ class CsvDecoder:
                 "end lines with a newline, or a carriage return and a newline"
             )
         # The reader would take all that follows for a part of the header.
-        if not self._shape.is_record(header.removeprefix(BOM_UTF8)):
+        if not self._shape.is_record(text.encode()):
             raise DecodeError(
                 f"{path}: in the CSV header a quote is not closed, or not where the name ends; "
                 "close it in the same line, or leave the quotes out"
