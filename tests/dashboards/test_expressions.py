@@ -1,9 +1,7 @@
 """What dashboards ask Prometheus for: metrics and variables that exist, whatever jobs are called."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import promql_parser
 import pytest
@@ -20,6 +18,7 @@ from support.dashboards import (
     variable_queries,
     variables,
 )
+from support.promql import selectors
 
 # What Prometheus itself has: of alerts, of each scrape. And of each process, by its client library.
 PROMETHEUS_METRICS = {
@@ -51,23 +50,10 @@ FIRST = {
 every_dashboard = pytest.mark.parametrize("path", DASHBOARDS, ids=lambda p: p.stem)
 
 
-def selectors(node: Any) -> Iterator[Any]:  # noqa: ANN401
-    """All vector selectors of a parsed expression."""
-    if isinstance(node, promql_parser.VectorSelector):
-        yield node
-    for name in ("expr", "lhs", "rhs", "param", "vector_selector", "vs"):
-        inner = getattr(node, name, None)
-        if inner is not None and not isinstance(inner, str):
-            yield from selectors(inner)
-    if isinstance(node, promql_parser.Call):
-        for argument in node.args:
-            yield from selectors(argument)
-
-
 def asked_metrics(expression: str) -> set[str]:
     """Names of the metrics in an expression."""
     names = set()
-    for selector in selectors(promql_parser.parse(substitute(expression))):
+    for selector in selectors(substitute(expression)):
         by_label = [m.value for m in selector.matchers.matchers if m.name == "__name__"]
         matched = {name for name in recorded() for pattern in by_label if re.fullmatch(pattern, name)}
         names |= matched or {selector.name or by_label[0]}
@@ -129,9 +115,9 @@ def test_metrics_exist(path: Path) -> None:
 
 @every_dashboard
 def test_what_tells_of_infos_that_have_ended_is_not_counted_among_those_that_fire(path: Path) -> None:
-    asked = [promql_parser.parse(substitute(e)) for _, e in expressions(path) if "ALERTS" in e]
+    asked = [substitute(e) for _, e in expressions(path) if "ALERTS" in e]
     assert asked
-    for selector in (s for node in asked for s in selectors(node) if s.name == "ALERTS"):
+    for selector in (s for one in asked for s in selectors(one) if s.name == "ALERTS"):
         (names,) = (m.value for m in selector.matchers.matchers if m.name == "alertname")
         assert not re.fullmatch(names, "InfoEndedThisWeek")
 

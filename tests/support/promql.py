@@ -1,4 +1,4 @@
-"""Expressions of rules, read: their parts, and the labels that their answers are sure to have."""
+"""Expressions of PromQL, read: their parts, and the labels that their answers are sure to have."""
 
 from collections.abc import Callable, Iterator
 
