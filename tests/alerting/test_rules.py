@@ -10,7 +10,15 @@ import pytest
 import yaml
 
 from drift_exporter.expose import catalogue
-from support.alerting import ALERTING, CLUSTER_METRICS, RULE_FILES, alert_names, recorded_names, rules
+from support.alerting import (
+    ALERTING,
+    CLUSTER_METRICS,
+    RULE_FILES,
+    alert_names,
+    exposed_names,
+    recorded_names,
+    rules,
+)
 from support.promql import selectors
 from support.short_rules import seconds
 
@@ -36,14 +44,6 @@ def run(*command: object) -> subprocess.CompletedProcess[str]:
 def rule_tests() -> dict[str, list[dict[str, Any]]]:
     """Tests by the name of their file."""
     return {p.stem: yaml.safe_load(p.read_text(encoding="utf-8"))["tests"] for p in RULE_TESTS}
-
-
-def exposed_names() -> set[str]:
-    names = set()
-    for metric in catalogue.METRICS:
-        histogram = metric.type == "histogram"
-        names |= {metric.name + s for s in ("_bucket", "_sum", "_count")} if histogram else {metric.name}
-    return names
 
 
 def annotation_queries() -> list[str]:

@@ -7,7 +7,7 @@ import promql_parser
 import pytest
 
 from drift_exporter.expose.catalogue import METRICS
-from support.alerting import rules
+from support.alerting import exposed_names, recorded_names
 from support.dashboards import (
     DASHBOARDS,
     dashboard,
@@ -55,7 +55,7 @@ def asked_metrics(expression: str) -> set[str]:
     names = set()
     for selector in selectors(substitute(expression)):
         by_label = [m.value for m in selector.matchers.matchers if m.name == "__name__"]
-        matched = {name for name in recorded() for pattern in by_label if re.fullmatch(pattern, name)}
+        matched = {name for name in recorded_names() for pattern in by_label if re.fullmatch(pattern, name)}
         names |= matched or {selector.name or by_label[0]}
     # The walk has missed nothing that looks like a metric.
     assert set(re.findall(r"\b(?:model_|infra_|drift_exporter_|ALERTS)\w*(?=[{ ])", expression)) <= names
@@ -66,18 +66,6 @@ def labels_of(expression: str) -> set[str]:
     """Labels that an expression keeps or makes."""
     kept = set(re.findall(r"\w+", " ".join(re.findall(r"by \(([^)]*)\)", expression))))
     return kept | set(re.findall(r', "(\w+)", "[^"]*", "\w*", "[^"]*"\)', expression))
-
-
-def exposed_metrics() -> set[str]:
-    names = set()
-    for metric in METRICS:
-        suffixes = ("_bucket", "_count", "_sum") if metric.type == "histogram" else ("",)
-        names |= {metric.name + suffix for suffix in suffixes}
-    return names
-
-
-def recorded() -> set[str]:
-    return {rule["record"] for rule in rules() if "record" in rule}
 
 
 @every_dashboard
@@ -107,7 +95,7 @@ def test_expressions_parse(path: Path) -> None:
 
 @every_dashboard
 def test_metrics_exist(path: Path) -> None:
-    known = exposed_metrics() | recorded() | PROMETHEUS_METRICS
+    known = exposed_names() | {*recorded_names()} | PROMETHEUS_METRICS
     for title, expression in expressions(path):
         assert asked_metrics(expression), title
         assert asked_metrics(expression) - known == set(), title

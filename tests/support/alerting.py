@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from drift_exporter.expose.catalogue import METRICS
 from support.short_rules import seconds
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,3 +63,12 @@ def alert_names() -> list[str]:
 def recorded_names() -> list[str]:
     """Names of all recorded series, each once."""
     return sorted({rule["record"] for rule in rules() if "record" in rule})
+
+
+def exposed_names() -> set[str]:
+    """Names of all series that the exporter may expose: of a histogram those of its parts."""
+    names = set()
+    for metric in METRICS:
+        histogram = metric.type == "histogram"
+        names |= {metric.name + s for s in ("_bucket", "_sum", "_count")} if histogram else {metric.name}
+    return names
